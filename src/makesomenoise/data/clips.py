@@ -1,0 +1,152 @@
+"""Clips as training examples: decoded waveforms held in memory, and an endless stream of fixed-length crops.
+
+Example number `n` depends on the seed and on `n` alone, so a run that is resumed, or spread over several devices, sees
+exactly the examples that an uninterrupted run on one device would have seen.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from makesomenoise.audio import io
+from makesomenoise.config import Config
+from makesomenoise.data.manifest import Clip
+
+NO_LABEL = -100
+_GAP_SECONDS = 0.3
+_SHORTEST_SECONDS = 0.25
+_CLIPS_PER_CROP = 3
+
+
+class AugmentConfig(Config):
+    """How crops are varied.
+
+    Attributes:
+        gain_db: the crop is scaled by a random gain within plus or minus this many decibels.
+        mix_probability: chance that a second, quieter sound is added.
+        mix_db: level of the second sound relative to the first, lowest and highest, dB.
+        tilt_db: the spectrum is tilted by a random slope of at most this many decibels from 0 Hz to half the rate.
+    """
+
+    gain_db: float = 6.0
+    mix_probability: float = 0.25
+    mix_db: tuple[float, float] = (-20.0, -3.0)
+    tilt_db: float = 6.0
+
+
+class ClipStore:
+    """Waveforms of clips, decoded once and kept as 16-bit samples."""
+
+    def __init__(self, clips: Sequence[Clip], sample_rate: int):
+        self.clips = list(clips)
+        self.sample_rate = sample_rate
+        self._decoded: dict[int, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def waveform(self, index: int) -> np.ndarray:
+        """Float32 samples [S] of clip `index`."""
+        if index not in self._decoded:
+            samples = io.load(self.clips[index].read(), self.sample_rate).numpy()
+            self._decoded[index] = np.round(samples.clip(-1.0, 1.0) * 32767.0).astype(np.int16)
+        return self._decoded[index].astype(np.float32) / 32767.0
+
+
+def frequent_labels(clips: Sequence[Clip], minimum: int) -> list[str]:
+    """Labels that at least `minimum` clips carry, in alphabetical order."""
+    counts = Counter(clip.label for clip in clips if clip.label)
+    return sorted(label for label, count in counts.items() if count >= minimum)
+
+
+class Crops(Dataset[dict[str, Tensor]]):
+    """Endless random crops; a crop that a clip does not fill goes on with further clips.
+
+    Each example is a dict of `waveform` [S] float32 in [-1, 1] and `labels` [S // label_samples] int64: the number of the
+    label that sounds during each code, `NO_LABEL` where there is none.
+    """
+
+    def __init__(
+        self,
+        store: ClipStore,
+        crop_samples: int,
+        label_samples: int,
+        labels: Sequence[str] = (),
+        augment: AugmentConfig | None = None,
+        seed: int = 0,
+    ):
+        self.store = store
+        self.crop_samples = crop_samples
+        self.label_samples = label_samples
+        self.augment = augment
+        self.seed = seed
+        numbers = {label: number for number, label in enumerate(labels)}
+        self._labels = [numbers.get(clip.label, NO_LABEL) for clip in store.clips]
+        # The root of the length: longer clips hold more to learn, but a minute of rain not sixty times a second of a click.
+        weights = np.sqrt([max(clip.seconds, 0.5) for clip in store.clips])
+        self._cumulative = np.cumsum(weights / weights.sum())
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([self.seed, number])
+        waveform, labels = self._sequence(rng)
+        if self.augment is not None:
+            waveform = self._augmented(waveform, self.augment, rng)
+        return {"waveform": torch.from_numpy(waveform), "labels": torch.from_numpy(labels)}
+
+    def _draw(self, rng: np.random.Generator) -> int:
+        return min(int(np.searchsorted(self._cumulative, rng.random())), len(self.store) - 1)
+
+    def _sequence(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        rate, at = self.store.sample_rate, 0
+        waveform = np.zeros(self.crop_samples, np.float32)
+        labels = np.full(self.crop_samples // self.label_samples, NO_LABEL, np.int64)
+        for _ in range(_CLIPS_PER_CROP):
+            room = self.crop_samples - at
+            if room < _SHORTEST_SECONDS * rate:
+                break
+            index = self._draw(rng)
+            clip = self.store.waveform(index)
+            skip = int(rng.integers(0, max(len(clip) - room, 0) + 1))
+            part = clip[skip : skip + room]
+            waveform[at : at + len(part)] = part
+            labels[-(-at // self.label_samples) : -(-(at + len(part)) // self.label_samples)] = self._labels[index]
+            at += len(part) + int(rng.integers(0, int(_GAP_SECONDS * rate)))
+        return waveform, labels
+
+    def _augmented(self, waveform: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+        if rng.random() < augment.mix_probability:
+            other, _ = self._sequence(rng)
+            level = rng.uniform(*augment.mix_db) + _decibels(waveform) - _decibels(other)
+            waveform = waveform + other * np.float32(10.0 ** (min(level, 0.0) / 20.0))
+        if augment.tilt_db:
+            waveform = _tilted(waveform, rng.uniform(-augment.tilt_db, augment.tilt_db))
+        gain = 10.0 ** (rng.uniform(-augment.gain_db, augment.gain_db) / 20.0)
+        peak = float(np.abs(waveform).max())
+        return (waveform * min(gain, 1.0 / max(peak, 1e-4))).astype(np.float32)
+
+
+def _decibels(waveform: np.ndarray) -> float:
+    return float(10.0 * np.log10(np.mean(waveform**2) + 1e-8))
+
+
+def _tilted(waveform: np.ndarray, decibels: float) -> np.ndarray:
+    spectrum = np.fft.rfft(waveform)
+    slope = np.linspace(-decibels / 2, decibels / 2, len(spectrum))
+    return np.fft.irfft(spectrum * 10.0 ** (slope / 20.0), len(waveform)).astype(np.float32)
+
+
+class ResumableSampler(Sampler[int]):
+    """Example numbers from `start` up to `stop`, every `world`-th one beginning at `rank`."""
+
+    def __init__(self, start: int, stop: int, rank: int = 0, world: int = 1):
+        self.numbers = range(start + rank, stop, world)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)

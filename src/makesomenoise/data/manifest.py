@@ -1,0 +1,108 @@
+"""What a corpus holds: one `Clip` record per item, from WebDataset tar shards or from a folder; decodes nothing.
+
+A shard is a tar whose members come in pairs `<key>.<audio extension>` and `<key>.json`. A folder is searched for sound
+files; a `<name>.json` beside one is its record, and without it the name of the parent folder is the label.
+"""
+
+import json
+import logging
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
+
+_log = logging.getLogger(__name__)
+
+
+class ManifestError(ValueError):
+    """A corpus that cannot be used; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One item of a dataset: where its bytes are, and what is known of it.
+
+    Attributes:
+        key: unique name within its corpus.
+        path: the shard or the sound file.
+        offset: first byte in `path`.
+        size: number of bytes.
+        dataset: name of the collection it comes from.
+        fold: the fold within that collection, or empty.
+        kind: coarse kind (sfx, animal, instrument, ...), or empty.
+        label: short English name, or empty.
+        title: a freer description, or empty.
+        seconds: length by the record, 0 where unknown.
+    """
+
+    key: str
+    path: Path
+    offset: int
+    size: int
+    dataset: str = ""
+    fold: str = ""
+    kind: str = ""
+    label: str = ""
+    title: str = ""
+    seconds: float = 0.0
+
+    def read(self) -> bytes:
+        """The encoded bytes of the sound file."""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            return file.read(self.size)
+
+
+def read_clips(paths: Iterable[str | Path]) -> list[Clip]:
+    """Lists the clips of shards (`*.tar`) and folders, in a stable order.
+
+    Raises:
+        ManifestError: if a path does not exist or if nothing is found.
+    """
+    clips: list[Clip] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise ManifestError(f"The corpus path {path} does not exist; give tar shards or folders of sound files.")
+        clips += _read_folder(path) if path.is_dir() else _read_shard(path)
+    if not clips:
+        raise ManifestError(f"No sound files found in {', '.join(map(str, paths))}; expected tar shards or folders.")
+    return clips
+
+
+def _read_folder(folder: Path) -> list[Clip]:
+    shards = sorted(folder.glob("*.tar"))
+    if shards:
+        return [clip for shard in shards for clip in _read_shard(shard)]
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    return [_file_clip(folder, file) for file in files]
+
+
+def _file_clip(folder: Path, file: Path) -> Clip:
+    sidecar = file.with_suffix(".json")
+    parent = file.parent.name.replace("_", " ") if file.parent != folder else ""
+    record = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.exists() else {"label": parent}
+    key = str(file.relative_to(folder).with_suffix(""))
+    return _clip(key, file, 0, file.stat().st_size, {"dataset": folder.name, **record})
+
+
+def _read_shard(shard: Path) -> list[Clip]:
+    sounds: dict[str, tarfile.TarInfo] = {}
+    records: dict[str, dict] = {}
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for member in tar:
+                stem, dot, suffix = member.name.rpartition(".")
+                if dot + suffix.lower() in AUDIO_SUFFIXES:
+                    sounds[stem] = member
+                elif suffix == "json" and (file := tar.extractfile(member)):
+                    records[stem] = json.load(file)
+    except (tarfile.TarError, json.JSONDecodeError, OSError) as error:
+        raise ManifestError(f"{shard} is not a readable WebDataset tar shard ({error}).") from None
+    return [_clip(key, shard, m.offset_data, m.size, records.get(key, {})) for key, m in sounds.items()]
+
+
+def _clip(key: str, path: Path, offset: int, size: int, record: dict) -> Clip:
+    text = {name: str(record.get(name) or "") for name in ("dataset", "fold", "kind", "label", "title")}
+    return Clip(key, path, offset, size, seconds=float(record.get("seconds") or 0.0), **text)
