@@ -4,8 +4,12 @@ Example number `n` depends on the seed and on `n` alone, so a run that is resume
 exactly the examples that an uninterrupted run on one device would have seen.
 """
 
+import hashlib
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -39,11 +43,18 @@ class AugmentConfig(Config):
 
 
 class ClipStore:
-    """Waveforms of clips, decoded once and kept as 16-bit samples."""
+    """Waveforms of clips, decoded once and kept as 16-bit samples in memory and, where asked, on disk.
 
-    def __init__(self, clips: Sequence[Clip], sample_rate: int):
+    Args:
+        clips: the clips, numbered by their place here.
+        sample_rate: rate of the waveforms, Hz.
+        cache: folder that keeps decoded clips for later runs; several processes may share it.
+    """
+
+    def __init__(self, clips: Sequence[Clip], sample_rate: int, cache: str | Path | None = None):
         self.clips = list(clips)
         self.sample_rate = sample_rate
+        self._cache = Path(cache) if cache is not None else None
         self._decoded: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -52,9 +63,26 @@ class ClipStore:
     def waveform(self, index: int) -> np.ndarray:
         """Float32 samples [S] of clip `index`."""
         if index not in self._decoded:
-            samples = io.load(self.clips[index].read(), self.sample_rate).numpy()
-            self._decoded[index] = np.round(samples.clip(-1.0, 1.0) * 32767.0).astype(np.int16)
+            self._decoded[index] = self._read(self.clips[index])
         return self._decoded[index].astype(np.float32) / 32767.0
+
+    def _read(self, clip: Clip) -> np.ndarray:
+        if self._cache is None:
+            return self._decode(clip)
+        identity = f"{clip.path.resolve()}:{clip.offset}:{clip.size}:{self.sample_rate}"
+        path = self._cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npy"
+        if path.exists():
+            return np.load(path)
+        samples = self._decode(clip)
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._cache, suffix=".part", delete=False) as file:
+            np.save(file, samples)
+        os.replace(file.name, path)
+        return samples
+
+    def _decode(self, clip: Clip) -> np.ndarray:
+        samples = io.load(clip.read(), self.sample_rate).numpy()
+        return np.round(samples.clip(-1.0, 1.0) * 32767.0).astype(np.int16)
 
 
 def frequent_labels(clips: Sequence[Clip], minimum: int) -> list[str]:

@@ -1,0 +1,161 @@
+"""Model folders: `config.yaml` beside `model.safetensors` (and `MODEL_CARD.md`); found by path, bundled name or Hub id.
+
+Knows how weights are kept, not what they mean. Nothing is ever unpickled, and the Hub is asked only for a source that is
+neither a folder nor a bundled name.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from makesomenoise.config import Config, ConfigError
+
+CONFIG_FILE = "config.yaml"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "MODEL_CARD.md"
+
+
+class CheckpointError(ValueError):
+    """A model folder that cannot be used; the message is one sentence for the user."""
+
+
+def save_model(
+    folder: str | Path, config: Config, state: dict[str, Tensor], half: bool = False, card: str | None = None
+) -> None:
+    """Writes a model folder; each file appears whole or not at all.
+
+    Args:
+        folder: made if missing; files in it are replaced.
+        config: written as YAML.
+        state: tensors by name.
+        half: store floating-point tensors in 16 bits.
+        card: text of the model card.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: _stored(tensor, half) for name, tensor in state.items()}
+    _write(folder / WEIGHTS_FILE, safetensors.torch.save(tensors))
+    if card is not None:
+        _write(folder / CARD_FILE, card.encode())
+    _write(folder / CONFIG_FILE, config.to_yaml().encode())
+
+
+def resolve(source: str | Path) -> Path:
+    """The folder that `source` names: a path, the name of a bundled model, or a Hub id such as `owner/name`.
+
+    Raises:
+        CheckpointError: if nothing is found there.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    name = str(source)
+    bundled = Path(str(resources.files("makesomenoise"))) / "pretrained"
+    if (bundled / name / CONFIG_FILE).is_file():
+        return bundled / name
+    parts = name.split("/")
+    if len(parts) == 2 and all(parts) and not name.startswith("."):  # noqa: PLR2004 - owner and name
+        return _download(name)
+    names = ", ".join(sorted(p.name for p in bundled.iterdir() if (p / CONFIG_FILE).is_file())) or "none"
+    raise CheckpointError(f"No model '{name}': give a model folder, a bundled name ({names}) or a Hub id owner/name.")
+
+
+def load_config[C: Config](folder: str | Path, config_class: type[C]) -> C:
+    """Reads the configuration of a model folder.
+
+    Raises:
+        CheckpointError: if it is missing or does not fit `config_class`.
+    """
+    path = Path(folder) / CONFIG_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_FILE}.")
+    try:
+        return config_class.from_yaml(path)
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
+
+
+def load_state(folder: str | Path) -> dict[str, Tensor]:
+    """Reads the weights of a model folder, floating-point ones as float32.
+
+    Raises:
+        CheckpointError: if the file is missing or damaged.
+    """
+    path = Path(folder) / WEIGHTS_FILE
+    try:
+        state = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"Cannot read the weights {path}: {error}.") from None
+    return {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
+
+
+def load_into(module: nn.Module, state: dict[str, Tensor], origin: str) -> None:
+    """Copies weights into a module.
+
+    Args:
+        module: receives the weights; each of its tensors must be there, with its shape.
+        state: tensors by name.
+        origin: where the weights came from, named in errors.
+
+    Raises:
+        CheckpointError: if names or shapes do not match.
+    """
+    own = module.state_dict()
+    missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    shapes = [name for name in own.keys() & state.keys() if own[name].shape != state[name].shape]
+    for names, what in ((missing, "lacks"), (unknown, "has an unknown"), (sorted(shapes), "has another shape of")):
+        if names:
+            raise CheckpointError(
+                f"The weights of {origin} do not match its {CONFIG_FILE}: the file {what} '{names[0]}' "
+                f"({len(names)} such tensors); use the {CONFIG_FILE} that was saved with them."
+            )
+    module.load_state_dict(state)
+
+
+def fingerprint(config: Config, state: dict[str, Tensor]) -> str:
+    """16 hexadecimal digits that change with the configuration and with any weight.
+
+    Weights are compared as 16-bit floats, the precision they are shipped in, so that a model keeps its fingerprint
+    when it is saved at half precision.
+    """
+    digest = hashlib.sha256(config.to_yaml().encode())
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(_stored(state[name], half=True).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _stored(tensor: Tensor, half: bool) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor
+
+
+def _write(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        shutil.copymode(path, name) if path.exists() else os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _download(repo_id: str) -> Path:
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only a Hub id needs the network client
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
+
+    patterns = [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE]
+    try:
+        return Path(snapshot_download(repo_id, allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"Neither a folder nor a reachable Hub model: '{repo_id}' ({reason}).") from None
