@@ -1,0 +1,41 @@
+"""What every test gets: no network, one thread, and sounds made from formulas."""
+
+import math
+import socket
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+LOCAL = ("127.0.0.1", "::1", "localhost")
+Tone = Callable[..., Tensor]
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every connection beyond this machine fail at once."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in LOCAL:
+            raise OSError(f"a test tried to connect to {address}")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tone() -> Tone:
+    """A function that makes a sine wave [S]."""
+
+    def make(seconds: float = 1.0, hz: float = 440.0, sample_rate: int = 24_000) -> Tensor:
+        time = torch.arange(round(seconds * sample_rate), dtype=torch.float64) / sample_rate
+        return (0.5 * torch.sin(2.0 * math.pi * hz * time)).float()
+
+    return make
