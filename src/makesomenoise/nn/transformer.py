@@ -1,0 +1,74 @@
+"""Transformer layers over [B, N, C] with rotary positions; no project knowledge."""
+
+import torch
+from torch import Tensor, nn
+
+from makesomenoise.nn.conditioning import modulate
+
+
+def rotary_angles(length: int, head_dim: int, device: torch.device, base: float = 1000.0) -> Tensor:
+    """Rotation angles [length, head_dim // 2] of rotary position embedding (Su et al. 2021, eq. 15)."""
+    rates = base ** -(torch.arange(0, head_dim, 2, device=device, dtype=torch.float32) / head_dim)
+    return torch.arange(length, device=device, dtype=torch.float32)[:, None] * rates
+
+
+def rotate(x: Tensor, angles: Tensor) -> Tensor:
+    """Turns the pairs (x[..., i], x[..., i + half]) of [B, H, N, head_dim] by the angles."""
+    first, second = x.chunk(2, dim=-1)
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+class RotaryAttention(nn.Module):
+    """Full self-attention with rotary positions and normalised queries and keys (steadier training)."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.query_norm = nn.RMSNorm(dim // heads, eps=1e-6)
+        self.key_norm = nn.RMSNorm(dim // heads, eps=1e-6)
+        self.out = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, N, C] to [B, N, C]."""
+        batch, length, dim = x.shape
+        q, k, v = self.qkv(x).view(batch, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+        angles = rotary_angles(length, dim // self.heads, x.device)
+        q, k = rotate(self.query_norm(q), angles), rotate(self.key_norm(k), angles)
+        y = nn.functional.scaled_dot_product_attention(q, k, v)
+        return self.out(y.transpose(1, 2).reshape(batch, length, dim))
+
+
+class TransformerBlock(nn.Module):
+    """Attention, then a gated local mix, then a feed-forward layer, each normalised before and added back.
+
+    The depthwise convolution gives neighbours a path of their own, which attention over few training examples learns
+    slowly. With `modulation` the two residual branches are shifted, scaled and gated from outside (DiT, adaLN).
+    """
+
+    def __init__(self, dim: int, heads: int, hidden: int, kernel: int = 5):
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(dim, eps=1e-6)
+        self.attention = RotaryAttention(dim, heads)
+        self.local = nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=dim)
+        self.feed_norm = nn.LayerNorm(dim, eps=1e-6)
+        self.feed = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
+
+    def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
+        """Transforms a sequence.
+
+        Args:
+            x: [B, N, C].
+            modulation: [B, 6, C] shift, scale and gate of attention, then of the feed-forward layer.
+        """
+        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = (
+            modulation[:, :, None].unbind(1) if modulation is not None else (None,) * 6
+        )
+        x = x + _gated(self.attention(modulate(self.attention_norm(x), shift_a, scale_a)), gate_a)
+        x = x + self.local(x.transpose(1, 2)).transpose(1, 2)
+        return x + _gated(self.feed(modulate(self.feed_norm(x), shift_f, scale_f)), gate_f)
+
+
+def _gated(x: Tensor, gate: Tensor | None) -> Tensor:
+    return x if gate is None else x * (1.0 + gate)

@@ -1,0 +1,93 @@
+"""The flow decoder: conditional flow matching from noise to log-mel, guided at decoding.
+
+Conditional flow matching on the optimal-transport path (Lipman et al. 2023, eq. 23), conditioned on quantized latents
+that are dropped at times so that the decoding can be guided (Ho and Salimans 2022). The network predicts the data x_1
+rather than the velocity and is trained on the velocity that follows from it: a position carries more numbers (four
+frames) than the network has channels, so it cannot carry the noise through, but the data is of far lower dimension (the
+argument of Li and He 2025, JiT).
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from makesomenoise.config import Config
+from makesomenoise.flow.ode import Method, guided, integrate, time_grid
+from makesomenoise.flow.path import sample_path, sample_times, velocity_from_data
+from makesomenoise.tokenizer.decoders.base import DecoderNetwork, NetworkConfig
+
+
+class FlowConfig(Config):
+    """Settings of the flow decoder.
+
+    Attributes:
+        network: the network.
+        drop_condition: share of training examples whose latents are dropped.
+        time_mean: mean of the logit of training times.
+        time_deviation: its deviation.
+        least_remaining: lower bound of 1 - t in the velocity.
+        method: solver of the ODE.
+        steps: its number of steps where the caller names none.
+        guidance: scale of the guidance where the caller names none; 1 is off.
+        time_shift: above 1, steps crowd towards the noise.
+        temperature: deviation of the noise that decoding starts from.
+    """
+
+    kind: Literal["flow"] = "flow"
+    network: NetworkConfig = NetworkConfig()
+    drop_condition: float = 0.1
+    time_mean: float = -0.6
+    time_deviation: float = 1.0
+    least_remaining: float = 0.05
+    method: Method = "euler"
+    steps: int = 8
+    guidance: float = 2.0
+    time_shift: float = 2.0
+    temperature: float = 1.0
+
+
+class FlowDecoder(nn.Module):
+    """See the module's text.
+
+    Args:
+        config: settings.
+        n_mels: mel bands M.
+        latent_dim: latent channels D.
+    """
+
+    def __init__(self, config: FlowConfig, n_mels: int, latent_dim: int):
+        super().__init__()
+        self.config = config
+        self.network = DecoderNetwork(config.network, n_mels, latent_dim)
+        self.no_condition = nn.Parameter(torch.zeros(latent_dim))
+
+    def loss(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Tensor:
+        """The flow-matching loss: mean squared error of the velocity."""
+        config = self.config
+        t = sample_times(len(mel), config.time_mean, config.time_deviation, generator)
+        noise = torch.randn(mel.shape, generator=generator, device=mel.device)
+        dropped = torch.rand(len(mel), generator=generator, device=mel.device) < config.drop_condition
+        point = sample_path(noise, mel, t)
+        condition = torch.where(dropped[:, None, None], self.no_condition[:, None], latents)
+        predicted = self._velocity(point.x_t, condition, t)
+        # The target uses the same bounded quotient, so that a perfect prediction of the data has no loss at any t.
+        target = velocity_from_data(mel, point.x_t, t, config.least_remaining)
+        return (predicted - target).square().mean()
+
+    def decode(self, latents: Tensor, noise: Tensor, steps: int | None = None, guidance: float | None = None) -> Tensor:
+        """Solves the ODE from noise [B, M, 4N]; see `Decoder`."""
+        scale = self.config.guidance if guidance is None else guidance
+        times = time_grid(self.config.steps if steps is None else steps, self.config.time_shift).to(latents)
+        empty = self.no_condition[:, None].expand_as(latents)
+        both = torch.cat((latents, empty)) if scale != 1.0 else latents
+
+        def velocity(x: Tensor, t: Tensor) -> Tensor:
+            if scale == 1.0:
+                return self._velocity(x, latents, t.expand(len(x)))
+            return guided(*self._velocity(x.repeat(2, 1, 1), both, t.expand(2 * len(x))).chunk(2), scale)
+
+        return integrate(velocity, self.config.temperature * noise, times, self.config.method)
+
+    def _velocity(self, x: Tensor, latents: Tensor, t: Tensor) -> Tensor:
+        return velocity_from_data(self.network(x, latents, t), x, t, self.config.least_remaining)

@@ -1,0 +1,50 @@
+"""The regression decoder of the VQ-VAE baseline: the latents decide every frame, nothing is drawn."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from makesomenoise.config import Config
+from makesomenoise.tokenizer.decoders.base import FRAMES_PER_CODE, DecoderNetwork, NetworkConfig
+
+
+class RegressionConfig(Config):
+    """Settings of the regression decoder.
+
+    Attributes:
+        network: the network.
+    """
+
+    kind: Literal["regression"] = "regression"
+    network: NetworkConfig = NetworkConfig()
+
+
+class RegressionDecoder(nn.Module):
+    """The flow decoder's network on silence at time 0, trained with the L1 distance.
+
+    Args:
+        config: settings.
+        n_mels: mel bands M.
+        latent_dim: latent channels D.
+    """
+
+    def __init__(self, config: RegressionConfig, n_mels: int, latent_dim: int):
+        super().__init__()
+        self.n_mels = n_mels
+        self.network = DecoderNetwork(config.network, n_mels, latent_dim)
+
+    def loss(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Tensor:
+        """The mean absolute error of the log-mel."""
+        del generator  # nothing is drawn
+        return (self._predict(latents) - mel).abs().mean()
+
+    def decode(self, latents: Tensor, noise: Tensor, steps: int | None = None, guidance: float | None = None) -> Tensor:
+        """Predicts the mel; noise, steps and guidance have no effect here; see `Decoder`."""
+        del noise, steps, guidance
+        return self._predict(latents)
+
+    def _predict(self, latents: Tensor) -> Tensor:
+        batch, _, length = latents.shape
+        silence = latents.new_zeros(batch, self.n_mels, FRAMES_PER_CODE * length)
+        return self.network(silence, latents, latents.new_zeros(batch))

@@ -1,0 +1,74 @@
+"""The deterministic VQ-VAE quantizer (van den Oord et al. 2017), its codebook kept by moving averages.
+
+vector-quantize-pytorch does the work, behind our protocol.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from vector_quantize_pytorch import VectorQuantize
+
+from makesomenoise.config import Config
+from makesomenoise.tokenizer.quantizers.base import Quantized
+
+
+class EmaConfig(Config):
+    """Settings of the VQ-VAE quantizer.
+
+    Attributes:
+        codebook_size: number of codes K.
+        decay: of the moving averages.
+        commitment: weight of the term that pulls latents to their code.
+        revive_below: a code whose moving count falls below this is moved onto a latent of the batch.
+    """
+
+    kind: Literal["ema"] = "ema"
+    codebook_size: int = 1024
+    decay: float = 0.99
+    commitment: float = 0.25
+    revive_below: float = 0.5
+
+
+class EmaQuantizer(nn.Module):
+    """See the module's text.
+
+    Args:
+        config: settings.
+        dim: latent channels D.
+    """
+
+    def __init__(self, config: EmaConfig, dim: int):
+        super().__init__()
+        self.codebook_size = config.codebook_size
+        self.layer = VectorQuantize(
+            dim=dim,
+            codebook_size=config.codebook_size,
+            decay=config.decay,
+            commitment_weight=config.commitment,
+            threshold_ema_dead_code=config.revive_below,
+            use_cosine_sim=True,
+            channel_last=False,
+        )
+
+    def forward(self, latents: Tensor, progress: float, generator: torch.Generator) -> Quantized:
+        """The training path; see `Quantizer`."""
+        del progress  # nothing is annealed here
+        # The library draws from the global generator when it revives codes; the fork keeps that reproducible and local.
+        with torch.random.fork_rng(devices=[latents.device] if latents.is_cuda else []):
+            torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=generator.device)))
+            quantized, codes, loss = self.layer(latents.float())
+        return Quantized(quantized, codes, loss.sum())
+
+    def encode(self, latents: Tensor) -> Tensor:
+        """The nearest codes [B, N] of latents [B, D, N]."""
+        z = nn.functional.normalize(latents.float().transpose(1, 2), dim=-1)
+        return (z @ self.codebook().T).argmax(dim=-1)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, N] to latents [B, D, N]."""
+        return self.codebook()[codes].transpose(1, 2)
+
+    def codebook(self) -> Tensor:
+        """Unit vectors [K, D]."""
+        return nn.functional.normalize(self.layer.codebook, dim=-1)

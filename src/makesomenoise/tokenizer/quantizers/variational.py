@@ -1,0 +1,106 @@
+"""Variational quantization: a categorical posterior over the codebook, learned by an evidence lower bound.
+
+After SQ-VAE (Takida et al. 2022). Latents z and codes e_k lie on the unit sphere. The posterior is
+
+    q(k | z) = softmax_k(-precision / 2 |z - e_k|^2)                                        (their eq. 7)
+
+with one learned precision; the prior over codes is uniform. Beside the reconstruction, the bound then holds
+
+    KL = E_q[ precision / 2 |z - e_k|^2 ] + sum_k q_k log q_k + log K                      (their eq. 10)
+
+whose first term pulls latents and codes together and whose second keeps the posterior wide while the decoder can bear
+it; as the decoder improves the precision grows and the quantizer grows deterministic by itself. In training the code is
+a Gumbel-softmax sample (Jang et al. 2017): one code goes forward, the relaxed sample carries the gradient, at a
+temperature that falls from `temperature_start` to `temperature_end`. At inference it is the likeliest code.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from makesomenoise.config import Config
+from makesomenoise.tokenizer.quantizers.base import Quantized
+
+
+class VariationalConfig(Config):
+    """Settings of the variational quantizer.
+
+    Attributes:
+        codebook_size: number of codes K.
+        precision_start: first value of the learned precision.
+        temperature_start: of the Gumbel-softmax at the first step.
+        temperature_end: at the last step.
+        kl_weight: weight of the KL term, in units of the reconstruction loss per nat.
+    """
+
+    kind: Literal["variational"] = "variational"
+    codebook_size: int = 1024
+    precision_start: float = 20.0
+    temperature_start: float = 1.0
+    temperature_end: float = 0.3
+    kl_weight: float = 0.01
+
+
+class VariationalQuantizer(nn.Module):
+    """See the module's text.
+
+    Args:
+        config: settings.
+        dim: latent channels D.
+    """
+
+    def __init__(self, config: VariationalConfig, dim: int):
+        super().__init__()
+        self.config = config
+        self.codebook_size = config.codebook_size
+        self.embeddings = nn.Parameter(torch.randn(config.codebook_size, dim))
+        self.log_precision = nn.Parameter(torch.tensor(math.log(config.precision_start)))
+
+    def forward(self, latents: Tensor, progress: float, generator: torch.Generator) -> Quantized:
+        """The training path; see `Quantizer`."""
+        z, codebook = _unit(latents.float().transpose(1, 2)), self.codebook()
+        logits = self._logits(z, codebook)
+        temperature = self._temperature(progress)
+        relaxed = torch.softmax((logits + _gumbel(logits, generator)) / temperature, dim=-1)
+        codes = relaxed.argmax(dim=-1)
+        soft = relaxed @ codebook
+        sampled = soft + (codebook[codes] - soft).detach()
+        return Quantized(sampled.transpose(1, 2), codes, self.config.kl_weight * self._kl(logits))
+
+    def encode(self, latents: Tensor) -> Tensor:
+        """The likeliest codes [B, N] of latents [B, D, N]."""
+        z = _unit(latents.float().transpose(1, 2))
+        return (z @ self.codebook().T).argmax(dim=-1)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, N] to latents [B, D, N]."""
+        return self.codebook()[codes].transpose(1, 2)
+
+    def codebook(self) -> Tensor:
+        """Unit vectors [K, D]."""
+        return _unit(self.embeddings)
+
+    def _logits(self, z: Tensor, codebook: Tensor) -> Tensor:
+        # On the sphere |z - e|^2 = 2 - 2 <z, e>, so the constant is kept for the KL and the distance needs one product.
+        return self.log_precision.exp() * (z @ codebook.T - 1.0)
+
+    def _kl(self, logits: Tensor) -> Tensor:
+        log_q = torch.log_softmax(logits, dim=-1)
+        q = log_q.exp()
+        distance, negative_entropy = -(q * logits).sum(-1), (q * log_q).sum(-1)
+        return (distance + negative_entropy).mean() + math.log(self.codebook_size)
+
+    def _temperature(self, progress: float) -> float:
+        start, end = self.config.temperature_start, self.config.temperature_end
+        return start * (end / start) ** min(max(progress, 0.0), 1.0)
+
+
+def _unit(x: Tensor) -> Tensor:
+    return nn.functional.normalize(x, dim=-1)
+
+
+def _gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
+    uniform = torch.rand(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+    return -torch.log(-torch.log(uniform.clamp(1e-9, 1.0 - 1e-7)))

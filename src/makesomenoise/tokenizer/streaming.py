@@ -1,0 +1,93 @@
+"""Cutting endless streams into overlapping blocks and joining what is made of them; knows no model.
+
+A block's place depends on its number alone, never on how the stream was chunked. A model that only ever sees blocks
+therefore gives the same result for a whole file and for any chunking of it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a stream with its surroundings.
+
+    Attributes:
+        content: [..., left + size + right].
+        number: 0, 1, 2, ... along the stream.
+        left: length of the context before; shorter only at the start of the stream.
+        size: length of the piece itself; shorter only at the end of the stream.
+        right: length of the context after; shorter only near the end of the stream.
+    """
+
+    content: Tensor
+    number: int
+    left: int
+    size: int
+    right: int
+
+
+def blocks(chunks: Iterable[Tensor], size: int, context: int) -> Iterator[Block]:
+    """Cuts a stream along its last axis; holds about a block and a chunk at a time.
+
+    Args:
+        chunks: consecutive pieces [..., n] of the stream, of any lengths.
+        size: length of a block.
+        context: length of the context on each side.
+    """
+    held: Tensor | None = None
+    origin = number = 0
+    for chunk in chunks:
+        held = chunk if held is None else torch.cat((held, chunk), dim=-1)
+        while origin + held.shape[-1] >= (number + 1) * size + context:
+            yield _block(held, origin, number, size, context)
+            number += 1
+            drop = max(number * size - context - origin, 0)
+            held, origin = held[..., drop:], origin + drop
+    while held is not None and number * size < origin + held.shape[-1]:
+        yield _block(held, origin, number, size, context)
+        number += 1
+
+
+def padded(chunks: Iterable[Tensor], multiple: int) -> Iterator[Tensor]:
+    """The stream [n] with zeros after its end, up to a multiple of `multiple`."""
+    total = 0
+    for chunk in chunks:
+        total += chunk.shape[-1]
+        yield chunk
+        last = chunk
+    if total % multiple:
+        yield last.new_zeros(multiple - total % multiple)
+
+
+def joined(pieces: Iterable[tuple[Tensor, int, int]], fade: int) -> Iterator[Tensor]:
+    """Joins overlapping pieces [..., n] by cross-fading them around each seam.
+
+    Args:
+        pieces: each piece with the length of its surroundings before and after, as the fields of `Block` count them; the
+            context and the size of the blocks are at least `fade // 2`.
+        fade: length of the cross-fade, half of it on each side of the seam; shorter where the stream ends before.
+    """
+    half = fade // 2
+    tail: Tensor | None = None
+    for piece, left, right in pieces:
+        before, after = min(left, half), min(right, half)
+        kept = piece[..., left - before : piece.shape[-1] - right + after]
+        if tail is not None:
+            overlap = tail.shape[-1]
+            rise = (torch.arange(overlap, device=kept.device) + 0.5) / overlap
+            kept = torch.cat((tail * (1.0 - rise) + kept[..., :overlap] * rise, kept[..., overlap:]), dim=-1)
+        ready = kept.shape[-1] - (half + after if right else 0)
+        yield kept[..., :ready]
+        tail = kept[..., ready:] if right else None
+
+
+def _block(held: Tensor, origin: int, number: int, size: int, context: int) -> Block:
+    end = origin + held.shape[-1]
+    start, stop = number * size, min((number + 1) * size, end)
+    left, right = min(start, context), min(end - stop, context)
+    content = held[..., start - left - origin : stop + right - origin]
+    return Block(content, number, left, stop - start, right)
