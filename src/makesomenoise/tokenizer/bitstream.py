@@ -117,9 +117,7 @@ def from_bytes(data: bytes, name: str = "the given bytes") -> Bitstream:
     payload = data[_HEADER.size : -_CHECKSUM.size]
     if not 1 <= bits <= _MOST_BITS or len(payload) != -(-count * bits // 8):
         raise BitstreamError(f"{name} contradicts itself: {count} codes of {bits} bits in {len(payload)} bytes.")
-    bitstream = Bitstream(
-        unpack(payload, count, bits), samples, fingerprint.hex(), sample_rate, samples_per_code, bits
-    )
+    bitstream = Bitstream(unpack(payload, count, bits), samples, fingerprint.hex(), sample_rate, samples_per_code, bits)
     _check(bitstream)
     return bitstream
 
