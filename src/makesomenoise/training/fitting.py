@@ -1,0 +1,115 @@
+"""Runs that one optimiser and Lightning's own loop carry: their settings, trainer, checkpoints and exact resumption."""
+
+import logging
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from makesomenoise.config import Config
+
+CONFIG_FILE = "config.yaml"
+COMMIT_FILE = "commit.txt"
+CHECKPOINT_FILE = "last.ckpt"
+
+_log = logging.getLogger(__name__)
+
+
+class RunError(ValueError):
+    """A run that cannot start; the message is one sentence for the user."""
+
+
+class RunConfig(Config):
+    """Length, seed and machine of a run.
+
+    Attributes:
+        steps: training steps; a multiple of `valid_every`.
+        valid_every: steps between two validations, each of which ends with a checkpoint.
+        batch_size: examples a step and device.
+        seed: of weights, examples and noise.
+        precision: of the arithmetic, as Lightning names it.
+        devices: number of devices; several train with DDP.
+        threads: CPU threads, or none for torch's choice.
+    """
+
+    steps: int = 10_000
+    valid_every: int = 250
+    batch_size: int = 8
+    seed: int = 0
+    precision: str = "32-true"
+    devices: int = 1
+    threads: int | None = None
+
+
+def fit(
+    module: lightning.LightningModule,
+    loaders: Callable[[int, int], tuple[DataLoader, DataLoader]],
+    config: Config,
+    run: RunConfig,
+    clip: float | None,
+    folder: Path,
+    resume: bool,
+) -> None:
+    """Trains a module in a run folder.
+
+    Args:
+        module: what to train.
+        loaders: from rank and number of devices to the loaders of training and validation.
+        config: the whole configuration, written to the folder.
+        run: its part about the run.
+        clip: largest norm of the gradient; none where the module clips by itself.
+        folder: the run folder.
+        resume: continue from the folder's checkpoint.
+
+    Raises:
+        RunError: if the folder already holds a run and `resume` is false.
+    """
+    last = _open(folder, config, resume)
+    if run.threads is not None:
+        torch.set_num_threads(run.threads)
+    trainer = _trainer(run, clip, folder)
+    train, valid = loaders(trainer.global_rank, trainer.world_size)
+    trainer.fit(module, train, valid, ckpt_path=last, weights_only=False)
+
+
+def _open(folder: Path, config: Config, resume: bool) -> Path | None:
+    """Makes or reopens the folder, records configuration and commit; the checkpoint to go on from, or None."""
+    last = folder / CHECKPOINT_FILE
+    if (folder / CONFIG_FILE).exists() and not resume:
+        raise RunError(f"The run folder {folder} is in use; continue it with --resume or give another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
+    (folder / COMMIT_FILE).write_text(f"{_commit()}\n", encoding="utf-8")
+    return last if last.exists() else None
+
+
+def _trainer(run: RunConfig, clip: float | None, folder: Path) -> lightning.Trainer:
+    last = ModelCheckpoint(folder, filename=Path(CHECKPOINT_FILE).stem, enable_version_counter=False, save_top_k=1)
+    return lightning.Trainer(
+        max_epochs=-(-run.steps // run.valid_every),
+        precision=run.precision,  # pyright: ignore[reportArgumentType] - the trainer checks the name
+        devices=run.devices,
+        use_distributed_sampler=False,
+        gradient_clip_val=clip,
+        logger=TensorBoardLogger(folder, name="", version="curves"),
+        callbacks=[last, LearningRateMonitor("step"), TQDMProgressBar(refresh_rate=10)],
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        enable_model_summary=False,
+    )
+
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        _log.warning("Not in a git checkout: the commit of this run is not recorded.")
+        return "unknown"
+    return done.stdout.strip()
