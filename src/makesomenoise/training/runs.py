@@ -1,0 +1,52 @@
+"""Run folders: the configuration, the git commit and the last checkpoint of one training; knows no trainer."""
+
+import logging
+import subprocess
+from pathlib import Path
+
+from makesomenoise.config import Config
+
+CONFIG_FILE = "config.yaml"
+COMMIT_FILE = "commit.txt"
+CHECKPOINT_FILE = "last.ckpt"
+
+_log = logging.getLogger(__name__)
+
+
+class RunError(ValueError):
+    """A run that cannot start; the message is one sentence for the user."""
+
+
+def open_run(folder: str | Path, config: Config, resume: bool) -> Path | None:
+    """Makes or reopens a run folder and records the configuration and the git commit in it.
+
+    Args:
+        folder: the run folder.
+        config: what is about to be trained, written as `config.yaml`.
+        resume: go on from the last checkpoint, if there is one.
+
+    Returns:
+        The checkpoint to go on from, or None for a fresh start.
+
+    Raises:
+        RunError: if the folder already holds a run and `resume` is not set, or holds one of another configuration.
+    """
+    folder = Path(folder)
+    last, recorded = folder / CHECKPOINT_FILE, folder / CONFIG_FILE
+    if recorded.exists() and not resume:
+        raise RunError(f"The run folder {folder} is in use; resume that run (--resume) or give another folder.")
+    if last.exists() and recorded.read_text(encoding="utf-8") != config.to_yaml():
+        raise RunError(f"The configuration differs from {recorded}; a run resumes only with its own.")
+    folder.mkdir(parents=True, exist_ok=True)
+    recorded.write_text(config.to_yaml(), encoding="utf-8")
+    (folder / COMMIT_FILE).write_text(f"{_commit()}\n", encoding="utf-8")
+    return last if last.exists() else None
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        _log.warning("Not in a git checkout: the commit of this run is not recorded.")
+        return "unknown"

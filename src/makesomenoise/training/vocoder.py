@@ -1,0 +1,289 @@
+"""Training of the iSTFT vocoder: reconstruction in several mel scales first, then against discriminators as well."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytorch_lightning as lightning
+import torch
+from pydantic import Field
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
+
+from makesomenoise.audio.mel import LogMel
+from makesomenoise.config import Config
+from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, EpochSampler
+from makesomenoise.data.manifest import read_clips
+from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
+from makesomenoise.training.discriminators import (
+    Discriminators,
+    DiscriminatorsConfig,
+    adversarial_loss,
+    discriminator_loss,
+    feature_loss,
+)
+from makesomenoise.training.fitting import RunConfig, fit
+from makesomenoise.training.spectra import MelScale, MelScales, mel_figure
+
+_LOG_EVERY = 20
+_PICTURES = 4
+
+_log = logging.getLogger(__name__)
+
+
+class VocoderDataConfig(Config):
+    """What the vocoder learns from.
+
+    Attributes:
+        train: shards or folders to learn from.
+        valid: shards or folders to check on.
+        crop_seconds: length of a crop; made a whole number of frames.
+        augment: how crops are varied, or none for not at all.
+        cache: folder that keeps decoded clips, or none.
+        workers: processes that prepare examples; 0 prepares them in the training process.
+        valid_crops: number of fixed crops that a validation looks at.
+    """
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    crop_seconds: float = 0.768
+    augment: AugmentConfig | None = None
+    cache: str | None = None
+    workers: int = 0
+    valid_crops: int = 64
+
+
+class GameConfig(Config):
+    """What the vocoder is asked for, and by whom.
+
+    Attributes:
+        scales: resolutions at which mels are compared.
+        mel_weight: weight of that distance.
+        feature_weight: weight of the distance of the discriminators' activations.
+        reconstruction_steps: steps before the discriminators enter; these are cheap.
+        judged: how many crops of a batch the discriminators see; they cost more than the vocoder.
+        discriminator_every: the discriminators learn once in so many steps.
+        discriminators: their sizes.
+    """
+
+    scales: tuple[MelScale, ...]
+    mel_weight: float = 15.0
+    feature_weight: float = 2.0
+    reconstruction_steps: int = 2500
+    judged: int = 4
+    discriminator_every: int = 1
+    discriminators: DiscriminatorsConfig = DiscriminatorsConfig()
+
+
+class VocoderOptimiserConfig(Config):
+    """How the weights move.
+
+    Attributes:
+        learning_rate: highest rate of AdamW, of all networks; falls to nothing as a cosine.
+        warmup_steps: steps over which each rate rises from 0.
+        clip: largest norm of the gradient of each network.
+        average: decay of the moving average of weights that is shipped.
+    """
+
+    learning_rate: float = 8e-4
+    warmup_steps: int = 200
+    clip: float = 1.0
+    average: float = 0.998
+
+
+class VocoderTrainingConfig(Config):
+    """A whole run.
+
+    Attributes:
+        model: the vocoder.
+        data: what it learns from.
+        game: losses and discriminators.
+        optimiser: how the weights move.
+        run: length, seed and machine.
+    """
+
+    model: IstftVocoderConfig = IstftVocoderConfig()
+    data: VocoderDataConfig
+    game: GameConfig
+    optimiser: VocoderOptimiserConfig = VocoderOptimiserConfig()
+    run: RunConfig = Field(default_factory=RunConfig)
+
+    @property
+    def crop_samples(self) -> int:
+        """Length of a crop, a whole number of frames."""
+        mel = self.model.mel
+        return max(1, round(self.data.crop_seconds * mel.frame_rate)) * mel.hop_samples
+
+
+class VocoderTraining(lightning.LightningModule):
+    """The step, the validation and the moving average.
+
+    Args:
+        config: the run.
+        folder: receives the averaged model at each validation.
+    """
+
+    def __init__(self, config: VocoderTrainingConfig, folder: Path):
+        super().__init__()
+        self.automatic_optimization = False
+        self.config, self.folder = config, folder
+        with torch.random.fork_rng():
+            torch.manual_seed(config.run.seed)
+            self.vocoder = IstftVocoder(config.model)
+            self.discriminators = Discriminators(config.game.discriminators)
+        self.average = AveragedModel(self.vocoder, multi_avg_fn=_averaging(config.optimiser.average))
+        self.log_mel = LogMel(config.model.mel)
+        self.distance = MelScales(config.game.scales, config.model.mel.sample_rate)
+        self._steps = 0
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """One optimizer for the vocoder and one for the discriminators."""
+        rate = self.config.optimiser.learning_rate
+        return [torch.optim.AdamW(n.parameters(), rate, betas=(0.8, 0.9)) for n in (self.vocoder, self.discriminators)]
+
+    def training_step(self, batch: dict[str, Tensor], number: int) -> None:
+        """One step of the vocoder and, once they have entered, of the discriminators."""
+        game, waveform = self.config.game, batch["waveform"]
+        self._steps = self.current_epoch * self.config.run.valid_every + number
+        vocoded = self.vocoder(self.log_mel(waveform))
+        losses = {"mel": self.distance(vocoded, waveform)}
+        if self._steps >= game.reconstruction_steps:
+            real, fake = waveform[: game.judged], vocoded[: game.judged]
+            if self._steps % game.discriminator_every == 0:
+                losses["discriminator"] = self._teach_discriminators(real, fake.detach())
+            losses |= self._judge(real, fake)
+        losses["gradient"] = self._teach_vocoder(losses)
+        self.average.update_parameters(self.vocoder)
+        self._report(losses)
+
+    def _teach_discriminators(self, real: Tensor, fake: Tensor) -> Tensor:
+        verdicts = self.discriminators(torch.cat([real, fake]))
+        loss = discriminator_loss(*_halves(verdicts))
+        self._step(1, self.discriminators, loss, self.config.game.reconstruction_steps)
+        return loss
+
+    def _judge(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        with _frozen(self.discriminators):
+            with torch.no_grad():
+                expected = self.discriminators(real)
+            verdicts = self.discriminators(fake)
+        return {"adversarial": adversarial_loss(verdicts), "feature": feature_loss(expected, verdicts)}
+
+    def _teach_vocoder(self, losses: dict[str, Tensor]) -> Tensor:
+        loss = self.config.game.mel_weight * losses["mel"]
+        if "feature" in losses:
+            loss = loss + losses["adversarial"] + self.config.game.feature_weight * losses["feature"]
+        return self._step(0, self.vocoder, loss, 0)
+
+    def _step(self, number: int, network: nn.Module, loss: Tensor, entered: int) -> Tensor:
+        """Moves one network, which has learnt since step `entered`; gives the norm of its gradient."""
+        optimizer, settings = self.optimizers()[number], self.config.optimiser
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * self._rate(self._steps - entered, self.config.run.steps - entered)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+        optimizer.step()
+        return norm
+
+    def _rate(self, step: int, steps: int) -> float:
+        warmup = self.config.optimiser.warmup_steps
+        falling = 0.5 + 0.5 * math.cos(math.pi * min(max(step - warmup, 0) / max(steps - warmup, 1), 1.0))
+        return min((step + 1) / max(warmup, 1), falling)
+
+    def _report(self, losses: dict[str, Tensor]) -> None:
+        self.log("mel", losses["mel"].detach(), prog_bar=True, logger=False)
+        if self._steps % _LOG_EVERY == 0:
+            self._write({f"train/{name}": float(value.detach()) for name, value in losses.items()})
+
+    def validation_step(self, batch: dict[str, Tensor], number: int) -> None:
+        """Distances of the averaged vocoder on fixed crops."""
+        waveform = batch["waveform"]
+        mel = self.log_mel(waveform)
+        vocoded = self.average(mel)
+        again = self.log_mel(vocoded)
+        values = {"valid/mel_scales": self.distance(vocoded, waveform), "valid/log_mel": (again - mel).abs().mean()}
+        self.log_dict(values, logger=False, sync_dist=True, batch_size=len(waveform))
+        if number == 0 and self.trainer.is_global_zero and isinstance(self.logger, TensorBoardLogger):
+            figure = mel_figure(mel[:_PICTURES], again[:_PICTURES], titles=("original", "vocoded"))
+            self.logger.experiment.add_figure("valid/mels", figure, self._steps)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the means and writes the averaged model."""
+        metrics = self.trainer.callback_metrics
+        values = {name: float(metrics[name]) for name in ("valid/mel_scales", "valid/log_mel")}
+        self._write(values)
+        if self.trainer.is_global_zero:
+            _log.info("step %d: %s", self._steps + 1, {name: round(value, 4) for name, value in values.items()})
+            self.average.module.save(self.folder / "model", half=True)
+
+    def _write(self, values: dict[str, float]) -> None:
+        if self.logger is not None:
+            self.logger.log_metrics(values, step=self._steps)
+
+
+def train_vocoder(config: VocoderTrainingConfig, run_folder: str | Path, resume: bool = False) -> Path:
+    """Trains a vocoder.
+
+    Args:
+        config: the run.
+        run_folder: receives config, checkpoints, curves, and the model folder `model`.
+        resume: continue the run that the folder holds.
+
+    Returns:
+        The model folder.
+
+    Raises:
+        RunError: if the folder holds a run and `resume` is false, or the other way round.
+        ManifestError: if the data cannot be read.
+    """
+    folder, data, run = Path(run_folder), config.data, config.run
+    train = _crops(config, data.train, data.augment, run.seed)
+    valid = _crops(config, data.valid, None, 0)
+
+    def loaders(rank: int, world: int) -> tuple[DataLoader, DataLoader]:
+        sampler = EpochSampler(run.valid_every * run.batch_size, rank, world)
+        settings = {"batch_size": run.batch_size, "num_workers": data.workers, "pin_memory": torch.cuda.is_available()}
+        return (
+            DataLoader(train, sampler=sampler, persistent_workers=data.workers > 0, **settings),
+            DataLoader(valid, sampler=range(rank, data.valid_crops, world), **settings),
+        )
+
+    # Manual optimisation clips by itself: Lightning is given no norm.
+    fit(VocoderTraining(config, folder), loaders, config, run, None, folder, resume)
+    return folder / "model"
+
+
+def _crops(config: VocoderTrainingConfig, paths: tuple[str, ...], augment: AugmentConfig | None, seed: int) -> Crops:
+    store = ClipStore(read_clips(paths), config.model.mel.sample_rate, config.data.cache)
+    return Crops(store, config.crop_samples, config.crop_samples, augment=augment, seed=seed)
+
+
+def _averaging(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+    """Exponential average that forgets the first steps sooner."""
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        weight = 1.0 - min(decay, (1.0 + float(count)) / (10.0 + float(count)))
+        for kept, new in zip(averaged, current, strict=True):
+            kept.lerp_(new, weight)
+
+    return update
+
+
+def _halves(verdicts: list[list[Tensor]]) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+    pairs = [[activation.chunk(2) for activation in verdict] for verdict in verdicts]
+    return [[p[0] for p in pair] for pair in pairs], [[p[1] for p in pair] for pair in pairs]
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
