@@ -1,0 +1,31 @@
+"""How often scores name the right class; pure functions of arrays."""
+
+import torch
+from torch import Tensor
+
+
+def accuracy(scores: Tensor, classes: Tensor) -> float:
+    """Share of rows whose highest score is the right class.
+
+    Args:
+        scores: [B, classes].
+        classes: number of the right class, [B] int64.
+
+    Raises:
+        ValueError: if there is nothing to judge.
+    """
+    return _right(scores, classes).mean().item()
+
+
+def balanced_accuracy(scores: Tensor, classes: Tensor) -> float:
+    """Mean over the classes that occur of the share of their rows that is right; arguments and errors as `accuracy`."""
+    right = _right(scores, classes)
+    return torch.stack([right[classes == number].mean() for number in classes.unique()]).mean().item()
+
+
+def _right(scores: Tensor, classes: Tensor) -> Tensor:
+    if len(scores) == 0 or len(scores) != len(classes):
+        raise ValueError(
+            f"Got {len(scores)} rows of scores for {len(classes)} clips; expected the same number, not zero."
+        )
+    return (scores.argmax(dim=-1) == classes).double()
