@@ -1,0 +1,20 @@
+"""Sound as integers, and back: the whole public API is what `__all__` names, imported on first use."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from makesomenoise.tokenizer.model import AudioTokenizer
+
+__all__ = ["AudioTokenizer"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "AudioTokenizer":
+        from makesomenoise.tokenizer.model import AudioTokenizer  # noqa: PLC0415 - torch is loaded only when it is used
+
+        return AudioTokenizer
+    raise AttributeError(f"module 'makesomenoise' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""`python -m makesomenoise` is `msn`."""
+
+from makesomenoise.cli.main import app
+
+app()

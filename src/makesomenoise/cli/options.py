@@ -1,0 +1,18 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Inputs = Annotated[list[Path], typer.Argument(help="One or more files.", show_default=False)]
+Output = Annotated[Path, typer.Argument(help="A file, or a folder for one file per input.", show_default=False)]
+Model = Annotated[str, typer.Option(help="Tokenizer: a model folder, `default`, `vqvae` or a Hub id.")]
+VocoderName = Annotated[str, typer.Option(help="`default`, `griffin-lim`, a folder or `hub:charactr/vocos-mel-24khz`.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="ODE steps: more are finer and slower.")]
+Guidance = Annotated[float | None, typer.Option(help="Guidance scale; 1 turns it off.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same sound.")]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu or cuda.")]
+RunFolder = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoints, curves, weights.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder stopped.")]
+ConfigFile = Annotated[Path, typer.Argument(help="A complete YAML file, as in configs/.", show_default=False)]

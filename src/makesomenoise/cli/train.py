@@ -1,0 +1,25 @@
+"""`msn train`."""
+
+import typer
+
+from makesomenoise.cli.options import ConfigFile, Resume, RunFolder
+
+app = typer.Typer(
+    no_args_is_help=True, help="Train a part: `msn train tokenizer configs/tokenizer/tiny.yaml --run runs/x`."
+)
+
+
+@app.command()
+def tokenizer(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
+    """Train encoder, quantizer and decoder."""
+    from makesomenoise.training.tokenizer import TokenizerTrainingConfig, train_tokenizer
+
+    typer.echo(f"Model written to {train_tokenizer(TokenizerTrainingConfig.from_yaml(config), run, resume)}")
+
+
+@app.command()
+def vocoder(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
+    """Train the vocoder that turns log-mel into sound."""
+    from makesomenoise.training.vocoder import VocoderTrainingConfig, train_vocoder
+
+    typer.echo(f"Model written to {train_vocoder(VocoderTrainingConfig.from_yaml(config), run, resume)}")

@@ -1,0 +1,97 @@
+"""Sound files to `.msn` files and back, in memory that does not grow with their length."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from makesomenoise.audio import io
+from makesomenoise.tokenizer import bitstream
+from makesomenoise.tokenizer.bitstream import Bitstream, BitstreamError
+from makesomenoise.tokenizer.model import AudioTokenizer
+
+_CODES_AT_A_TIME = 256
+
+
+def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path) -> Bitstream:
+    """Encodes a sound file to an `.msn` file, which appears whole or not at all.
+
+    Args:
+        tokenizer: makes the codes.
+        source: any sound file that `audio.io` reads.
+        target: name of the `.msn` file.
+
+    Returns:
+        What was written.
+
+    Raises:
+        AudioError: if the sound cannot be read.
+        BitstreamError: if the file cannot be written.
+    """
+    sizes: list[int] = []
+    chunks = _counted(io.stream(source, tokenizer.sample_rate), sizes)
+    codes = torch.cat([piece.cpu() for piece in tokenizer.stream_encode(chunks)])
+    written = Bitstream(
+        codes,
+        sum(sizes),
+        tokenizer.fingerprint,
+        tokenizer.sample_rate,
+        tokenizer.samples_per_code,
+        tokenizer.bits_per_code,
+    )
+    bitstream.write(target, written)
+    return written
+
+
+def decode_file(
+    tokenizer: AudioTokenizer,
+    source: str | Path,
+    target: str | Path,
+    steps: int | None = None,
+    guidance: float | None = None,
+    seed: int = 0,
+) -> Bitstream:
+    """Decodes an `.msn` file to a sound file, which appears whole or not at all.
+
+    Args:
+        tokenizer: must be the one that made the codes.
+        source: name of the `.msn` file.
+        target: name of the sound file; its suffix names the format.
+        steps: ODE steps.
+        guidance: scale of the guidance.
+        seed: the same seed gives the same sound.
+
+    Returns:
+        What was read.
+
+    Raises:
+        BitstreamError: if the file cannot be read or is not of this tokenizer.
+        AudioError: if the sound cannot be written.
+    """
+    read = bitstream.read(source)
+    _check_made_by(tokenizer, read, source)
+    left = read.sample_count
+    with io.writer(target, tokenizer.sample_rate) as write:
+        for chunk in tokenizer.stream_decode(read.codes.split(_CODES_AT_A_TIME), steps, guidance, seed):
+            write(chunk[:left])
+            left -= min(left, len(chunk))
+    return read
+
+
+def _counted(chunks: Iterator[Tensor], sizes: list[int]) -> Iterator[Tensor]:
+    for chunk in chunks:
+        sizes.append(len(chunk))
+        yield chunk
+
+
+def _check_made_by(tokenizer: AudioTokenizer, read: Bitstream, source: str | Path) -> None:
+    if read.fingerprint != tokenizer.fingerprint:
+        raise BitstreamError(
+            f"{source} was made by the tokenizer {read.fingerprint}, but the loaded one is {tokenizer.fingerprint}; "
+            "load the tokenizer it was made with (`--model`)."
+        )
+    if int(read.codes.max()) >= tokenizer.codebook_size:
+        raise BitstreamError(
+            f"{source} holds the code {int(read.codes.max())}, outside [0, {tokenizer.codebook_size}) of its tokenizer."
+        )
