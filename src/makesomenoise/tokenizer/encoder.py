@@ -50,10 +50,13 @@ class Encoder(nn.Module):
         )
         self.norm = nn.LayerNorm(config.dim, eps=1e-6)
         self.out = nn.Linear(config.dim, config.latent_dim)
+        # Each latent channel is kept at mean 0 and variance 1 over the data: without it the latents of a young encoder all
+        # point the same way and share a handful of codes, from which no quantizer here recovers.
+        self.spread = nn.BatchNorm1d(config.latent_dim, affine=False)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Normalised log-mel [B, M, 4N] to latents [B, D, N]."""
         x = self.down(self.frame_blocks(self.embed(mel))).transpose(1, 2)
         for block in self.blocks:
             x = block(x)
-        return self.out(self.norm(x)).transpose(1, 2)
+        return self.spread(self.out(self.norm(x)).transpose(1, 2))

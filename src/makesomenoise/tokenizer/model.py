@@ -51,7 +51,7 @@ class AudioTokenizer(nn.Module):
         folder = checkpoint.resolve(source)
         network = TokenizerNetwork(checkpoint.load_config(folder, TokenizerConfig))
         checkpoint.load_into(network, checkpoint.load_state(folder), origin=str(source))
-        return cls(network, load_vocoder(vocoder)).to(device)
+        return cls(network, load_vocoder(vocoder, network.config.mel)).to(device)
 
     def save(self, folder: str | Path) -> None:
         """Writes the tokenizer (without the vocoder) as a model folder."""

@@ -148,23 +148,27 @@ class TokenizerTraining(lightning.LightningModule):
         """Losses and codes of the averaged model on fixed crops."""
         losses = self.average(batch["waveform"], 1.0, self._generator(10**9 + number))
         codes = self.average.quantizer.encode(losses.latents)
-        mel = self.average.normalise(self.average.mel(batch["waveform"]))
-        latents = self.average.quantizer.decode(codes)
+        right, known = self._named_right(self.average.quantizer.decode(codes), batch["labels"])
+        self._valid.append({"loss": losses.reconstruction, "codes": codes, "right": right, "known": known})
+        if number == 0:  # decoding takes many evaluations of the network: the first batch stands for all
+            self._decode_examples(batch["waveform"], codes)
+
+    def _decode_examples(self, waveform: Tensor, codes: Tensor) -> None:
+        mel = self.average.normalise(self.average.mel(waveform))
         noise = torch.randn(mel.shape, generator=self._generator(10**9), device=mel.device)
-        decoded = self.average.decoder.decode(latents, noise, None, None)
-        distance = (decoded - mel).abs().mean() * self.config.model.scale.deviation
-        right, known = self._named_right(latents, batch["labels"])
-        self._valid.append(
-            {"loss": losses.reconstruction, "mel_l1": distance, "codes": codes, "right": right, "known": known}
-            | ({"mel": mel[:4], "decoded": decoded[:4]} if number == 0 else {})
-        )
+        decoded = self.average.decoder.decode(self.average.quantizer.decode(codes), noise, None, None)
+        self.log("valid/mel_l1", (decoded - mel).abs().mean() * self.config.model.scale.deviation, sync_dist=True)
+        if self.trainer.is_global_zero and self.logger is not None:
+            picture = torch.cat((mel[:4], decoded[:4]), dim=-1).flatten(0, 1).flip(0)
+            picture = ((picture + 2.5) / 4.5).clamp(0, 1)  # from the floor of the mel to its loudest
+            self.logger.experiment.add_image("valid/original_and_decoded", picture[None], self.global_step)
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the figures, draws the first crops, and writes the averaged model."""
+        """Logs the figures and writes the averaged model."""
         steps, self._valid = self._valid, []
         codes = torch.cat([s["codes"].flatten() for s in steps])
         known = sum(s["known"] for s in steps)
-        values = {name: torch.stack([s[name] for s in steps]).mean() for name in ("loss", "mel_l1")}
+        values = {"loss": torch.stack([s["loss"] for s in steps]).mean()}
         values["perplexity"] = torch.tensor(perplexity(codes, self.network.quantizer.codebook_size))
         values["label_accuracy"] = sum(s["right"] for s in steps) / known.clamp_min(1)
         self.log_dict({f"valid/{k}": v.float() for k, v in values.items()}, sync_dist=True)
@@ -172,10 +176,6 @@ class TokenizerTraining(lightning.LightningModule):
             return
         _log.info("step %d: %s", self.global_step, {k: round(float(v), 4) for k, v in values.items()})
         checkpoint.save_model(self.folder / "model", self.config.model, self.average.state_dict(), half=True)
-        if self.logger is not None:
-            picture = torch.cat((steps[0]["mel"], steps[0]["decoded"]), dim=-1).flatten(0, 1).flip(0)
-            picture = ((picture + 2.5) / 4.5).clamp(0, 1)
-            self.logger.experiment.add_image("valid/original_and_decoded", picture[None], self.global_step)
 
     def configure_optimizers(self) -> dict:
         """AdamW with a linear warm-up and a cosine decay."""

@@ -25,9 +25,9 @@ class EmaConfig(Config):
 
     kind: Literal["ema"] = "ema"
     codebook_size: int = 1024
-    decay: float = 0.99
+    decay: float = 0.98
     commitment: float = 0.25
-    revive_below: float = 0.5
+    revive_below: float = 0.1
 
 
 class EmaQuantizer(nn.Module):

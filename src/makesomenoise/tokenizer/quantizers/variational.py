@@ -9,7 +9,9 @@ with one learned precision; the prior over codes is uniform. Beside the reconstr
     KL = E_q[ precision / 2 |z - e_k|^2 ] + sum_k q_k log q_k + log K                      (their eq. 10)
 
 whose first term pulls latents and codes together and whose second keeps the posterior wide while the decoder can bear
-it; as the decoder improves the precision grows and the quantizer grows deterministic by itself. In training the code is
+it; as the decoder improves the precision grows and the quantizer grows deterministic by itself. The entropy part of the KL
+is the information of the code about the sound plus KL(mean of q | uniform), the unevenness of the codebook's use (Hoffman
+and Johnson 2016); that last part may be weighted more, which keeps the codebook in use while the encoder is young. In training the code is
 a Gumbel-softmax sample (Jang et al. 2017): one code goes forward, the relaxed sample carries the gradient, at a
 temperature that falls from `temperature_start` to `temperature_end`. At inference it is the likeliest code.
 """
@@ -33,14 +35,16 @@ class VariationalConfig(Config):
         temperature_start: of the Gumbel-softmax at the first step.
         temperature_end: at the last step.
         kl_weight: weight of the KL term, in units of the reconstruction loss per nat.
+        usage_weight: further weight of the part of the KL that measures how unevenly the whole batch uses the codebook.
     """
 
     kind: Literal["variational"] = "variational"
     codebook_size: int = 1024
-    precision_start: float = 20.0
+    precision_start: float = 50.0
     temperature_start: float = 1.0
     temperature_end: float = 0.3
-    kl_weight: float = 0.01
+    kl_weight: float = 0.001
+    usage_weight: float = 0.1
 
 
 class VariationalQuantizer(nn.Module):
@@ -67,7 +71,7 @@ class VariationalQuantizer(nn.Module):
         codes = relaxed.argmax(dim=-1)
         soft = relaxed @ codebook
         sampled = soft + (codebook[codes] - soft).detach()
-        return Quantized(sampled.transpose(1, 2), codes, self.config.kl_weight * self._kl(logits))
+        return Quantized(sampled.transpose(1, 2), codes, self._loss(logits))
 
     def encode(self, latents: Tensor) -> Tensor:
         """The likeliest codes [B, N] of latents [B, D, N]."""
@@ -86,11 +90,13 @@ class VariationalQuantizer(nn.Module):
         # On the sphere |z - e|^2 = 2 - 2 <z, e>, so the constant is kept for the KL and the distance needs one product.
         return self.log_precision.exp() * (z @ codebook.T - 1.0)
 
-    def _kl(self, logits: Tensor) -> Tensor:
+    def _loss(self, logits: Tensor) -> Tensor:
         log_q = torch.log_softmax(logits, dim=-1)
         q = log_q.exp()
         distance, negative_entropy = -(q * logits).sum(-1), (q * log_q).sum(-1)
-        return (distance + negative_entropy).mean() + math.log(self.codebook_size)
+        kl = (distance + negative_entropy).mean() + math.log(self.codebook_size)
+        usage = math.log(self.codebook_size) - torch.special.entr(q.flatten(0, -2).mean(0)).sum()
+        return self.config.kl_weight * kl + self.config.usage_weight * usage
 
     def _temperature(self, progress: float) -> float:
         start, end = self.config.temperature_start, self.config.temperature_end

@@ -1,0 +1,31 @@
+"""A tokenizer small enough for tests, with random weights."""
+
+import pytest
+import torch
+
+from makesomenoise.tokenizer.config import TokenizerConfig
+from makesomenoise.tokenizer.model import AudioTokenizer
+from makesomenoise.tokenizer.network import TokenizerNetwork
+from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
+
+TINY = {
+    "encoder": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2, "latent_dim": 8},
+    "window": {"codes": 12, "context": 4, "seam_frames": 8},
+    "decoder": {"kind": "flow", "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2}, "steps": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> AudioTokenizer:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = TokenizerNetwork(TokenizerConfig.model_validate(TINY))
+        return AudioTokenizer(network, IstftVocoder(IstftVocoderConfig(dim=16, hidden=32, layers=1)))
+
+
+@pytest.fixture(scope="module")
+def sound() -> torch.Tensor:
+    """Three seconds of a noisy glide [1, 72000]."""
+    generator = torch.Generator().manual_seed(0)
+    time = torch.arange(72_000) / 24_000
+    return (0.3 * torch.sin(2 * torch.pi * (200 + 300 * time) * time) + 0.02 * torch.randn(72_000, generator=generator))[None]

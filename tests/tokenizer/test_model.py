@@ -1,0 +1,129 @@
+"""`AudioTokenizer` keeps its promises: rates, lengths, exact batches and streams, seeds, save and load, errors."""
+
+import pytest
+import torch
+
+from makesomenoise import checkpoint
+from makesomenoise.tokenizer.config import TokenizerConfig
+from makesomenoise.tokenizer.model import AudioTokenizer
+from makesomenoise.tokenizer.network import TokenizerNetwork
+
+
+def test_rates(tokenizer):
+    assert tokenizer.code_rate == 23.4375
+    assert tokenizer.bits_per_code == 10
+    assert tokenizer.bits_per_second == 234.375
+
+
+@pytest.mark.parametrize("samples", [1, 1023, 1024, 1025, 12_288, 12_289, 40_000])
+def test_a_code_for_every_1024_samples_and_back(tokenizer, sound, samples):
+    codes = tokenizer.encode(sound[:, :samples])
+    assert codes.shape == (1, -(-samples // 1024))
+    assert codes.dtype == torch.int64
+    assert tokenizer.decode(codes).shape == (1, codes.shape[1] * 1024)
+
+
+def test_codes_of_a_batch_are_those_of_each_clip_alone(tokenizer, sound):
+    lengths = torch.tensor([72_000, 30_001, 1])
+    batch = sound.repeat(3, 1)
+    codes = tokenizer.encode(batch, lengths)
+    for row, length in zip(codes, lengths.tolist(), strict=True):
+        alone = tokenizer.encode(sound[:, :length])[0]
+        assert row[: len(alone)].tolist() == alone.tolist()
+        assert row[len(alone) :].eq(0).all()
+
+
+@pytest.mark.parametrize("chunk", [700, 1024, 9999, 50_000])
+def test_streamed_codes_are_those_of_the_whole(tokenizer, sound, chunk):
+    whole = tokenizer.encode(sound)[0]
+    streamed = torch.cat(list(tokenizer.stream_encode(sound[0].split(chunk))))
+    assert streamed.tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 12, 40])
+def test_streamed_waveform_is_that_of_the_whole(tokenizer, sound, chunk):
+    codes = tokenizer.encode(sound)
+    whole = tokenizer.decode(codes, seed=3)[0]
+    streamed = torch.cat(list(tokenizer.stream_decode(codes[0].split(chunk), seed=3)))
+    torch.testing.assert_close(streamed, whole, rtol=0, atol=0)
+
+
+def test_a_sound_begins_the_same_whatever_follows(tokenizer, sound):
+    codes = tokenizer.encode(sound)
+    window = tokenizer.config.window
+    settled = window.codes * (codes.shape[1] // window.codes - 1)
+    longer = torch.cat((sound, sound.flip(-1)), dim=-1)
+    assert tokenizer.encode(longer)[0, :settled].tolist() == codes[0, :settled].tolist()
+
+
+def test_seeds_reproduce_and_differ(tokenizer, sound):
+    codes = tokenizer.encode(sound[:, :20_000])
+    first = tokenizer.decode(codes, seed=1)
+    torch.testing.assert_close(tokenizer.decode(codes, seed=1), first, rtol=0, atol=0)
+    assert not torch.allclose(tokenizer.decode(codes, seed=2), first)
+
+
+def test_steps_and_guidance_reach_the_decoder(tokenizer, sound):
+    codes = tokenizer.encode(sound[:, :20_000])
+    plain = tokenizer.decode_mel(codes)
+    assert plain.shape == (1, 100, 80)
+    assert not torch.allclose(tokenizer.decode_mel(codes, steps=5), plain)
+    assert not torch.allclose(tokenizer.decode_mel(codes, guidance=1.0), plain)
+
+
+def test_save_and_load_change_nothing(tokenizer, sound, tmp_path):
+    tokenizer.save(tmp_path)
+    loaded = AudioTokenizer.load(tmp_path, vocoder="griffin-lim")
+    assert loaded.fingerprint == tokenizer.fingerprint
+    assert loaded.encode(sound).tolist() == tokenizer.encode(sound).tolist()
+
+
+def test_half_precision_keeps_the_fingerprint(tokenizer, tmp_path):
+    checkpoint.save_model(tmp_path, tokenizer.config, tokenizer.network.state_dict(), half=True)
+    assert AudioTokenizer.load(tmp_path, vocoder="griffin-lim").fingerprint == tokenizer.fingerprint
+
+
+def test_other_weights_have_another_fingerprint(tokenizer):
+    torch.manual_seed(9)
+    other = AudioTokenizer(TokenizerNetwork(tokenizer.config), tokenizer.vocoder)
+    assert other.fingerprint != tokenizer.fingerprint
+
+
+def test_weights_that_do_not_match_the_config_are_refused(tokenizer, tmp_path):
+    config = tokenizer.config.model_dump()
+    config["encoder"]["latent_dim"] = 16
+    checkpoint.save_model(tmp_path, TokenizerConfig.model_validate(config), tokenizer.network.state_dict())
+    with pytest.raises(checkpoint.CheckpointError, match=r"do not match its config\.yaml.*another shape"):
+        AudioTokenizer.load(tmp_path, vocoder="griffin-lim")
+
+
+@pytest.mark.parametrize("code", [-1, 1024])
+def test_a_code_outside_the_codebook_is_refused(tokenizer, code):
+    with pytest.raises(ValueError, match=rf"Code {code} is outside \[0, 1024\)"):
+        tokenizer.decode(torch.tensor([[0, code, 5]]))
+
+
+@pytest.mark.parametrize("codes", [torch.zeros(1, 0, dtype=torch.int64), torch.zeros(1, 3), torch.zeros(3).long()])
+def test_codes_of_another_form_are_refused(tokenizer, codes):
+    with pytest.raises(ValueError, match="Expected integer codes"):
+        tokenizer.decode(codes)
+
+
+@pytest.mark.parametrize("shape", [(1, 0), (5,), (1, 2, 3)])
+def test_waveforms_of_another_form_are_refused(tokenizer, shape):
+    with pytest.raises(ValueError, match=r"Expected a waveform \[B, S\]"):
+        tokenizer.encode(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("lengths", [[0], [5], [3, 3]])
+def test_lengths_that_do_not_fit_are_refused(tokenizer, lengths):
+    with pytest.raises(ValueError, match="lengths"):
+        tokenizer.encode(torch.zeros(1, 4), torch.tensor(lengths))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_samples_that_are_not_finite_are_refused(tokenizer, value):
+    waveform = torch.zeros(1, 5000)
+    waveform[0, 4000] = value
+    with pytest.raises(ValueError, match="not finite"):
+        tokenizer.encode(waveform)
