@@ -1,0 +1,177 @@
+"""Training of the event classifier on the originals of a corpus; sees no decoded sound and no validation clip."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from makesomenoise import checkpoint
+from makesomenoise.audio.mel import LogMel
+from makesomenoise.config import Config
+from makesomenoise.data.clips import ClipStore, frequent_labels
+from makesomenoise.data.manifest import Clip
+from makesomenoise.evaluation.classifier import KIND_TASK, ClassifierConfig, EventClassifier
+
+_log = logging.getLogger(__name__)
+_SILENCE = -16.0
+_LABEL_TASK = "label"
+_LOG_EVERY = 200
+
+
+class ClassifierRun(Config):
+    """How the event classifier is trained.
+
+    Attributes:
+        steps: updates.
+        batch: clips in an update.
+        learning_rate: highest rate of the one-cycle schedule.
+        weight_decay: of AdamW.
+        exact_datasets: datasets with exact labels, each a task of its own.
+        label_clips: a label of the other datasets is learned, as a help to the trunk, if this many clips carry it.
+        own_share: share of examples from `exact_datasets`.
+        mixup: parameter of the Beta distribution of mixing weights.
+        seed: decides the initial weights and every random choice.
+    """
+
+    steps: int = 4000
+    batch: int = 32
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.05
+    exact_datasets: tuple[str, ...] = ("esc50", "urbansound8k")
+    label_clips: int = 8
+    own_share: float = 0.7
+    mixup: float = 0.3
+    seed: int = 0
+
+
+def train_classifier(store: ClipStore, folder: str | Path, run: ClassifierRun | None = None) -> EventClassifier:
+    """Trains a classifier and writes it to `folder`.
+
+    Args:
+        store: training clips; their dataset, kind and label are what is learned.
+        folder: model folder to write.
+        run: settings.
+    """
+    run = run or ClassifierRun()
+    config = ClassifierConfig(tasks=_tasks(store.clips, run))
+    mel = LogMel(config.mel)
+    started = time.monotonic()
+    with torch.inference_mode():
+        mels = [mel(torch.from_numpy(store.waveform(i))[None])[0].half() for i in range(len(store))]
+    _log.info("log-mels of %d clips took %.0f s", len(mels), time.monotonic() - started)
+    model = fit(config, store.clips, mels, run)
+    checkpoint.save_model(folder, config, model.state_dict())
+    return model
+
+
+def fit(config: ClassifierConfig, clips: Sequence[Clip], mels: Sequence[Tensor], run: ClassifierRun) -> EventClassifier:
+    """Trains a classifier on log-mels held in memory.
+
+    Args:
+        config: the network and its tasks.
+        clips: what is known of each clip.
+        mels: the log-mel [M, T] of each clip.
+        run: settings.
+
+    Returns:
+        The classifier, ready to judge.
+    """
+    # Initial weights and dropout can only draw from the global generator: it is borrowed and put back.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        model = EventClassifier(config).train()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=run.learning_rate, weight_decay=run.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, run.learning_rate, run.steps, pct_start=0.15)
+        examples = Examples(config, clips, mels, run)
+        for step in range(run.steps):
+            mel, targets = examples.batch(step)
+            loss = _loss(model, mel, targets)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimizer.step()
+            schedule.step()
+            if step % _LOG_EVERY == 0:
+                _log.info("classifier step %d of %d, loss %.3f", step, run.steps, loss.item())
+    return model.eval()
+
+
+class Examples:
+    """Batches of augmented windows; batch `n` depends on the seed and on `n` alone."""
+
+    def __init__(self, config: ClassifierConfig, clips: Sequence[Clip], mels: Sequence[Tensor], run: ClassifierRun):
+        self._config, self._mels, self._run = config, mels, run
+        self._targets = {task: _targets(task, names, clips) for task, names in config.tasks.items()}
+        exact = np.array([clip.dataset in run.exact_datasets for clip in clips])
+        share = run.own_share if exact.any() and not exact.all() else 0.5
+        weights = np.where(exact, share / max(exact.sum(), 1), (1 - share) / max((~exact).sum(), 1))
+        self._weights = weights / weights.sum()
+
+    def batch(self, number: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Log-mels [B, M, window] and, for each task, class weights [B, classes] (zeros: nothing known)."""
+        rng = np.random.default_rng([self._run.seed, number])
+        chosen = rng.choice(len(self._mels), self._run.batch, p=self._weights)
+        mel = torch.stack([self._window(self._mels[i].float(), rng) for i in chosen])
+        share = torch.from_numpy(rng.beta(self._run.mixup, self._run.mixup, self._run.batch)).float()[:, None]
+        share = torch.maximum(share, 1 - share)
+        partner = torch.from_numpy(rng.permutation(self._run.batch))
+        mel = torch.logaddexp(mel + share[..., None].log(), mel[partner] + (1 - share[..., None]).clamp_min(1e-6).log())
+        targets = {task: rows[chosen] for task, rows in self._targets.items()}
+        return mel, {task: share * rows + (1 - share) * rows[partner] for task, rows in targets.items()}
+
+    def _window(self, mel: Tensor, rng: np.random.Generator) -> Tensor:
+        window = self._config.window_frames
+        frames = mel.shape[-1]
+        if frames > window:
+            start = int(rng.integers(0, frames - window + 1))
+            mel = mel[:, start : start + window]
+        else:
+            before = int(rng.integers(0, window - frames + 1))
+            mel = nn.functional.pad(mel, (before, window - frames - before), value=_SILENCE)
+        mel = mel.roll((int(rng.integers(0, window)), int(rng.integers(-2, 3))), dims=(1, 0))
+        mel = (
+            mel
+            + float(rng.uniform(-1.5, 1.5))
+            + torch.linspace(-1, 1, mel.shape[0])[:, None] * float(rng.uniform(-0.5, 0.5))
+        )
+        return _masked(mel, rng)
+
+
+def _masked(mel: Tensor, rng: np.random.Generator) -> Tensor:
+    """Blanks two bands of frequency and two spans of time (SpecAugment, Park et al. 2019)."""
+    bands, frames = mel.shape
+    for _ in range(2):
+        width, length = int(rng.integers(0, bands // 8)), int(rng.integers(0, frames // 8))
+        low, start = int(rng.integers(0, bands - width)), int(rng.integers(0, frames - length))
+        mel[low : low + width] = _SILENCE
+        mel[:, start : start + length] = _SILENCE
+    return mel
+
+
+def _loss(model: EventClassifier, mel: Tensor, targets: dict[str, Tensor]) -> Tensor:
+    """Sum over tasks of the cross-entropy of the clips that have a target there."""
+    scores = model(mel).scores
+    losses = [-(targets[task] * scores[task].log_softmax(-1)).sum() for task in scores]
+    return torch.stack(losses).sum() / len(mel)
+
+
+def _targets(task: str, names: Sequence[str], clips: Sequence[Clip]) -> Tensor:
+    numbers = {name: number for number, name in enumerate(names)}
+    rows = torch.zeros(len(clips), len(names))
+    for row, clip in zip(rows, clips, strict=True):
+        known = task in (KIND_TASK, _LABEL_TASK, clip.dataset)
+        name = clip.kind if task == KIND_TASK else clip.label
+        if known and name in numbers:
+            row[numbers[name]] = 1.0
+    return rows
+
+
+def _tasks(clips: Sequence[Clip], run: ClassifierRun) -> dict[str, tuple[str, ...]]:
+    tasks = {name: sorted({clip.label for clip in clips if clip.dataset == name}) for name in run.exact_datasets}
+    tasks[KIND_TASK] = sorted({clip.kind for clip in clips if clip.kind})
+    tasks[_LABEL_TASK] = frequent_labels(clips, run.label_clips)
+    return {task: tuple(names) for task, names in tasks.items() if names}

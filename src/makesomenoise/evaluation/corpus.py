@@ -1,0 +1,60 @@
+"""The clips an evaluation looks at: training clips for the judges to learn from, validation clips to be judged."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from makesomenoise.data.manifest import Clip, ManifestError, read_clips
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Clips in two splits.
+
+    Attributes:
+        train: the classifier and the probe learn from these.
+        valid: these are coded and judged.
+        cache: folder that keeps decoded clips, or None.
+    """
+
+    train: list[Clip]
+    valid: list[Clip]
+    cache: Path | None = None
+
+    @classmethod
+    def read(cls, folder: str | Path, cache: str | Path | None = None) -> "Corpus":
+        """Reads a folder with `train-*.tar` and `valid-*.tar`, or with sub-folders `train` and `valid`.
+
+        Args:
+            folder: the corpus.
+            cache: folder that keeps decoded clips for later runs.
+
+        Raises:
+            ManifestError: if a split is missing.
+        """
+        splits = [_paths(Path(folder), split) for split in ("train", "valid")]
+        train, valid = (read_clips(paths) for paths in splits)
+        return cls(train, valid, Path(cache) if cache is not None else None)
+
+
+def subset(clips: Sequence[Clip], limit: int | None) -> list[Clip]:
+    """At most `limit` clips of each dataset: always the same ones, in their order."""
+    if limit is None:
+        return list(clips)
+    left: dict[str, int] = {}
+    chosen = set()
+    for clip in sorted(clips, key=lambda clip: hashlib.sha256(clip.key.encode()).digest()):
+        left[clip.dataset] = left.get(clip.dataset, 0) + 1
+        if left[clip.dataset] <= limit:
+            chosen.add(clip.key)
+    return [clip for clip in clips if clip.key in chosen]
+
+
+def _paths(folder: Path, split: str) -> list[Path]:
+    shards = sorted(folder.glob(f"{split}-*.tar"))
+    if not shards and not (folder / split).is_dir():
+        raise ManifestError(
+            f"{folder} has no {split} split; expected {split}-*.tar shards or a folder '{split}' of sound files."
+        )
+    return shards or [folder / split]

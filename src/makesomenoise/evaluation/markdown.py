@@ -1,0 +1,110 @@
+"""The results of an evaluation as Markdown tables; reads only what `results.json` holds."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+_PUBLISHED_PROBES = (("EnCodec", "34.8-37.0 %"), ("DAC", "28.6-36.7 %"), ("WavTokenizer", "34.5 %"))
+_GIBIBYTE = 2**30
+
+
+def as_markdown(results: Mapping) -> str:
+    """The whole report, from the content of `results.json`."""
+    parts = ["# Evaluation of tokenizers", _origin(results["machine"], results["settings"])]
+    parts += ["## What survives", _SURVIVES, _survives(results["systems"])]
+    parts += ["## How close, and at what cost", _FIDELITY, _fidelity(results["systems"])]
+    if "probe" in results:
+        parts += ["## What the codes know", _PROBE, _probes(results["probe"])]
+    if "speed" in results:
+        parts += ["## Speed", _speed(results["speed"])]
+    if "peak_memory_bytes" in results:
+        minutes = results["settings"]["memory_minutes"]
+        peak = results["peak_memory_bytes"] / _GIBIBYTE
+        parts += ["## Memory", f"Peak while encoding and decoding a file of {minutes:.0f} minutes: {peak:.2f} GiB."]
+    if results["skipped"]:
+        parts += ["## Left out", *(f"- {name}: {reason}." for name, reason in results["skipped"].items())]
+    return "\n\n".join(parts) + "\n"
+
+
+_SURVIVES = (
+    "Share of clips that a classifier trained on originals names right (its own labels for ESC-50 and UrbanSound8K, the"
+    " kind of sound for the others; in brackets with each class weighing alike), and the Fréchet distance of its"
+    " features to those of the originals."
+)
+_FIDELITY = (
+    "Bits without container. Distances reward blur: a decoder that averages what it does not know comes closer, and"
+    " sounds worse, than one that draws a plausible sound."
+)
+_PROBE = (
+    "A small network trained on code sequences of ESC-50's training folds names the clips of the held-out fold; its"
+    " recipe is chosen by cross-validation inside the training folds. Published probes are of other set-ups, at 2 to"
+    " 100 times the rate."
+)
+
+
+def _origin(machine: Mapping, settings: Mapping) -> str:
+    where = f"{machine['processor']}, {machine['cores']} cores, torch {machine['torch']}"
+    limit = "all clips" if settings["limit"] is None else f"at most {settings['limit']} clips of a dataset"
+    weights = ", ".join(f"{name} {fingerprint}" for name, fingerprint in settings["tokenizers"].items())
+    return f"Commit {machine['commit']}; {where}; {limit}; weights: {weights}."
+
+
+def _survives(systems: Mapping[str, Mapping]) -> str:
+    datasets = sorted({dataset for figures in systems.values() for dataset in figures["survives"]})
+    counts = {d: figures["survives"][d]["clips"] for figures in systems.values() for d in figures["survives"]}
+    heads = [head for d in datasets for head in (f"{d} ({counts[d]} clips)", "Fréchet")]
+    rows = []
+    for name, figures in systems.items():
+        cells = [name]
+        for found in (figures["survives"][dataset] for dataset in datasets):
+            balanced = "" if found["task"] in datasets else f" ({_percent(found['balanced_accuracy'])})"
+            cells += [_percent(found["accuracy"]) + balanced, f"{found['frechet_distance']:.2f}"]
+        rows.append(cells)
+    return _table(["system", *heads], rows)
+
+
+def _fidelity(systems: Mapping[str, Mapping]) -> str:
+    heads = ["system", "clips of", "clips", "bit/s", "log-mel distance", "STFT distance", "perplexity", "codes used"]
+    rows = []
+    for name, figures in systems.items():
+        for dataset, found in figures.get("fidelity", {}).items():
+            rate, codes, share = found["bits_per_second"], found["perplexity"], found["codebook_usage"]
+            rows.append(
+                [
+                    name,
+                    dataset,
+                    str(found["clips"]),
+                    "-" if rate is None else f"{rate:.1f}",
+                    f"{found['log_mel_distance']:.3f}",
+                    f"{found['stft_distance']:.3f}",
+                    "-" if codes is None else f"{codes:.0f}",
+                    "-" if share is None else _percent(share),
+                ]
+            )
+    return _table(heads, rows)
+
+
+def _probes(probes: Mapping[str, Mapping]) -> str:
+    rows = []
+    for name, found in probes.items():
+        if "skipped" in found:
+            rows.append([name, "-", found["skipped"]])
+        else:
+            rows.append([name, f"{100 * found['mean']:.1f} ± {100 * found['deviation']:.1f} %", found["recipe"]])
+    rows += [[name, figure, "published"] for name, figure in _PUBLISHED_PROBES]
+    return _table(["codes of", "accuracy", "probe"], rows)
+
+
+def _speed(speeds: Sequence[Mapping]) -> str:
+    rows = [
+        [s["name"], f"{s['bits_per_second']:.0f}", f"{s['encode_speed']:.1f}x", f"{s['decode_speed']:.1f}x"]
+        for s in speeds
+    ]
+    return _table(["codec", "bit/s", "encode, times real time", "decode, times real time"], rows)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
