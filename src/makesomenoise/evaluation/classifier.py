@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import LogMel, MelConfig
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.config import Config
 
 KIND_TASK = "kind"
@@ -136,12 +136,6 @@ class EventClassifier(nn.Module):
         for at in range(0, max(frames - window // 5, 1), window):
             part = mel[:, at : at + window]
             yield nn.functional.pad(part, (0, window - part.shape[-1]), value=_FLOOR)
-
-
-def log_mels(waveforms: Sequence[Tensor], mel: LogMel) -> list[Tensor]:
-    """Log-mels [M, T] of waveforms [S]."""
-    with torch.inference_mode():
-        return [mel(waveform[None])[0] for waveform in waveforms]
 
 
 def _convolution(

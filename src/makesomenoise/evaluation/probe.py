@@ -44,11 +44,11 @@ class Recipe(Config):
     weight_decay: float = 0.1
 
 
+# A convolution costs five times a bag of codes: with these, choosing and five seeds take about two minutes on one core.
 RECIPES = (
     Recipe(name="bag of codes"),
-    Recipe(name="bag of codes, more masking", mask=0.5, dropout=0.5, epochs=40),
-    Recipe(name="one convolution", layers=1),
-    Recipe(name="two convolutions", layers=2, mask=0.3, dropout=0.5),
+    Recipe(name="bag of codes, half of them hidden", mask=0.5, dropout=0.5, epochs=40),
+    Recipe(name="convolution over codes", width=32, layers=1, epochs=20),
 )
 
 
