@@ -85,10 +85,9 @@ def test_a_header_that_lies_under_a_right_checksum_never_crashes(place: int, val
     data[place] = value
     try:
         read = bitstream.from_bytes(resealed(data))
-    except BitstreamError as error:
-        assert "\n" not in str(error)
-    else:
-        assert len(read.codes) == -(-read.sample_count // read.samples_per_code)
+    except BitstreamError:
+        return
+    assert len(read.codes) == -(-read.sample_count // read.samples_per_code)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def _original(source: Path, output: Path, mel: LogMel, sample_rate: int) -> Colu
 
 
 def _decoded(source: Path, output: Path, mel: LogMel, tokenizer: AudioTokenizer, title: str, seed: int) -> Column:
-    stem = f"{source.stem}-{title.split()[0].lower()}"
+    stem = f"{source.stem}-{title.split(maxsplit=1)[0].lower()}"
     encode_file(tokenizer, source, output / f"{stem}.msn")
     read = decode_file(tokenizer, output / f"{stem}.msn", output / f"{stem}.wav", seed=seed)
     picture = _picture(io.load(output / f"{stem}.wav", tokenizer.sample_rate), output / f"{stem}.wav", mel)

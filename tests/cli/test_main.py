@@ -1,0 +1,54 @@
+"""The command line as a whole: every command explains itself, and only our own errors lose their traceback."""
+
+import pytest
+
+COMMANDS = [
+    ("encode",),
+    ("decode",),
+    ("info",),
+    ("train", "tokenizer"),
+    ("train", "vocoder"),
+    ("evaluate", "tokenizer"),
+    ("bench",),
+    ("demo",),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...], msn):
+    result = msn(*command, "--help")
+    assert result.exit_code == 0
+    assert f"{' '.join(command)} [OPTIONS]" in result.stdout
+
+
+def test_an_unknown_command_and_a_missing_argument_exit_with_2(msn):
+    assert msn("sing").exit_code == 2
+    assert msn("encode").exit_code == 2
+    assert msn("decode", "a.msn", "a.wav", "--steps", "0").exit_code == 2
+
+
+def test_a_bad_configuration_is_one_sentence(msn, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("modle: {}\ndata: {train: [a.tar], valid: [b.tar]}\n")
+    result = msn("train", "tokenizer", path, "--run", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "Unknown key 'modle'" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bug_keeps_its_traceback(msn, monkeypatch):
+    def broken(path: object) -> None:
+        raise ValueError(f"not a sentence for users: {path}")
+
+    monkeypatch.setattr("makesomenoise.tokenizer.bitstream.read", broken)
+    result = msn("info", "a.msn")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ValueError)
+
+
+def test_bench_names_the_bitrate_and_both_speeds(msn, models):
+    result = msn("bench", "--model", models.ours, "--vocoder", models.vocoder, "--seconds", 1)
+    assert result.exit_code == 0, result.output
+    assert "234.4 bit/s" in result.stdout
+    assert result.stdout.count("x real time") == 2

@@ -1,0 +1,128 @@
+"""The import rules: packages stand on floors and import downwards only; no cycles; small files; light imports."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import makesomenoise
+
+FLOORS = [  # ground floor first; names on one floor do not know each other
+    {"config"},  # below the rest of the ground floor, since a mel has settings too
+    {"audio", "nn", "flow"},
+    {"checkpoint"},
+    {"tokenizer", "language", "metrics"},
+    {"data", "pipeline"},
+    {"training", "evaluation", "serving"},
+    {"cli"},
+]
+FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+ROOT = Path(makesomenoise.__file__).parent
+FILES = {
+    ".".join(("makesomenoise", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in ROOT.rglob("*.py")
+}
+INNER = sorted(m for m in FILES if m not in {"makesomenoise", "makesomenoise.__main__"})
+HEAVY = ["torch", "pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "huggingface_hub"]
+CORE = ["audio", "nn", "flow", "tokenizer", "metrics", "checkpoint", "config"]
+NOT_IN_CORE = {"pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "typer", "rich", "tqdm"}
+
+
+def imported(module: str) -> set[str]:
+    """Every dotted name that `module` imports anywhere, functions included."""
+    names = set()
+    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in {module}"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imports(module: str) -> set[str]:
+    """Our own modules among them."""
+    found = {name if name in FILES else name.rpartition(".")[0] for name in imported(module)}
+    return {name for name in found if name in FILES and name != module}
+
+
+def package(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_every_package_has_a_floor():
+    assert {package(m) for m in INNER} <= set(FLOOR_OF)
+
+
+def test_imports_point_down():
+    wrong = [
+        f"{module} -> {target}"
+        for module in INNER
+        for target in imports(module)
+        if target == "makesomenoise"
+        or (package(target) != package(module) and FLOOR_OF[package(target)] >= FLOOR_OF[package(module)])
+    ]
+    assert not wrong
+
+
+def test_no_module_imports_the_package_it_lives_in():
+    assert [f"{m} -> {t}" for m in INNER for t in imports(m) if m.startswith(f"{t}.")] == []
+
+
+def test_no_cycles():
+    graphlib.TopologicalSorter({m: imports(m) for m in INNER}).prepare()  # raises CycleError
+
+
+def test_files_stay_small():
+    lengths = {m: len(path.read_text(encoding="utf-8").splitlines()) for m, path in FILES.items()}
+    assert {m: n for m, n in lengths.items() if n > 300} == {}
+
+
+def test_commands_stay_short():
+    wrong = {}
+    for module in INNER:
+        if package(module) == "cli":
+            for node in ast.parse(FILES[module].read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef):
+                    body = node.body[ast.get_docstring(node) is not None :]
+                    lines = node.end_lineno - body[0].lineno + 1 if body else 0
+                    wrong |= {f"{module}.{node.name}": lines} if lines > 15 else {}
+    assert wrong == {}
+
+
+def test_the_core_needs_only_core_packages():
+    wrong = [
+        f"{module} -> {name}"
+        for module in INNER
+        if package(module) in CORE
+        for name in imported(module)
+        if name.split(".")[0] in NOT_IN_CORE
+    ]
+    assert not wrong
+
+
+def test_every_module_says_what_it_is():
+    silent = [
+        m for m, path in FILES.items() if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("module", ["makesomenoise", "makesomenoise.cli.main"])
+def test_the_import_is_light(module: str):
+    code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names_are_these():
+    assert makesomenoise.__all__ == ["AudioTokenizer"]
+    assert dir(makesomenoise) == makesomenoise.__all__
+    from makesomenoise.tokenizer.model import AudioTokenizer
+
+    assert makesomenoise.AudioTokenizer is AudioTokenizer
+    with pytest.raises(AttributeError, match="no attribute 'Tokenizer'"):
+        makesomenoise.Tokenizer  # noqa: B018 - reading it is the test
