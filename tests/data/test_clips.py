@@ -1,0 +1,104 @@
+"""Crops depend on their number alone, have the length and labels they claim, and never leave [-1, 1]."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from makesomenoise.audio import io
+from makesomenoise.data.clips import NO_LABEL, AugmentConfig, ClipStore, Crops, EpochSampler, frequent_labels
+from makesomenoise.data.manifest import Clip, read_clips
+
+UNIT = 1000
+CROP = 24_000
+
+
+@pytest.fixture
+def store(tmp_path: Path, tone) -> ClipStore:
+    """Five clips of 0.4 to 2 s, tones of different pitch, labelled low or high."""
+    for number, seconds in enumerate((0.4, 0.8, 1.2, 1.6, 2.0)):
+        folder = tmp_path / "clips" / ("low" if number < 3 else "high")
+        folder.mkdir(parents=True, exist_ok=True)
+        io.save(folder / f"{number}.flac", tone(seconds, 200.0 * (number + 1)))
+    clips = [replace(clip, seconds=1.0) for clip in read_clips([tmp_path / "clips"])]
+    return ClipStore(clips, 24_000)
+
+
+def crops(store: ClipStore, **settings) -> Crops:
+    return Crops(store, CROP, UNIT, labels=["high", "low"], **settings)
+
+
+def test_a_crop_is_as_long_as_asked_and_labelled_by_code(store: ClipStore):
+    for number in range(20):
+        example = crops(store)[number]
+        assert example["waveform"].shape == (CROP,)
+        assert example["waveform"].dtype == torch.float32
+        assert example["labels"].shape == (CROP // UNIT,)
+        assert set(example["labels"].tolist()) <= {NO_LABEL, 0, 1}
+
+
+def test_labels_follow_the_sound(store: ClipStore):
+    for number in range(20):
+        example = crops(store)[number]
+        for label, part in zip(example["labels"], example["waveform"].split(UNIT), strict=True):
+            if label == NO_LABEL:
+                continue
+            pitch = 24 * int(torch.fft.rfft(part).abs().argmax())
+            if part.abs().min() > 0 and part.abs().mean() > 0.3:
+                assert (pitch > 700) == (label == 0)
+
+
+def test_a_crop_depends_on_seed_and_number_alone(store: ClipStore):
+    settings = {"augment": AugmentConfig(mix_probability=1.0)}
+    first = [crops(store, seed=1, **settings)[n]["waveform"] for n in (0, 1, 2)]
+    again = [crops(store, seed=1, **settings)[n]["waveform"] for n in (2, 1, 0)]
+    assert all(torch.equal(a, b) for a, b in zip(first, reversed(again), strict=True))
+    assert not torch.equal(first[0], first[1])
+    assert not torch.equal(first[0], crops(store, seed=2, **settings)[0]["waveform"])
+
+
+def test_augmented_crops_stay_within_range_and_in_place(store: ClipStore):
+    augment = AugmentConfig(gain_db=30.0, mix_probability=1.0, tilt_db=12.0)
+    for number in range(10):
+        plain, varied = crops(store)[number], crops(store, augment=augment)[number]
+        assert varied["waveform"].abs().max() <= 1.0 + 1e-6
+        assert torch.equal(plain["labels"], varied["labels"])
+
+
+def test_a_tilt_changes_the_balance_and_not_the_length(store: ClipStore):
+    augment = AugmentConfig(gain_db=0.0, mix_probability=0.0, tilt_db=12.0)
+    plain, tilted = crops(store)[0]["waveform"], crops(store, augment=augment)[0]["waveform"]
+    assert plain.shape == tilted.shape
+    assert not torch.equal(plain, tilted)
+
+
+def test_decoded_clips_are_kept_on_disk_and_equal(store: ClipStore, tmp_path: Path):
+    cache = tmp_path / "cache"
+    first = ClipStore(store.clips, 24_000, cache).waveform(2)
+    assert [path.suffix for path in cache.iterdir()] == [".npy"]
+    assert np.array_equal(first, store.waveform(2))
+    store.clips[2].path.write_bytes(b"gone")
+    assert np.array_equal(ClipStore(store.clips, 24_000, cache).waveform(2), first)
+
+
+def test_labels_count_when_they_are_frequent():
+    clips = [Clip(str(n), Path(), 0, 0, label=label) for n, label in enumerate(["b", "a", "b", "a", "c", ""])]
+    assert frequent_labels(clips, 2) == ["a", "b"]
+    assert frequent_labels(clips, 3) == []
+
+
+def test_bad_sound_in_a_corpus_is_an_audio_error(tmp_path: Path):
+    (tmp_path / "bad.wav").write_bytes(b"words")
+    with pytest.raises(io.AudioError, match="not a complete sound file"):
+        ClipStore(read_clips([tmp_path]), 24_000).waveform(0)
+
+
+def test_epochs_follow_each_other_and_devices_share_them():
+    samplers = [EpochSampler(3, rank, world=2) for rank in (0, 1)]
+    assert [list(sampler) for sampler in samplers] == [[0, 2, 4], [1, 3, 5]]
+    for sampler in samplers:
+        sampler.set_epoch(2)
+    assert sorted(n for sampler in samplers for n in sampler) == list(range(12, 18))
+    assert len(samplers[0]) == 3
