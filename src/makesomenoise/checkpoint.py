@@ -1,15 +1,15 @@
-"""Model folders: `config.yaml` beside `model.safetensors` (and `MODEL_CARD.md`); found by path, bundled name or Hub id.
+"""Model folders: `config.yaml` beside `model.safetensors` and `MODEL_CARD.md`; by path, bundled name or Hub id.
 
-Knows how weights are kept, not what they mean. Nothing is ever unpickled, and the Hub is asked only for a source that is
-neither a folder nor a bundled name.
+Knows how weights are kept, not what they mean. Nothing is ever unpickled, and the Hub is asked only for a source that
+is neither a folder nor a bundled name.
 """
 
 import hashlib
 import os
-import shutil
 import tempfile
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import safetensors
 import safetensors.torch
@@ -21,6 +21,8 @@ from makesomenoise.config import Config, ConfigError
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "MODEL_CARD.md"
+
+ConfigT = TypeVar("ConfigT", bound=Config)
 
 
 class CheckpointError(ValueError):
@@ -48,6 +50,23 @@ def save_model(
     _write(folder / CONFIG_FILE, config.to_yaml().encode())
 
 
+def upload(repo_id: str, config: Config, state: dict[str, Tensor], card: str | None = None) -> None:
+    """Writes the model folder to the Hugging Face Hub.
+
+    Args:
+        repo_id: `owner/name`; made if missing.
+        config: see `save_model`.
+        state: see `save_model`.
+        card: see `save_model`.
+    """
+    from huggingface_hub import HfApi  # noqa: PLC0415 - only an upload needs the network client
+
+    with tempfile.TemporaryDirectory() as folder:
+        save_model(folder, config, state, card=card)
+        HfApi().create_repo(repo_id, exist_ok=True)
+        HfApi().upload_folder(repo_id=repo_id, folder_path=folder)
+
+
 def resolve(source: str | Path) -> Path:
     """The folder that `source` names: a path, the name of a bundled model, or a Hub id such as `owner/name`.
 
@@ -67,7 +86,7 @@ def resolve(source: str | Path) -> Path:
     raise CheckpointError(f"No model '{name}': give a model folder, a bundled name ({names}) or a Hub id owner/name.")
 
 
-def load_config[C: Config](folder: str | Path, config_class: type[C]) -> C:
+def load_config(folder: str | Path, config_class: type[ConfigT]) -> ConfigT:
     """Reads the configuration of a model folder.
 
     Raises:
@@ -142,8 +161,8 @@ def _write(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        shutil.copymode(path, name) if path.exists() else os.chmod(name, 0o644)
-        os.replace(name, path)
+        Path(name).chmod(0o644)  # a temporary file is private, a model is not
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

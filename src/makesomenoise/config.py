@@ -69,7 +69,12 @@ def _fields_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[st
     """Names of the fields of the nested model at `location` (tags of unions in it name a `kind`)."""
     models: list[type[BaseModel]] = [cls]
     for part in location:
-        inner = [m for model in models if part in model.model_fields for m in _models_in(model.model_fields[str(part)].annotation)]
+        inner = [
+            m
+            for model in models
+            if part in model.model_fields
+            for m in _models_in(model.model_fields[str(part)].annotation)
+        ]
         tagged = [m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == part]
         models = inner or tagged or models
     return list(dict.fromkeys(name for model in models for name in model.model_fields))

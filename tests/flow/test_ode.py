@@ -12,7 +12,7 @@ METHODS = ["euler", "midpoint", "heun"]
 
 
 def _error(method: str, steps: int) -> float:
-    x_1 = integrate(lambda x, t: -x, torch.ones(1, dtype=torch.float64), time_grid(steps).double(), method)
+    x_1 = integrate(lambda x, _: -x, torch.ones(1, dtype=torch.float64), time_grid(steps).double(), method)
     return abs(float(x_1) - math.exp(-1.0))
 
 
@@ -30,7 +30,7 @@ def test_integral_of_three_t_squared_is_one(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_start_is_not_changed(method):
     x_0 = torch.ones(3)
-    integrate(lambda x, t: -x, x_0, time_grid(4), method)
+    integrate(lambda x, _: -x, x_0, time_grid(4), method)
     torch.testing.assert_close(x_0, torch.ones(3), rtol=0, atol=0)
 
 

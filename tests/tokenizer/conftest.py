@@ -28,4 +28,6 @@ def sound() -> torch.Tensor:
     """Three seconds of a noisy glide [1, 72000]."""
     generator = torch.Generator().manual_seed(0)
     time = torch.arange(72_000) / 24_000
-    return (0.3 * torch.sin(2 * torch.pi * (200 + 300 * time) * time) + 0.02 * torch.randn(72_000, generator=generator))[None]
+    return (
+        0.3 * torch.sin(2 * torch.pi * (200 + 300 * time) * time) + 0.02 * torch.randn(72_000, generator=generator)
+    )[None]

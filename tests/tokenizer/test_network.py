@@ -8,7 +8,11 @@ from makesomenoise.tokenizer.network import TokenizerNetwork
 TINY = {
     "encoder": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2, "latent_dim": 8},
     "quantizer": {"kind": "variational", "codebook_size": 64},
-    "decoder": {"kind": "flow", "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2}, "drop_condition": 0.0},
+    "decoder": {
+        "kind": "flow",
+        "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2},
+        "drop_condition": 0.0,
+    },
 }
 
 

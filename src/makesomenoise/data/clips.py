@@ -5,7 +5,6 @@ exactly the examples that an uninterrupted run on one device would have seen.
 """
 
 import hashlib
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -77,7 +76,7 @@ class ClipStore:
         self._cache.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self._cache, suffix=".part", delete=False) as file:
             np.save(file, samples)
-        os.replace(file.name, path)
+        Path(file.name).replace(path)
         return samples
 
     def _decode(self, clip: Clip) -> np.ndarray:
@@ -94,8 +93,8 @@ def frequent_labels(clips: Sequence[Clip], minimum: int) -> list[str]:
 class Crops(Dataset[dict[str, Tensor]]):
     """Endless random crops; a crop that a clip does not fill goes on with further clips.
 
-    Each example is a dict of `waveform` [S] float32 in [-1, 1] and `labels` [S // label_samples] int64: the number of the
-    label that sounds during each code, `NO_LABEL` where there is none.
+    Each example is a dict of `waveform` [S] float32 in [-1, 1] and `labels` [S // label_samples] int64: the number of
+    the label that sounds during each code, `NO_LABEL` where there is none.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class Crops(Dataset[dict[str, Tensor]]):
         self.seed = seed
         numbers = {label: number for number, label in enumerate(labels)}
         self._labels = [numbers.get(clip.label, NO_LABEL) for clip in store.clips]
-        # The root of the length: longer clips hold more to learn, but a minute of rain not sixty times a second of a click.
+        # The root of the length: a longer clip holds more to learn, but a minute of rain not sixty seconds of clicks.
         weights = np.sqrt([max(clip.seconds, 0.5) for clip in store.clips])
         self._cumulative = np.cumsum(weights / weights.sum())
 

@@ -1,6 +1,7 @@
 """Explicit solvers for dx/dt = v(x, t) on a fixed grid, and guidance; ignorant of what the velocity is."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -36,7 +37,7 @@ def integrate(velocity: Velocity, x_0: Tensor, times: Tensor, method: Method = "
     """
     step = {"euler": _euler, "midpoint": _midpoint, "heun": _heun}[method]
     x = x_0
-    for t, t_next in zip(times[:-1], times[1:], strict=True):
+    for t, t_next in pairwise(times):
         x = step(velocity, x, t, t_next)
     return x
 

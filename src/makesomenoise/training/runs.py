@@ -46,7 +46,9 @@ def open_run(folder: str | Path, config: Config, resume: bool) -> Path | None:
 def _commit() -> str:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
     try:
-        return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         _log.warning("Not in a git checkout: the commit of this run is not recorded.")
         return "unknown"

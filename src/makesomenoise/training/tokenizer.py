@@ -248,7 +248,11 @@ def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, res
 
     def loaders(rank: int, world: int) -> tuple[DataLoader, DataLoader]:
         sampler = EpochSampler(config.run.valid_every * config.run.batch_size, rank, world)
-        settings = {"batch_size": config.run.batch_size, "num_workers": data.workers, "pin_memory": torch.cuda.is_available()}
+        settings = {
+            "batch_size": config.run.batch_size,
+            "num_workers": data.workers,
+            "pin_memory": torch.cuda.is_available(),
+        }
         return (
             DataLoader(train, sampler=sampler, persistent_workers=data.workers > 0, **settings),
             DataLoader(valid, sampler=range(rank, data.valid_crops, world), **settings),

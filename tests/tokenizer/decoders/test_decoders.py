@@ -76,7 +76,7 @@ class _Perfect(torch.nn.Module):
         super().__init__()
         self.data = data
 
-    def forward(self, x, latents, t):
+    def forward(self, x, *_):
         return self.data.repeat(len(x) // len(self.data), 1, 1)
 
 

@@ -94,7 +94,9 @@ def test_ema_codebook_moves_towards_the_latents():
 class TestVariational:
     def _quantizer(self, **settings):
         torch.manual_seed(0)
-        return VariationalQuantizer(VariationalConfig(**{"codebook_size": 32, "kl_weight": 1.0, "usage_weight": 0.0} | settings), 8)
+        return VariationalQuantizer(
+            VariationalConfig(**{"codebook_size": 32, "kl_weight": 1.0, "usage_weight": 0.0} | settings), 8
+        )
 
     def test_kl_is_that_of_the_written_formula(self, latents):
         quantizer = self._quantizer(precision_start=7.0)

@@ -67,7 +67,7 @@ class DecoderNetwork(nn.Module):
         self.down = Downsample(frame_dim, dim, FRAMES_PER_CODE)
         self.condition = nn.Conv1d(latent_dim, dim, 3, padding=1)
         self.time = TimeEmbedding(dim)
-        # One modulation for all blocks plus a learned offset for each (PixArt's adaLN-single) saves a third of the weights.
+        # One modulation for all blocks plus a learned offset for each (adaLN-single of PixArt) saves a third of them.
         self.modulation = nn.Linear(dim, 6 * dim)
         self.offsets = nn.Parameter(torch.zeros(config.layers, 6, dim))
         self.blocks = nn.ModuleList(TransformerBlock(dim, config.heads, 4 * dim) for _ in range(config.layers))

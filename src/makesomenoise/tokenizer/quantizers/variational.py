@@ -9,11 +9,12 @@ with one learned precision; the prior over codes is uniform. Beside the reconstr
     KL = E_q[ precision / 2 |z - e_k|^2 ] + sum_k q_k log q_k + log K                      (their eq. 10)
 
 whose first term pulls latents and codes together and whose second keeps the posterior wide while the decoder can bear
-it; as the decoder improves the precision grows and the quantizer grows deterministic by itself. The entropy part of the KL
-is the information of the code about the sound plus KL(mean of q | uniform), the unevenness of the codebook's use (Hoffman
-and Johnson 2016); that last part may be weighted more, which keeps the codebook in use while the encoder is young. In training the code is
-a Gumbel-softmax sample (Jang et al. 2017): one code goes forward, the relaxed sample carries the gradient, at a
-temperature that falls from `temperature_start` to `temperature_end`. At inference it is the likeliest code.
+it; as the decoder improves the precision grows and the quantizer grows deterministic by itself. The entropy part of the
+KL is the information of the code about the sound plus KL(mean of q | uniform), the unevenness of the codebook's use
+(Hoffman and Johnson 2016); that last part may be weighted more, which keeps the codebook in use while the encoder is
+young. In training the code is a Gumbel-softmax sample (Jang et al. 2017): one code goes forward, the relaxed sample
+carries the gradient, at a temperature that falls from `temperature_start` to `temperature_end`. At inference it is the
+likeliest code.
 """
 
 import math

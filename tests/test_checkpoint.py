@@ -1,0 +1,121 @@
+"""Model folders: what is saved is loaded, what does not fit is refused in one sentence, and nothing is half written."""
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from makesomenoise import checkpoint
+from makesomenoise.checkpoint import CheckpointError
+from makesomenoise.config import Config
+
+
+class _Settings(Config):
+    width: int = 3
+
+
+def _state(seed: int = 0) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return {"weight": torch.randn(2, 3, generator=generator), "bias": torch.randn(2, generator=generator)}
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    checkpoint.save_model(tmp_path / "new" / "model", _Settings(width=5), _state(), card="# A model")
+    folder = checkpoint.resolve(tmp_path / "new" / "model")
+    assert checkpoint.load_config(folder, _Settings).width == 5
+    torch.testing.assert_close(checkpoint.load_state(folder), _state(), rtol=0, atol=0)
+    assert (folder / "MODEL_CARD.md").read_text() == "# A model"
+
+
+def test_half_precision_halves_the_file_and_loads_as_float(tmp_path):
+    state = {"weight": torch.randn(1000), "count": torch.tensor(7)}
+    checkpoint.save_model(tmp_path, _Settings(), state, half=True)
+    assert (tmp_path / "model.safetensors").stat().st_size < 2500
+    loaded = checkpoint.load_state(tmp_path)
+    torch.testing.assert_close(loaded["weight"], state["weight"].half().float(), rtol=0, atol=0)
+    assert loaded["count"].dtype == torch.int64
+    assert loaded["count"].item() == 7
+
+
+def test_nothing_but_the_model_is_left_in_the_folder(tmp_path):
+    checkpoint.save_model(tmp_path, _Settings(), _state())
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.yaml", "model.safetensors"]
+
+
+def test_a_failed_save_keeps_the_old_weights(tmp_path, monkeypatch):
+    checkpoint.save_model(tmp_path, _Settings(), _state())
+    monkeypatch.setattr(safetensors.torch, "save", lambda _: "not bytes")
+    with pytest.raises(TypeError):
+        checkpoint.save_model(tmp_path, _Settings(), _state(1))
+    torch.testing.assert_close(checkpoint.load_state(tmp_path), _state(), rtol=0, atol=0)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.yaml", "model.safetensors"]
+
+
+def test_an_unknown_name_lists_what_there_is():
+    with pytest.raises(CheckpointError, match=r"No model 'nothing'.*Hub id owner/name"):
+        checkpoint.resolve("nothing")
+
+
+def test_a_folder_without_config_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match=r"has no config\.yaml"):
+        checkpoint.load_config(tmp_path, _Settings)
+
+
+def test_damaged_weights_are_refused(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match="Cannot read the weights"):
+        checkpoint.load_state(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("bias"), "lacks 'bias'"),
+        (lambda s: s.update(extra=torch.zeros(1)), "unknown 'extra'"),
+        (lambda s: s.update(weight=torch.zeros(2, 4)), "another shape of 'weight'"),
+    ],
+)
+def test_weights_that_do_not_match_are_refused(change, message):
+    module, state = nn.Linear(3, 2), _state()
+    change(state)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load_into(module, state, "the test")
+
+
+def test_the_fingerprint_is_of_weights_and_settings():
+    first = checkpoint.fingerprint(_Settings(), _state())
+    assert len(first) == 16
+    assert int(first, 16) >= 0
+    assert checkpoint.fingerprint(_Settings(), _state()) == first
+    assert checkpoint.fingerprint(_Settings(width=4), _state()) != first
+    assert checkpoint.fingerprint(_Settings(), _state(1)) != first
+    assert checkpoint.fingerprint(_Settings(), {k: v.half().float() for k, v in _state().items()}) == first
+
+
+def test_upload_sends_a_model_folder(monkeypatch):
+    import huggingface_hub
+
+    sent = {}
+
+    class _Api:
+        def create_repo(self, repo_id, exist_ok):
+            sent["made"] = (repo_id, exist_ok)
+
+        def upload_folder(self, repo_id, folder_path):
+            sent["weights"] = checkpoint.load_state(folder_path)
+            sent["repo"] = repo_id
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", _Api)
+    checkpoint.upload("me/model", _Settings(), _state())
+    assert sent["made"] == ("me/model", True)
+    assert sent["repo"] == "me/model"
+    torch.testing.assert_close(sent["weights"], _state())
+
+
+def test_a_hub_id_is_downloaded(monkeypatch, tmp_path):
+    import huggingface_hub
+
+    asked = []
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *a, **k: asked.append((a, k)) or str(tmp_path))
+    assert checkpoint.resolve("me/model") == tmp_path
+    assert asked == [(("me/model",), {"allow_patterns": ["config.yaml", "model.safetensors", "MODEL_CARD.md"]})]

@@ -1,0 +1,107 @@
+"""A run leaves a model that loads; an interrupted run goes on exactly; labels are learned by the codes."""
+
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from torch import Tensor
+
+from makesomenoise.tokenizer.config import TokenizerConfig
+from makesomenoise.tokenizer.model import AudioTokenizer
+from makesomenoise.training import tokenizer
+from makesomenoise.training.fitting import RunConfig
+from makesomenoise.training.runs import RunError
+from makesomenoise.training.tokenizer import DataConfig, LabelConfig, TokenizerTrainingConfig, train_tokenizer
+from tests.conftest import Tone
+
+MODEL = {
+    "encoder": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2, "latent_dim": 8},
+    "decoder": {"kind": "flow", "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2}, "steps": 2},
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path, tone: Tone) -> TokenizerTrainingConfig:
+    """Six steps on two labelled tones."""
+    for label, hz in (("low", 200.0), ("high", 3000.0)):
+        (tmp_path / "clips" / label).mkdir(parents=True)
+        soundfile.write(tmp_path / "clips" / label / "tone.wav", tone(0.8, hz).numpy(), 24_000)
+    clips = (str(tmp_path / "clips"),)
+    return TokenizerTrainingConfig(
+        model=TokenizerConfig.model_validate(MODEL),
+        data=DataConfig(train=clips, valid=clips, crop_codes=8, valid_crops=2),
+        label=LabelConfig(weight=1.0, minimum=1, smoothing=0.0),
+        run=RunConfig(steps=6, valid_every=2, batch_size=2, threads=1),
+    )
+
+
+def _trained(run: Path) -> dict[str, Tensor]:
+    return torch.load(run / "last.ckpt", weights_only=False)["state_dict"]
+
+
+def test_a_run_leaves_a_tokenizer_that_encodes(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
+    loaded = AudioTokenizer.load(train_tokenizer(config, tmp_path / "run"), vocoder="griffin-lim")
+    assert loaded.config == config.model
+    assert loaded.encode(torch.randn(1, 5000) * 0.1).shape == (1, 5)
+    recorded = TokenizerTrainingConfig.from_yaml(tmp_path / "run" / "config.yaml")
+    assert recorded == config
+
+
+def test_the_shipped_weights_are_the_average(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
+    loaded = AudioTokenizer.load(train_tokenizer(config, tmp_path / "run"), vocoder="griffin-lim")
+    state = _trained(tmp_path / "run")
+    for name, tensor in loaded.network.state_dict().items():
+        kept = state[f"average.{name}"]
+        torch.testing.assert_close(tensor, kept.half().float() if kept.is_floating_point() else kept, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["variational", "ema"])
+def test_an_interrupted_run_goes_on_exactly(
+    config: TokenizerTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    model = TokenizerConfig.model_validate(MODEL | {"quantizer": {"kind": kind}})
+    config = config.model_copy(update={"model": model})
+    train_tokenizer(config, tmp_path / "whole")
+    step = tokenizer.TokenizerTraining.training_step
+
+    def failing(self: tokenizer.TokenizerTraining, batch: dict[str, Tensor], number: int) -> Tensor:
+        if self.current_epoch == 2:
+            raise InterruptedError
+        return step(self, batch, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tokenizer.TokenizerTraining, "training_step", failing)
+        with pytest.raises(InterruptedError):
+            train_tokenizer(config, tmp_path / "parts")
+    train_tokenizer(config, tmp_path / "parts", resume=True)
+    whole, parts = _trained(tmp_path / "whole"), _trained(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor, atol=0, rtol=0, msg=name)
+
+
+def test_a_folder_in_use_is_refused(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text(config.to_yaml())
+    with pytest.raises(RunError, match="in use"):
+        train_tokenizer(config, tmp_path / "run")
+
+
+def test_training_lowers_the_loss_and_codes_learn_their_label(
+    config: TokenizerTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Tensor]] = []
+    monkeypatch.setattr(tokenizer.TokenizerTraining, "log_dict", lambda _self, values, **_: seen.append(dict(values)))
+    run = RunConfig(steps=80, valid_every=40, batch_size=4, threads=1)
+    optimiser = config.optimiser.model_copy(update={"learning_rate": 5e-3, "warmup_steps": 5})
+    train_tokenizer(config.model_copy(update={"run": run, "optimiser": optimiser}), tmp_path / "run")
+    steps = [values for values in seen if "train/loss" in values]
+    for name in ("train/reconstruction", "train/label"):
+        first, last = (sum(float(v[name]) for v in part) for part in (steps[:10], steps[-10:]))
+        assert last < 0.6 * first, name
+
+
+def test_halving_makes_two_crops_of_one() -> None:
+    halved = tokenizer._halved(torch.arange(12).view(2, 6))
+    assert halved.tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
