@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class ConvNeXtBlock(nn.Module):
     """Residual block: depthwise convolution, LayerNorm, and a two-layer network at every step.
 
-    The design is that of Liu et al. 2022 (A ConvNet for the 2020s) in one dimension. Parameter names are those of Vocos,
-    whose published weights therefore load into it.
+    The design is that of Liu et al. 2022 (A ConvNet for the 2020s) in one dimension. Parameter names are those of
+    Vocos, whose published weights therefore load into it.
 
     Args:
         dim: channels C.

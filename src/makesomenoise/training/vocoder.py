@@ -32,6 +32,7 @@ from makesomenoise.training.spectra import MelScale, MelScales, mel_figure
 _LOG_EVERY = 20
 _PICTURES = 4
 
+_Tensors = tuple[Tensor, ...] | list[Tensor]
 _log = logging.getLogger(__name__)
 
 
@@ -181,7 +182,9 @@ class VocoderTraining(lightning.LightningModule):
 
     def _step(self, number: int, network: nn.Module, loss: Tensor, entered: int) -> Tensor:
         """Moves one network, which has learnt since step `entered`; gives the norm of its gradient."""
-        optimizer, settings = self.optimizers()[number], self.config.optimiser
+        optimizers, settings = self.optimizers(), self.config.optimiser
+        assert isinstance(optimizers, list)
+        optimizer = optimizers[number]
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * self._rate(self._steps - entered, self.config.run.steps - entered)
         optimizer.zero_grad()
@@ -219,7 +222,9 @@ class VocoderTraining(lightning.LightningModule):
         self._write(values)
         if self.trainer.is_global_zero:
             _log.info("step %d: %s", self._steps + 1, {name: round(value, 4) for name, value in values.items()})
-            self.average.module.save(self.folder / "model", half=True)
+            averaged = self.average.module
+            assert isinstance(averaged, IstftVocoder)
+            averaged.save(self.folder / "model", half=True)
 
     def _write(self, values: dict[str, float]) -> None:
         if self.logger is not None:
@@ -263,11 +268,11 @@ def _crops(config: VocoderTrainingConfig, paths: tuple[str, ...], augment: Augme
     return Crops(store, config.crop_samples, config.crop_samples, augment=augment, seed=seed)
 
 
-def _averaging(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+def _averaging(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
     """Exponential average that forgets the first steps sooner."""
 
     @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+    def update(averaged: _Tensors, current: _Tensors, count: Tensor | int) -> None:
         weight = 1.0 - min(decay, (1.0 + float(count)) / (10.0 + float(count)))
         for kept, new in zip(averaged, current, strict=True):
             kept.lerp_(new, weight)

@@ -5,22 +5,28 @@ phase of every bin, and one inverse STFT. Parameter names are those of Vocos, so
 """
 
 import math
+import pickle
 from pathlib import Path
 from typing import Literal, Self
 
 import torch
+import yaml
 from pydantic import model_validator
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
-from makesomenoise.config import Config
+from makesomenoise.checkpoint import CheckpointError
+from makesomenoise.config import Config, ConfigError
 from makesomenoise.nn.convnext import ConvNeXtBlock
+from makesomenoise.tokenizer.vocoders.stft import InverseStft
 
 _KERNEL = 7
+VOCOS_WEIGHTS = "pytorch_model.bin"
 _LOUDEST = math.log(1e2)
-_IGNORED = ("feature_extractor.", "head.istft.")
 _DEFAULT_MEL = MelConfig()
+# What Vocos keeps beside its weights: the filters and windows that we compute.
+_COMPUTED = ("feature_extractor.", "head.istft.")
 
 
 class IstftVocoderConfig(Config):
@@ -45,33 +51,6 @@ class IstftVocoderConfig(Config):
         if self.mel.n_fft % (2 * self.mel.hop_samples) or self.mel.n_fft < 4 * self.mel.hop_samples:
             raise ValueError("mel.n_fft must be an even multiple of mel.hop_samples, at least 4 times as long")
         return self
-
-
-class InverseStft(nn.Module):
-    """Overlap-add of windowed frames, frame i centred on sample i * hop."""
-
-    window: Tensor
-
-    def __init__(self, n_fft: int, hop_samples: int):
-        super().__init__()
-        self.n_fft, self.hop_samples = n_fft, hop_samples
-        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-
-    def forward(self, spectrum: Tensor) -> Tensor:
-        """Maps complex [B, T, n_fft // 2 + 1] to a waveform [B, T * hop].
-
-        The sum is divided by that of the squared windows that really overlap, also at both ends.
-        """
-        frames = torch.fft.irfft(spectrum, n=self.n_fft) * self.window
-        envelope = self._overlapped((self.window**2).expand(1, frames.shape[1], -1))
-        return self._overlapped(frames) / envelope
-
-    def _overlapped(self, frames: Tensor) -> Tensor:
-        batch, count, _ = frames.shape
-        overlap = self.n_fft // self.hop_samples
-        hops = frames.reshape(batch, count, overlap, self.hop_samples)
-        total = sum(nn.functional.pad(hops[:, :, k], (0, 0, k, overlap - 1 - k)) for k in range(overlap))
-        return total[:, overlap // 2 : overlap // 2 + count].flatten(1)
 
 
 class Backbone(nn.Module):
@@ -140,3 +119,56 @@ class IstftVocoder(nn.Module):
     def save(self, folder: str | Path, half: bool = False, card: str | None = None) -> None:
         """Writes a model folder, in 16 bits where `half` says so."""
         checkpoint.save_model(folder, self.config, self.state_dict(), half, card)
+
+    @classmethod
+    def from_vocos(cls, folder: str | Path) -> Self:
+        """Reads weights that were published for Vocos, such as `charactr/vocos-mel-24khz`.
+
+        Args:
+            folder: holds the `config.yaml` of Vocos and `model.safetensors` or `pytorch_model.bin`.
+
+        Raises:
+            CheckpointError: if the files are missing or damaged, or hold another model than Vocos on our log-mel.
+        """
+        folder = Path(folder)
+        vocoder = cls(_vocos_config(folder / checkpoint.CONFIG_FILE))
+        state = {name: t for name, t in _vocos_state(folder).items() if not name.startswith(_COMPUTED)}
+        checkpoint.load_into(vocoder, state, str(folder))
+        return vocoder.eval()
+
+
+def is_vocos(folder: Path) -> bool:
+    """Whether the folder holds weights in the format of Vocos rather than in ours."""
+    try:
+        values = yaml.safe_load((folder / checkpoint.CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    return isinstance(values, dict) and {"backbone", "head"} <= values.keys()
+
+
+def _vocos_config(path: Path) -> IstftVocoderConfig:
+    try:
+        parts = yaml.safe_load(path.read_text(encoding="utf-8"))
+        features, backbone, head = (parts[name]["init_args"] for name in ("feature_extractor", "backbone", "head"))
+        mel = {"sample_rate": features["sample_rate"], "n_fft": features["n_fft"], "n_mels": features["n_mels"]}
+        sizes = {"dim": backbone["dim"], "hidden": backbone["intermediate_dim"], "layers": backbone["num_layers"]}
+        values = {"mel": mel | {"hop_samples": head["hop_length"]}, **sizes}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path} is not the configuration of a Vocos mel vocoder ({reason}).") from None
+    try:
+        return IstftVocoderConfig.from_dict(values, str(path))
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
+
+
+def _vocos_state(folder: Path) -> dict[str, Tensor]:
+    if (folder / checkpoint.WEIGHTS_FILE).is_file():
+        return checkpoint.load_state(folder)
+    path = folder / VOCOS_WEIGHTS
+    try:
+        # The one place where a pickle is read: the weights exist in no other form. Only tensors are let through.
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"Cannot read the weights {path}: {reason}.") from None
