@@ -196,3 +196,10 @@ def test_a_model_that_is_not_there_is_refused(msn, sound: Path, tmp_path: Path):
     (tmp_path / "out").mkdir()
     result = msn("encode", sound, tmp_path / "out" / "a.msn", "--model", "no-such-model")
     assert "No model 'no-such-model'" in refused(result, tmp_path / "out")
+
+
+def test_a_device_that_is_not_there_is_refused(msn, models, sound: Path, tmp_path: Path):
+    result = msn("encode", sound, tmp_path / "a.msn", "--model", models.ours, "--device", "abacus")
+    assert result.exit_code == 2
+    assert "'abacus' is not here" in result.stderr
+    assert not (tmp_path / "a.msn").exists()

@@ -5,6 +5,17 @@ from typing import Annotated
 
 import typer
 
+
+def _available(device: str) -> str:
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise typer.BadParameter(f"'{device}' is not here; give cpu, or cuda where there is one.") from None
+    return device
+
+
 Inputs = Annotated[list[Path], typer.Argument(help="One or more files.", show_default=False)]
 Output = Annotated[Path, typer.Argument(help="A file, or a folder for one file per input.", show_default=False)]
 Model = Annotated[str, typer.Option(help="Tokenizer: a model folder, `default`, `vqvae` or a Hub id.")]
@@ -12,7 +23,7 @@ VocoderName = Annotated[str, typer.Option(help="`default`, `griffin-lim`, a fold
 Steps = Annotated[int | None, typer.Option(min=1, help="ODE steps: more are finer and slower.")]
 Guidance = Annotated[float | None, typer.Option(help="Guidance scale; 1 turns it off.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same sound.")]
-Device = Annotated[str, typer.Option(help="Where to compute: cpu or cuda.")]
+Device = Annotated[str, typer.Option(callback=_available, help="Where to compute: cpu or cuda.")]
 RunFolder = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoints, curves, weights.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder stopped.")]
 ConfigFile = Annotated[Path, typer.Argument(help="A complete YAML file, as in configs/.", show_default=False)]
