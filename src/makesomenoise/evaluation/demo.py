@@ -15,7 +15,6 @@ from torch import Tensor
 
 from makesomenoise.audio import io
 from makesomenoise.audio.mel import LogMel
-from makesomenoise.tokenizer import bitstream
 from makesomenoise.tokenizer.files import decode_file, encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
 
@@ -97,7 +96,7 @@ def _decoded(source: Path, output: Path, mel: LogMel, tokenizer: AudioTokenizer,
     encode_file(tokenizer, source, output / f"{stem}.msn")
     read = decode_file(tokenizer, output / f"{stem}.msn", output / f"{stem}.wav", seed=seed)
     picture = _picture(io.load(output / f"{stem}.wav", tokenizer.sample_rate), output / f"{stem}.wav", mel)
-    bits = 8 * len(bitstream.pack(read.codes, read.bits_per_code))
+    bits = len(read.codes) * read.bits_per_code
     return Column(title, f"{stem}.wav", picture, bits, tuple(read.codes.tolist()))
 
 
@@ -113,14 +112,14 @@ def _picture(waveform: Tensor, sound: Path, mel: LogMel) -> str:
 
 
 def _row(name: str, columns: list[Column]) -> str:
-    cells = "\n".join(_cell(column, columns[0].bits) for column in columns)
+    cells = "\n".join(map(_cell, columns))
     return f'<section><h2>{html.escape(name)}</h2><div class="versions">{cells}</div></section>'
 
 
-def _cell(column: Column, original_bits: int) -> str:
+def _cell(column: Column) -> str:
     spent = f"{column.bits:,} bits"
     if column.codes:
-        spent += f" = {len(column.codes)} codes, 1 : {original_bits / column.bits:.0f}"
+        spent = f"{len(column.codes)} codes = {spent}"
     codes = html.escape(json.dumps(column.codes))
     return (
         f"<figure><figcaption><b>{html.escape(column.title)}</b> <span>{spent}</span></figcaption>"
