@@ -7,6 +7,7 @@ import torch
 
 from makesomenoise.tokenizer.config import TokenizerConfig, build_quantizer
 from makesomenoise.tokenizer.encoder import EncoderConfig
+from makesomenoise.tokenizer.quantizers.base import on_sphere
 from makesomenoise.tokenizer.quantizers.ema import EmaConfig
 from makesomenoise.tokenizer.quantizers.fsq import FsqConfig, FsqQuantizer
 from makesomenoise.tokenizer.quantizers.variational import VariationalConfig, VariationalQuantizer
@@ -80,7 +81,7 @@ def test_ema_codebook_moves_towards_the_latents():
     quantizer = build_quantizer(
         TokenizerConfig(encoder=EncoderConfig(latent_dim=8), quantizer=EmaConfig(codebook_size=16, decay=0.5))
     ).train()
-    latents = torch.nn.functional.normalize(torch.randn(1, 8, 12, generator=_generator(2)), dim=1)
+    latents = on_sphere(torch.randn(1, 12, 8, generator=_generator(2))).transpose(1, 2)
 
     def distance():
         return float((quantizer.decode(quantizer.encode(latents)) - latents).norm())
@@ -112,7 +113,8 @@ class TestVariational:
         z = torch.randn(1, 8, 1, generator=_generator(3))
         codes = quantizer(z.expand(1, 8, 40_000), 0.0, _generator(4)).codes
         unit = torch.nn.functional.normalize(z[0, :, 0], dim=0)
-        posterior = torch.softmax(3.0 * quantizer.codebook() @ unit, dim=-1)
+        directions = torch.nn.functional.normalize(quantizer.embeddings, dim=-1)
+        posterior = torch.softmax(3.0 * directions @ unit, dim=-1)
         frequency = torch.bincount(codes.flatten(), minlength=32) / 40_000
         torch.testing.assert_close(frequency, posterior.detach(), rtol=0, atol=0.01)
 

@@ -26,8 +26,8 @@ class FlowConfig(Config):
         drop_condition: share of training examples whose latents are dropped.
         time_mean: mean of the logit of training times.
         time_deviation: its deviation.
-        least_remaining: lower bound of 1 - t in the loss, which bounds the weight of nearly clean examples; the last step
-            of the sampler starts near 1 - t = 0.2, so what happens later need not be learned well.
+        least_remaining: lower bound of 1 - t in the loss, which bounds the weight of nearly clean examples; the last
+            step of the sampler starts near 1 - t = 0.2, so what happens later need not be learned well.
         method: solver of the ODE.
         steps: its number of steps where the caller names none.
         guidance: scale of the guidance where the caller names none; 1 is off.

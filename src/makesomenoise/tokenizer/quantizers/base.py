@@ -22,6 +22,15 @@ class Quantized:
     loss: Tensor
 
 
+def on_sphere(vectors: Tensor) -> Tensor:
+    """Vectors [..., D] brought to length sqrt(D).
+
+    Directions are what quantizers compare; at this length each channel has about variance 1, like the latents before
+    quantization, and the layers that read them learn at their usual pace (at length 1 they hardly listened).
+    """
+    return torch.nn.functional.normalize(vectors, dim=-1) * vectors.shape[-1] ** 0.5
+
+
 class Quantizer(Protocol):
     """Latents [B, D, N] to codes [B, N] in [0, K) and back."""
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vector_quantize_pytorch import VectorQuantize
 
 from makesomenoise.config import Config
-from makesomenoise.tokenizer.quantizers.base import Quantized
+from makesomenoise.tokenizer.quantizers.base import Quantized, on_sphere
 
 
 class EmaConfig(Config):
@@ -58,17 +58,17 @@ class EmaQuantizer(nn.Module):
         with torch.random.fork_rng(devices=[latents.device] if latents.is_cuda else []):
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=generator.device)))
             quantized, codes, loss = self.layer(latents.float())
-        return Quantized(quantized, codes, loss.sum())
+        # The library quantizes on the unit sphere.
+        return Quantized(quantized * latents.shape[1] ** 0.5, codes, loss.sum())
 
     def encode(self, latents: Tensor) -> Tensor:
         """The nearest codes [B, N] of latents [B, D, N]."""
-        z = nn.functional.normalize(latents.float().transpose(1, 2), dim=-1)
-        return (z @ self.codebook().T).argmax(dim=-1)
+        return (latents.float().transpose(1, 2) @ self.codebook().T).argmax(dim=-1)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, N] to latents [B, D, N]."""
         return self.codebook()[codes].transpose(1, 2)
 
     def codebook(self) -> Tensor:
-        """Unit vectors [K, D]."""
-        return nn.functional.normalize(self.layer.codebook, dim=-1)
+        """The latent of every code [K, D]."""
+        return on_sphere(self.layer.codebook)

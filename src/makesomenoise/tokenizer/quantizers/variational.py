@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise.config import Config
-from makesomenoise.tokenizer.quantizers.base import Quantized
+from makesomenoise.tokenizer.quantizers.base import Quantized, on_sphere
 
 
 class VariationalConfig(Config):
@@ -65,8 +65,8 @@ class VariationalQuantizer(nn.Module):
 
     def forward(self, latents: Tensor, progress: float, generator: torch.Generator) -> Quantized:
         """The training path; see `Quantizer`."""
-        z, codebook = _unit(latents.float().transpose(1, 2)), self.codebook()
-        logits = self._logits(z, codebook)
+        codebook = self.codebook()
+        logits = self._logits(latents)
         temperature = self._temperature(progress)
         relaxed = torch.softmax((logits + _gumbel(logits, generator)) / temperature, dim=-1)
         codes = relaxed.argmax(dim=-1)
@@ -76,19 +76,20 @@ class VariationalQuantizer(nn.Module):
 
     def encode(self, latents: Tensor) -> Tensor:
         """The likeliest codes [B, N] of latents [B, D, N]."""
-        z = _unit(latents.float().transpose(1, 2))
-        return (z @ self.codebook().T).argmax(dim=-1)
+        return self._logits(latents).argmax(dim=-1)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, N] to latents [B, D, N]."""
         return self.codebook()[codes].transpose(1, 2)
 
     def codebook(self) -> Tensor:
-        """Unit vectors [K, D]."""
-        return _unit(self.embeddings)
+        """The latent of every code [K, D]."""
+        return on_sphere(self.embeddings)
 
-    def _logits(self, z: Tensor, codebook: Tensor) -> Tensor:
-        # On the sphere |z - e|^2 = 2 - 2 <z, e>, so the constant is kept for the KL and the distance needs one product.
+    def _logits(self, latents: Tensor) -> Tensor:
+        z = nn.functional.normalize(latents.float().transpose(1, 2), dim=-1)
+        codebook = nn.functional.normalize(self.embeddings, dim=-1)
+        # On the unit sphere |z - e|^2 = 2 - 2 <z, e>: the distance needs one product; its constant is kept for the KL.
         return self.log_precision.exp() * (z @ codebook.T - 1.0)
 
     def _loss(self, logits: Tensor) -> Tensor:
@@ -102,10 +103,6 @@ class VariationalQuantizer(nn.Module):
     def _temperature(self, progress: float) -> float:
         start, end = self.config.temperature_start, self.config.temperature_end
         return start * (end / start) ** min(max(progress, 0.0), 1.0)
-
-
-def _unit(x: Tensor) -> Tensor:
-    return nn.functional.normalize(x, dim=-1)
 
 
 def _gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
