@@ -5,7 +5,6 @@ is neither a folder nor a bundled name.
 """
 
 import hashlib
-import os
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -16,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from makesomenoise.audio.io import replacing
 from makesomenoise.config import Config, ConfigError
 
 CONFIG_FILE = "config.yaml"
@@ -44,10 +44,12 @@ def save_model(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: _stored(tensor, half) for name, tensor in state.items()}
-    _write(folder / WEIGHTS_FILE, safetensors.torch.save(tensors))
+    files = {WEIGHTS_FILE: safetensors.torch.save(tensors), CONFIG_FILE: config.to_yaml().encode()}
     if card is not None:
-        _write(folder / CARD_FILE, card.encode())
-    _write(folder / CONFIG_FILE, config.to_yaml().encode())
+        files[CARD_FILE] = card.encode()
+    for name, data in files.items():
+        with replacing(folder / name) as temporary:
+            temporary.write_bytes(data)
 
 
 def upload(repo_id: str, config: Config, state: dict[str, Tensor], card: str | None = None) -> None:
@@ -154,18 +156,6 @@ def fingerprint(config: Config, state: dict[str, Tensor]) -> str:
 def _stored(tensor: Tensor, half: bool) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor
-
-
-def _write(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(0o644)  # a temporary file is private, a model is not
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _download(repo_id: str) -> Path:

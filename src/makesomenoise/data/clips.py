@@ -5,7 +5,6 @@ exactly the examples that an uninterrupted run on one device would have seen.
 """
 
 import hashlib
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -74,9 +73,8 @@ class ClipStore:
             return np.load(path)
         samples = self._decode(clip)
         self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._cache, suffix=".part", delete=False) as file:
+        with io.replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, samples)
-        Path(file.name).replace(path)
         return samples
 
     def _decode(self, clip: Clip) -> np.ndarray:
@@ -189,16 +187,3 @@ class EpochSampler(Sampler[int]):
 
     def __len__(self) -> int:
         return self.size
-
-
-class ResumableSampler(Sampler[int]):
-    """Example numbers from `start` up to `stop`, every `world`-th one beginning at `rank`."""
-
-    def __init__(self, start: int, stop: int, rank: int = 0, world: int = 1):
-        self.numbers = range(start + rank, stop, world)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.numbers)
-
-    def __len__(self) -> int:
-        return len(self.numbers)
