@@ -25,13 +25,13 @@ def test_a_tone_keeps_its_pitch_and_level(tone: Tone) -> None:
 def test_more_rounds_fit_the_frames_better(tone: Tone) -> None:
     generator = torch.Generator().manual_seed(0)
     mel = frames_of(tone(0.4, hz=300.0) * torch.linspace(1, 0, 9600) + 0.02 * torch.randn(9600, generator=generator))
-    few, many = (frames_of(GriffinLim(MEL, iterations=n)(mel)[0]) for n in (0, 32))
+    few, many = (frames_of(GriffinLim(MEL, rounds=n)(mel)[0]) for n in (0, 32))
     assert (many - mel).abs().mean() < 0.8 * (few - mel).abs().mean()
 
 
 def test_the_same_frames_give_the_same_sound_in_any_batch(tone: Tone) -> None:
     mels = torch.cat([frames_of(tone(0.2, hz=hz)) for hz in (200.0, 900.0)])
-    vocoder = GriffinLim(MEL, iterations=4)
+    vocoder = GriffinLim(MEL, rounds=4)
     together = vocoder(mels)
     for number in range(2):
         torch.testing.assert_close(vocoder(mels[number : number + 1])[0], together[number], atol=1e-5, rtol=1e-4)

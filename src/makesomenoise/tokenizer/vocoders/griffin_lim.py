@@ -6,45 +6,60 @@ from torch import Tensor, nn
 from makesomenoise.audio.mel import MelConfig, mel_filters
 from makesomenoise.tokenizer.vocoders.stft import InverseStft, Stft
 
+PERIOD = 32
+_ROUNDS = 32
+_MOMENTUM = 0.99
+_SEED = 0
+_SMALLEST = 1e-8
+
 
 class GriffinLim(nn.Module):
     """Fast Griffin-Lim (Perraudin et al. 2013) from log-mel [B, M, T] to waveform [B, T * hop].
 
-    The same frames always give the same sound: the phases start from a fixed seed.
+    The same frames always give the same sound: the first phases are a fixed random table that repeats every `PERIOD`
+    frames, so that also a window that starts at a multiple of it gives what the whole gives there.
 
     Args:
         mel: the log-mel it reads.
-        iterations: rounds of the search.
-        momentum: how far each round goes on in the direction of the last one.
-        seed: of the first phases.
+        rounds: rounds of the search.
     """
 
     inverse_filters: Tensor
+    phases: Tensor
 
-    # What lies further away has no audible influence, though every frame depends a little on all.
-    context_frames = 32
-
-    def __init__(self, mel: MelConfig, iterations: int = 32, momentum: float = 0.99, seed: int = 0):
+    def __init__(self, mel: MelConfig, rounds: int = _ROUNDS):
         super().__init__()
-        self.iterations, self.momentum, self.seed = iterations, momentum, seed
+        self.rounds = rounds
         self.stft = Stft(mel.n_fft, mel.hop_samples)
         self.istft = InverseStft(mel.n_fft, mel.hop_samples)
+        self._reach = rounds * (mel.n_fft // mel.hop_samples - 1) + mel.n_fft // (2 * mel.hop_samples)
+        phases = torch.rand(PERIOD, mel.n_fft // 2 + 1, generator=torch.Generator().manual_seed(_SEED))
         self.register_buffer("inverse_filters", torch.linalg.pinv(mel_filters(mel)), persistent=False)
+        self.register_buffer("phases", phases * (2 * torch.pi), persistent=False)
+
+    @property
+    def context_frames(self) -> int:
+        """Frames on either side that a sample depends on, a multiple of `PERIOD`."""
+        return whole_periods(self._reach)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Waveform [B, T * hop] of log-mel frames [B, M, T]."""
-        magnitude = (mel.float().exp().transpose(1, 2) @ self.inverse_filters.T).clamp_min(0.0)
-        guess = torch.polar(magnitude, self._first_phases(magnitude))
-        previous = torch.zeros_like(guess)
-        for _ in range(self.iterations):
-            consistent = self.stft(self.istft(guess))
-            ahead = consistent + self.momentum * (consistent - previous)
-            guess = magnitude * ahead / ahead.abs().clamp_min(1e-8)
-            previous = consistent
-        return self.istft(guess)
+        return self.istft(self.spectrum(mel))
 
-    def _first_phases(self, magnitude: Tensor) -> Tensor:
-        generator = torch.Generator().manual_seed(self.seed)
-        # The same for every item of a batch, so that a batch gives what its items give alone.
-        phases = torch.rand(magnitude.shape[1:], generator=generator) * (2 * torch.pi)
-        return phases.to(magnitude.device).expand_as(magnitude)
+    def spectrum(self, mel: Tensor) -> Tensor:
+        """Complex spectrum [B, T, n_fft // 2 + 1] with the magnitudes that the frames ask for and the phases found."""
+        magnitude = (mel.float().exp().transpose(1, 2) @ self.inverse_filters.T).clamp_min(_SMALLEST)
+        phases = self.phases.repeat(-(-mel.shape[-1] // PERIOD), 1)[: mel.shape[-1]]
+        guess = torch.polar(magnitude, phases.expand_as(magnitude))
+        previous = torch.zeros_like(guess)
+        for _ in range(self.rounds):
+            consistent = self.stft(self.istft(guess))
+            ahead = consistent + _MOMENTUM * (consistent - previous)
+            guess = magnitude * ahead / ahead.abs().clamp_min(_SMALLEST)
+            previous = consistent
+        return guess
+
+
+def whole_periods(frames: int) -> int:
+    """The next multiple of `PERIOD`."""
+    return -(-frames // PERIOD) * PERIOD

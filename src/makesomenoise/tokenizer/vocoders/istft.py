@@ -2,6 +2,11 @@
 
 After Vocos (Siuzdak 2023, arXiv 2306.00814): ConvNeXt blocks at the frame rate, a linear head that gives magnitude and
 phase of every bin, and one inverse STFT. Parameter names are those of Vocos, so that its published weights load.
+
+One thing may be added. Such a network does the same at every frame, so from steady frames it makes the same spectrum
+again and again: phases that advance, as those of a steady tone do, it must piece together from chance. With
+`prior_rounds` a few rounds of Griffin-Lim go before it, and it corrects magnitude and phase of what they give; untrained
+it corrects nothing.
 """
 
 import math
@@ -19,11 +24,13 @@ from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.config import Config, ConfigError
 from makesomenoise.nn.convnext import ConvNeXtBlock
+from makesomenoise.tokenizer.vocoders.griffin_lim import GriffinLim, whole_periods
 from makesomenoise.tokenizer.vocoders.stft import InverseStft
 
 _KERNEL = 7
 VOCOS_WEIGHTS = "pytorch_model.bin"
 _LOUDEST = math.log(1e2)
+_TINY = 1e-12
 _DEFAULT_MEL = MelConfig()
 # What Vocos keeps beside its weights: the filters and windows that we compute.
 _COMPUTED = ("feature_extractor.", "head.istft.")
@@ -38,6 +45,7 @@ class IstftVocoderConfig(Config):
         dim: channels of the blocks.
         hidden: channels inside a block.
         layers: number of blocks.
+        prior_rounds: rounds of Griffin-Lim whose spectrum the network corrects; at 0 it makes the whole, as in Vocos.
     """
 
     kind: Literal["istft"] = "istft"
@@ -45,6 +53,7 @@ class IstftVocoderConfig(Config):
     dim: int = 256
     hidden: int = 768
     layers: int = 8
+    prior_rounds: int = 0
 
     @model_validator(mode="after")
     def _whole_hops(self) -> Self:
@@ -63,9 +72,10 @@ class Backbone(nn.Module):
         self.convnext = nn.ModuleList(ConvNeXtBlock(dim, hidden, _KERNEL, 1.0 / layers) for _ in range(layers))
         self.final_layer_norm = nn.LayerNorm(dim, eps=1e-6)
 
-    def forward(self, mel: Tensor) -> Tensor:
-        """Maps [B, M, T] to [B, T, C]."""
-        x = self.norm(self.embed(mel).transpose(1, 2)).transpose(1, 2)
+    def forward(self, mel: Tensor, extra: Tensor | None = None) -> Tensor:
+        """Maps [B, M, T], and [B, T, C] that joins it after the first layer, to [B, T, C]."""
+        embedded = self.embed(mel).transpose(1, 2)
+        x = self.norm(embedded if extra is None else embedded + extra).transpose(1, 2)
         for block in self.convnext:
             x = block(x)
         return self.final_layer_norm(x.transpose(1, 2))
@@ -79,11 +89,31 @@ class Head(nn.Module):
         self.out = nn.Linear(dim, n_fft + 2)
         self.istft = InverseStft(n_fft, hop_samples)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Maps [B, T, C] to [B, T * hop]."""
+    def forward(self, features: Tensor, prior: Tensor | None = None) -> Tensor:
+        """Maps [B, T, C] to [B, T * hop]; where a complex prior [B, T, n_fft // 2 + 1] is given, corrects it."""
         log_magnitude, phase = self.out(features).float().chunk(2, dim=-1)
         magnitude = log_magnitude.clamp(max=_LOUDEST).exp()
-        return self.istft(torch.complex(magnitude * phase.cos(), magnitude * phase.sin()))
+        spectrum = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
+        return self.istft(spectrum if prior is None else spectrum * prior)
+
+
+class Prior(nn.Module):
+    """A first spectrum by Griffin-Lim, and what it lacks as features."""
+
+    def __init__(self, mel: MelConfig, dim: int, rounds: int):
+        super().__init__()
+        self.griffin_lim = GriffinLim(mel, rounds)
+        self.embed = nn.Linear(mel.n_fft + 2, dim)
+
+    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps [B, M, T] to the complex spectrum [B, T, n_fft // 2 + 1] and features [B, T, C]."""
+        with torch.no_grad():
+            spectrum = self.griffin_lim.spectrum(mel)
+            consistent = self.griffin_lim.stft(self.griffin_lim.istft(spectrum))
+            # How what sounds differs from what was asked for, by bin: bounded, and blind to the phase of the whole.
+            power = spectrum.abs().square() + consistent.abs().square() + _TINY
+            ratio = torch.view_as_real(consistent * spectrum.conj() / power)
+        return spectrum, self.embed(ratio.flatten(2))
 
 
 class IstftVocoder(nn.Module):
@@ -94,16 +124,26 @@ class IstftVocoder(nn.Module):
         self.config = config
         self.backbone = Backbone(config.mel.n_mels, config.dim, config.hidden, config.layers)
         self.head = Head(config.dim, config.mel.n_fft, config.mel.hop_samples)
+        self.prior = Prior(config.mel, config.dim, config.prior_rounds) if config.prior_rounds else None
+        if self.prior is not None:
+            nn.init.zeros_(self.head.out.weight)
+            nn.init.zeros_(self.head.out.bias)
 
     @property
     def context_frames(self) -> int:
         """Frames on either side that a sample depends on; with them a window gives what the whole signal gives."""
-        overlap = self.config.mel.n_fft // (2 * self.config.mel.hop_samples)
-        return (_KERNEL // 2) * (self.config.layers + 1) + overlap
+        overlap = self.config.mel.n_fft // self.config.mel.hop_samples
+        reach = (_KERNEL // 2) * (self.config.layers + 1) + overlap // 2
+        # Each round of the prior, and the look at its result, reach as far as two frames overlap.
+        rounds = self.config.prior_rounds
+        return whole_periods(reach + (rounds + 1) * (overlap - 1)) if rounds else reach
 
     def forward(self, mel: Tensor) -> Tensor:
         """Waveform [B, T * hop] of log-mel frames [B, M, T]."""
-        return self.head(self.backbone(mel))
+        if self.prior is None:
+            return self.head(self.backbone(mel))
+        spectrum, features = self.prior(mel)
+        return self.head(self.backbone(mel, features), spectrum)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
