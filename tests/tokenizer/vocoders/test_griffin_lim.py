@@ -2,7 +2,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.audio.mel import LogMel, MelConfig
-from makesomenoise.tokenizer.vocoders.griffin_lim import GriffinLim
+from makesomenoise.tokenizer.vocoders.griffin_lim import PERIOD, GriffinLim
 from tests.conftest import Tone
 
 MEL = MelConfig()
@@ -39,3 +39,12 @@ def test_the_same_frames_give_the_same_sound_in_any_batch(tone: Tone) -> None:
 
 def test_silence_stays_silent() -> None:
     assert GriffinLim(MEL)(frames_of(torch.zeros(4000))).abs().max() < 1e-4
+
+
+def test_a_window_that_starts_at_a_whole_period_gives_what_the_whole_gives() -> None:
+    vocoder = GriffinLim(MelConfig(n_fft=128, hop_samples=32, n_mels=12), rounds=5)
+    mel = torch.randn(1, 12, 160, generator=torch.Generator().manual_seed(0))
+    context = vocoder.context_frames
+    assert context == PERIOD
+    window = vocoder(mel[:, :, 64 - context : 70 + context])[:, context * 32 : (context + 6) * 32]
+    torch.testing.assert_close(window, vocoder(mel)[:, 64 * 32 : 70 * 32], atol=1e-5, rtol=1e-4)

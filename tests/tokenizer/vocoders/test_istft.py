@@ -7,13 +7,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.config import ConfigError
+from makesomenoise.tokenizer.vocoders.griffin_lim import PERIOD, GriffinLim
 from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
+
+SMALL_MEL = MelConfig(n_fft=128, hop_samples=32, n_mels=12)
 
 
 def log_mel(batch: int, frames: int) -> Tensor:
     return torch.randn(batch, 12, frames, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.fixture
+def corrector() -> IstftVocoder:
+    """A vocoder that corrects two rounds of Griffin-Lim, at random."""
+    config = IstftVocoderConfig(mel=SMALL_MEL, dim=8, hidden=16, layers=2, prior_rounds=2)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        vocoder = IstftVocoder(config).eval()
+        torch.nn.init.normal_(vocoder.head.out.weight, std=0.1)
+    return vocoder
 
 
 @pytest.mark.parametrize("frames", [1, 2, 30])
@@ -27,6 +42,19 @@ def test_a_window_with_context_gives_what_the_whole_gives(vocoder: IstftVocoder)
     mel, context = log_mel(1, 80), vocoder.context_frames
     window = vocoder(mel[:, :, 40 - context : 50 + context])[:, context * 32 : (context + 10) * 32]
     torch.testing.assert_close(window, vocoder(mel)[:, 40 * 32 : 50 * 32], atol=1e-5, rtol=1e-4)
+
+
+def test_an_untrained_corrector_leaves_griffin_lim_as_it_is() -> None:
+    config = IstftVocoderConfig(mel=SMALL_MEL, dim=8, hidden=16, layers=2, prior_rounds=2)
+    mel = log_mel(2, 40)
+    torch.testing.assert_close(IstftVocoder(config)(mel), GriffinLim(SMALL_MEL, 2)(mel), atol=1e-6, rtol=1e-5)
+
+
+def test_a_corrector_needs_no_more_than_its_context_either(corrector: IstftVocoder) -> None:
+    mel, context = log_mel(1, 200), corrector.context_frames
+    assert context % PERIOD == 0
+    window = corrector(mel[:, :, 96 - context : 106 + context])[:, context * 32 : (context + 10) * 32]
+    torch.testing.assert_close(window, corrector(mel)[:, 96 * 32 : 106 * 32], atol=1e-4, rtol=1e-3)
 
 
 def test_no_frame_beyond_the_context_is_heard(vocoder: IstftVocoder) -> None:

@@ -5,8 +5,8 @@ phase of every bin, and one inverse STFT. Parameter names are those of Vocos, so
 
 One thing may be added. Such a network does the same at every frame, so from steady frames it makes the same spectrum
 again and again: phases that advance, as those of a steady tone do, it must piece together from chance. With
-`prior_rounds` a few rounds of Griffin-Lim go before it, and it corrects magnitude and phase of what they give; untrained
-it corrects nothing.
+`prior_rounds` a few rounds of Griffin-Lim go before it, and it corrects magnitude and phase of what they give;
+untrained it corrects nothing.
 """
 
 import math
