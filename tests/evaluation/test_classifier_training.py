@@ -8,7 +8,7 @@ from makesomenoise.evaluation.classifier_training import ClassifierRun, Examples
 from makesomenoise.evaluation.corpus import Corpus
 from makesomenoise.metrics.classification import accuracy
 
-RUN = ClassifierRun(steps=80, batch=12, label_clips=99)
+RUN = ClassifierRun(steps=80, batch=12, label_clips=99, mixup=0.3)
 CLASSES = ("clicks", "noise", "tone")
 TINY = ClassifierConfig(window_seconds=1.0, channels=(4, 8, 12, 16), feature_size=16, tasks={"esc50": CLASSES})
 

@@ -35,7 +35,7 @@ class ClassifierConfig(Config):
 
     mel: MelConfig = MelConfig()
     window_seconds: float = 5.0
-    channels: tuple[int, int, int, int] = (24, 48, 96, 192)
+    channels: tuple[int, int, int, int] = (24, 48, 96, 160)
     feature_size: int = 128
     tasks: dict[str, tuple[str, ...]]
 
@@ -83,7 +83,6 @@ class EventClassifier(nn.Module):
             _convolution(1, first, kernel=(7, 7), stride=(4, 4)),
             _convolution(first, second, stride=(2, 2)),
             _convolution(second, third, stride=(2, 2)),
-            _Residual(third),
             _convolution(third, fourth, stride=(2, 2)),
             _Residual(fourth),
         )

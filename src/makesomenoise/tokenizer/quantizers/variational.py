@@ -45,7 +45,7 @@ class VariationalConfig(Config):
     temperature_start: float = 1.0
     temperature_end: float = 0.3
     kl_weight: float = 0.001
-    usage_weight: float = 0.1
+    usage_weight: float = 0.5
 
 
 class VariationalQuantizer(nn.Module):
