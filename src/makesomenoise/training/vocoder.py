@@ -42,7 +42,7 @@ class VocoderDataConfig(Config):
     Attributes:
         train: shards or folders to learn from.
         valid: shards or folders to check on.
-        crop_seconds: length of a crop; made a whole number of frames.
+        crop_seconds: length of a crop, made a whole number of frames; `Crops` leaves shorter stretches silent.
         augment: how crops are varied, or none for not at all.
         cache: folder that keeps decoded clips, or none.
         workers: processes that prepare examples; 0 prepares them in the training process.
@@ -51,7 +51,7 @@ class VocoderDataConfig(Config):
 
     train: tuple[str, ...]
     valid: tuple[str, ...]
-    crop_seconds: float = 0.768
+    crop_seconds: float = Field(0.768, ge=0.256)
     augment: AugmentConfig | None = None
     cache: str | None = None
     workers: int = 0

@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from torch import Tensor
+
+from makesomenoise import checkpoint
+from makesomenoise.audio.mel import MelConfig
+from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
+from makesomenoise.training import vocoder
+from makesomenoise.training.discriminators import DiscriminatorsConfig
+from makesomenoise.training.fitting import RunConfig
+from makesomenoise.training.spectra import MelScale
+from makesomenoise.training.vocoder import (
+    GameConfig,
+    VocoderDataConfig,
+    VocoderOptimiserConfig,
+    VocoderTrainingConfig,
+    train_vocoder,
+)
+from tests.conftest import Tone
+
+
+@pytest.fixture
+def config(tmp_path: Path, tone: Tone) -> VocoderTrainingConfig:
+    """Six steps, the last three with discriminators, on three noisy tones."""
+    (tmp_path / "clips").mkdir()
+    for hz in (200.0, 700.0, 3000.0):
+        soundfile.write(tmp_path / "clips" / f"{hz}.wav", noisy(tone(0.5, hz)).numpy(), 24_000)
+    clips = (str(tmp_path / "clips"),)
+    return VocoderTrainingConfig(
+        model=IstftVocoderConfig(mel=MelConfig(n_fft=256, hop_samples=64, n_mels=20), dim=16, hidden=32, layers=1),
+        data=VocoderDataConfig(train=clips, valid=clips, crop_seconds=0.3, valid_crops=2),
+        game=GameConfig(
+            scales=(MelScale(n_fft=256, n_mels=20),),
+            reconstruction_steps=3,
+            judged=1,
+            discriminator_every=2,
+            discriminators=DiscriminatorsConfig(
+                periods=(2,), period_channels=(4,), resolutions=(128,), spectrogram_channels=(4,)
+            ),
+        ),
+        run=RunConfig(steps=6, valid_every=2, batch_size=2, threads=1),
+    )
+
+
+def noisy(waveform: Tensor) -> Tensor:
+    return waveform + 0.1 * torch.randn(waveform.shape, generator=torch.Generator().manual_seed(0))
+
+
+def trained(run: Path) -> dict[str, Tensor]:
+    return torch.load(run / "last.ckpt", weights_only=False)["state_dict"]
+
+
+def test_a_run_leaves_a_vocoder_that_loads(config: VocoderTrainingConfig, tmp_path: Path) -> None:
+    folder = train_vocoder(config, tmp_path / "run")
+    assert IstftVocoder.load(folder).config == config.model
+    averaged = {name: t for name, t in trained(tmp_path / "run").items() if name.startswith("average.module.")}
+    shipped = checkpoint.load_state(folder)
+    assert shipped.keys() == {name.removeprefix("average.module.") for name in averaged}
+    for name, tensor in averaged.items():
+        torch.testing.assert_close(shipped[name.removeprefix("average.module.")], tensor.half().float(), atol=0, rtol=0)
+
+
+def test_an_interrupted_run_goes_on_exactly(
+    config: VocoderTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_vocoder(config, tmp_path / "whole")
+    step = vocoder.VocoderTraining.training_step
+
+    def failing(self: vocoder.VocoderTraining, batch: dict[str, Tensor], number: int) -> None:
+        if self.current_epoch == 2:
+            raise InterruptedError
+        step(self, batch, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vocoder.VocoderTraining, "training_step", failing)
+        with pytest.raises(InterruptedError):
+            train_vocoder(config, tmp_path / "parts")
+    train_vocoder(config, tmp_path / "parts", resume=True)
+    whole, parts = trained(tmp_path / "whole"), trained(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor, atol=0, rtol=0, msg=name)
+
+
+def test_discriminators_enter_after_the_reconstruction_steps(config: VocoderTrainingConfig, tmp_path: Path) -> None:
+    start = vocoder.VocoderTraining(config, tmp_path).state_dict()
+    moved = {}
+    for steps in (3, 5):  # the discriminators learn at even steps, so that step 5 is none of theirs
+        game = config.game.model_copy(update={"reconstruction_steps": steps})
+        run = tmp_path / str(steps)
+        train_vocoder(config.model_copy(update={"game": game}), run)
+        moved[steps] = {name for name, tensor in trained(run).items() if not torch.equal(tensor, start[name])}
+    assert any(name.startswith("discriminators.") for name in moved[3])
+    assert not any(name.startswith("discriminators.") for name in moved[5])
+
+
+def test_the_mel_distance_falls(config: VocoderTrainingConfig, tmp_path: Path, tone: Tone) -> None:
+    changes = {
+        "run": RunConfig(steps=40, valid_every=40, batch_size=2, threads=1),
+        "game": config.game.model_copy(update={"reconstruction_steps": 40}),
+        "optimiser": VocoderOptimiserConfig(learning_rate=1e-2, warmup_steps=4, average=0.9),
+    }
+    config = config.model_copy(update=changes)
+    start = vocoder.VocoderTraining(config, tmp_path)
+    end = IstftVocoder.load(train_vocoder(config, tmp_path / "run"))
+    waveform = noisy(tone(6400 / 24_000, 500.0))[None]
+    mel = start.log_mel(waveform)
+    with torch.no_grad():
+        before, after = (start.distance(network(mel), waveform).item() for network in (start.vocoder, end))
+    assert after < 0.6 * before
