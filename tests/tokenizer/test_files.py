@@ -28,7 +28,7 @@ def smallest() -> AudioTokenizer:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = TokenizerNetwork(TokenizerConfig.from_dict(SMALLEST))
-    return AudioTokenizer(network, GriffinLim(network.config.mel, iterations=1))
+    return AudioTokenizer(network, GriffinLim(network.config.mel))
 
 
 def test_files_and_tensors_agree(tokenizer, sound, tmp_path: Path):
