@@ -54,8 +54,8 @@ class GriffinLim(nn.Module):
         previous = torch.zeros_like(guess)
         for _ in range(self.rounds):
             consistent = self.stft(self.istft(guess))
-            ahead = consistent + _MOMENTUM * (consistent - previous)
-            guess = magnitude * ahead / ahead.abs().clamp_min(_SMALLEST)
+            ahead = torch.lerp(previous, consistent, 1.0 + _MOMENTUM)
+            guess = ahead * (magnitude / ahead.abs().clamp_min(_SMALLEST))
             previous = consistent
         return guess
 

@@ -38,12 +38,23 @@ class InverseStft(nn.Module):
         never below a quarter, so the ends need no extra frames.
         """
         frames = torch.fft.irfft(spectrum, n=self.n_fft) * self.window
-        envelope = self._overlapped((self.window**2).expand(1, frames.shape[1], -1))
-        return self._overlapped(frames) / envelope
+        return (self._overlapped(frames) / self._envelope(frames.shape[1])).flatten(1)
+
+    def _envelope(self, count: int) -> Tensor:
+        """Sum of the squared windows [count, hop] over `count` frames; only its ends differ from hop to hop."""
+        overlap = self.n_fft // self.hop_samples
+        few = self._overlapped(self.window.square().expand(1, min(count, 2 * overlap), -1))[0]
+        if count <= 2 * overlap:
+            return few
+        middle = few[overlap].expand(count - 2 * overlap, -1)
+        return torch.cat([few[:overlap], middle, few[overlap:]])
 
     def _overlapped(self, frames: Tensor) -> Tensor:
+        """Sum of shifted frames [B, T, n_fft] as hops [B, T, hop]; the halves beyond the ends are dropped."""
         batch, count, _ = frames.shape
         overlap = self.n_fft // self.hop_samples
-        hops = frames.reshape(batch, count, overlap, self.hop_samples)
-        shifted = [nn.functional.pad(hops[:, :, k], (0, 0, k, overlap - 1 - k)) for k in range(overlap)]
-        return torch.stack(shifted).sum(0)[:, overlap // 2 : overlap // 2 + count].flatten(1)
+        hops = frames.unflatten(2, (overlap, self.hop_samples))
+        total = frames.new_zeros(batch, count + overlap - 1, self.hop_samples)
+        for k in range(overlap):
+            total[:, k : k + count] += hops[:, :, k]
+        return total[:, overlap // 2 : overlap // 2 + count]
