@@ -42,7 +42,7 @@ class FlowConfig(Config):
     time_deviation: float = 1.0
     least_remaining: float = 0.2
     method: Method = "euler"
-    steps: int = 8
+    steps: int = 6
     guidance: float = 2.0
     time_shift: float = 2.0
     temperature: float = 1.0
