@@ -84,7 +84,7 @@ def resolve(source: str | Path) -> Path:
     parts = name.split("/")
     if len(parts) == 2 and all(parts) and not name.startswith("."):  # noqa: PLR2004 - owner and name
         return _download(name)
-    names = ", ".join(sorted(p.name for p in bundled.iterdir() if (p / CONFIG_FILE).is_file())) or "none"
+    names = ", ".join(sorted(config.parent.name for config in bundled.glob(f"*/{CONFIG_FILE}"))) or "none"
     raise CheckpointError(f"No model '{name}': give a model folder, a bundled name ({names}) or a Hub id owner/name.")
 
 

@@ -99,7 +99,7 @@ def test_training_lowers_the_loss_and_codes_learn_their_label(
     steps = [values for values in seen if "train/loss" in values]
     for name in ("train/reconstruction", "train/label"):
         first, last = (sum(float(v[name]) for v in part) for part in (steps[:10], steps[-10:]))
-        assert last < 0.6 * first, name
+        assert last < 0.8 * first, name
 
 
 def test_halving_makes_two_crops_of_one() -> None:
