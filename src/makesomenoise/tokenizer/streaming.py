@@ -54,12 +54,12 @@ def blocks(chunks: Iterable[Tensor], size: int, context: int) -> Iterator[Block]
 
 def padded(chunks: Iterable[Tensor], multiple: int) -> Iterator[Tensor]:
     """The stream [n] with zeros after its end, up to a multiple of `multiple`."""
-    total = 0
+    total, last = 0, None
     for chunk in chunks:
         total += chunk.shape[-1]
         yield chunk
         last = chunk
-    if total % multiple:
+    if last is not None and total % multiple:
         yield last.new_zeros(multiple - total % multiple)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytorch_lightning as lightning
 import torch
 from pydantic import Field
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -137,7 +138,7 @@ class TokenizerTraining(lightning.LightningModule):
         self.log_dict({f"train/{k}": v.detach() for k, v in values.items()} | {"train/label": named.detach() / 2})
         return total
 
-    def on_train_batch_end(self, *_: object) -> None:
+    def on_train_batch_end(self, *_args: object, **_kwargs: object) -> None:
         """Moves the average towards the weights."""
         decay = min(self.config.optimiser.average, (1 + self.global_step) / (10 + self.global_step))
         with torch.no_grad():
@@ -161,23 +162,25 @@ class TokenizerTraining(lightning.LightningModule):
         if self.trainer.is_global_zero and self.logger is not None:
             picture = torch.cat((mel[:4], decoded[:4]), dim=-1).flatten(0, 1).flip(0)
             picture = ((picture + 2.5) / 4.5).clamp(0, 1)  # from the floor of the mel to its loudest
-            self.logger.experiment.add_image("valid/original_and_decoded", picture[None], self.global_step)
+            self.logger.experiment.add_image(  # pyright: ignore[reportAttributeAccessIssue] - a TensorBoardLogger
+                "valid/original_and_decoded", picture[None], self.global_step
+            )
 
     def on_validation_epoch_end(self) -> None:
         """Logs the figures and writes the averaged model."""
         steps, self._valid = self._valid, []
         codes = torch.cat([s["codes"].flatten() for s in steps])
-        known = sum(s["known"] for s in steps)
+        right, known = (torch.stack([s[name] for s in steps]).sum() for name in ("right", "known"))
         values = {"loss": torch.stack([s["loss"] for s in steps]).mean()}
         values["perplexity"] = torch.tensor(perplexity(codes, self.network.quantizer.codebook_size))
-        values["label_accuracy"] = sum(s["right"] for s in steps) / known.clamp_min(1)
+        values["label_accuracy"] = right / known.clamp_min(1)
         self.log_dict({f"valid/{k}": v.float() for k, v in values.items()}, sync_dist=True)
         if not self.trainer.is_global_zero or self.trainer.sanity_checking:
             return
         _log.info("step %d: %s", self.global_step, {k: round(float(v), 4) for k, v in values.items()})
         checkpoint.save_model(self.folder / "model", self.config.model, self.average.state_dict(), half=True)
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up and a cosine decay."""
         config = self.config.optimiser
         trained = [*self.network.parameters(), *(self.label_head.parameters() if self.label_head is not None else ())]

@@ -73,8 +73,9 @@ class FlowDecoder(nn.Module):
         condition = torch.where(dropped[:, None, None], self.no_condition[:, None], latents)
         predicted = self.network(point.x_t, condition, t)
         # Both quotients are bounded alike, so that a perfect prediction of the data has no loss at any t.
-        velocities = (velocity_from_data(x, point.x_t, t, config.least_remaining) for x in (predicted, mel))
-        return torch.nn.functional.mse_loss(*velocities)
+        velocity = velocity_from_data(predicted, point.x_t, t, config.least_remaining)
+        target = velocity_from_data(mel, point.x_t, t, config.least_remaining)
+        return (velocity - target).square().mean()
 
     def decode(self, latents: Tensor, noise: Tensor, steps: int | None = None, guidance: float | None = None) -> Tensor:
         """Solves the ODE from noise [B, M, 4N]; see `Decoder`."""
@@ -86,7 +87,8 @@ class FlowDecoder(nn.Module):
         def velocity(x: Tensor, t: Tensor) -> Tensor:
             if scale == 1.0:
                 return self._velocity(x, latents, t.expand(len(x)))
-            return guided(*self._velocity(x.repeat(2, 1, 1), both, t.expand(2 * len(x))).chunk(2), scale)
+            conditional, unconditional = self._velocity(x.repeat(2, 1, 1), both, t.expand(2 * len(x))).chunk(2)
+            return guided(conditional, unconditional, scale)
 
         # The last step is Euler's: from any point it ends on the predicted data, and needs no velocity at t = 1.
         x = integrate(velocity, self.config.temperature * noise, times[:-1], self.config.method)

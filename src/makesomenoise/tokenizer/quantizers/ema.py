@@ -46,7 +46,7 @@ class EmaQuantizer(nn.Module):
             codebook_size=config.codebook_size,
             decay=config.decay,
             commitment_weight=config.commitment,
-            threshold_ema_dead_code=config.revive_below,
+            threshold_ema_dead_code=config.revive_below,  # pyright: ignore[reportArgumentType] - it is a share of uses
             use_cosine_sim=True,
             channel_last=False,
         )
