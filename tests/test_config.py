@@ -75,3 +75,12 @@ def test_a_missing_file_and_a_folder_are_one_sentence(tmp_path: Path):
     for path in (tmp_path / "missing.yaml", tmp_path):
         with pytest.raises(ConfigError, match=f"Cannot read the configuration {path}"):
             Outer.from_yaml(path)
+
+
+class Needs(Config):
+    width: int
+
+
+def test_a_misspelt_key_is_named_before_the_one_it_leaves_missing():
+    with pytest.raises(ConfigError, match=r"Unknown key 'widht'.*valid keys there: width"):
+        Needs.from_dict({"widht": 3})

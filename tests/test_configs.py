@@ -7,6 +7,7 @@ import torch
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TOKENIZERS = sorted((CONFIGS / "tokenizer").glob("*.yaml"))
+ENCODERS = sorted((CONFIGS / "encoder").glob("*.yaml"))
 VOCODERS = sorted((CONFIGS / "vocoder").glob("*.yaml"))
 
 
@@ -19,6 +20,15 @@ def test_tokenizer_configs_build(path: Path):
     with torch.device("meta"):
         network = TokenizerNetwork(config.model)
     assert network.quantizer.codebook_size == 1024
+
+
+@pytest.mark.parametrize("path", ENCODERS, ids=lambda p: p.stem)
+def test_encoder_configs_fit_the_tokenizer_of_their_name(path: Path):
+    from makesomenoise.training.encoder import EncoderTrainingConfig
+    from makesomenoise.training.tokenizer import TokenizerTrainingConfig
+
+    tokenizer = TokenizerTrainingConfig.from_yaml(CONFIGS / "tokenizer" / path.name)
+    assert EncoderTrainingConfig.from_yaml(path).model.encoder.scene == tokenizer.model.encoder.scene
 
 
 @pytest.mark.parametrize("path", VOCODERS, ids=lambda p: p.stem)
@@ -34,4 +44,5 @@ def test_vocoder_configs_build(path: Path):
 
 def test_the_promised_configs_are_there():
     assert {p.stem for p in TOKENIZERS} >= {"tiny", "small", "base", "vqvae"}
+    assert {p.stem for p in ENCODERS} >= {"tiny", "small", "base"}
     assert {p.stem for p in VOCODERS} >= {"small"}

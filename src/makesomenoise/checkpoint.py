@@ -5,6 +5,7 @@ is neither a folder nor a bundled name.
 """
 
 import hashlib
+import subprocess
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -151,6 +152,15 @@ def fingerprint(config: Config, state: dict[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(_stored(state[name], half=True).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def source_commit() -> str:
+    """The git commit of the running code, with `-dirty` where it was changed; `unknown` outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:

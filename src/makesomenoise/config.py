@@ -57,7 +57,8 @@ class Config(BaseModel):
 
 
 def _explain(cls: type[BaseModel], error: ValidationError, origin: str) -> str:
-    first = error.errors(include_url=False)[0]
+    # A misspelt key is also a missing one: of the two errors the first says what to do.
+    first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in first["loc"]) or "the top level"
     if first["type"] == "extra_forbidden":
         valid = ", ".join(_fields_at(cls, first["loc"][:-1]))

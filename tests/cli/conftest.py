@@ -9,9 +9,10 @@ import torch
 from click.testing import Result
 from typer.testing import CliRunner
 
+SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 SIZES = {"frame_dim": 8, "frame_layers": 1, "dim": 16, "layers": 1, "heads": 2}
 TINY = {
-    "encoder": {**SIZES, "latent_dim": 8},
+    "encoder": {"scene": SCENE, **SIZES, "latent_dim": 8},
     "window": {"codes": 12, "context": 4, "seam_frames": 8},
     "decoder": {"kind": "flow", "network": SIZES, "steps": 1},
 }

@@ -69,6 +69,15 @@ def test_several_files_go_to_a_folder(msn, models, sound: Path, tmp_path: Path, 
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["second.msn", "sound.msn"]
 
 
+def test_one_bad_file_does_not_stop_the_others(msn, models, sound: Path, tmp_path: Path):
+    bad = tmp_path / "bad.wav"
+    bad.write_text("words")
+    result = msn("encode", bad, sound, tmp_path / "out", "--model", models.ours)
+    assert result.exit_code == 2
+    assert "bad.wav" in result.output
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["sound.msn"]
+
+
 def test_two_inputs_of_one_name_are_refused(msn, models, sound: Path, tmp_path: Path):
     (tmp_path / "out").mkdir()
     result = msn("encode", sound, sound.with_suffix(".mp3"), tmp_path / "out", "--model", models.ours)

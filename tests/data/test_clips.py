@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from makesomenoise.audio import io
-from makesomenoise.data.clips import NO_LABEL, AugmentConfig, ClipStore, Crops, EpochSampler, frequent_labels
+from makesomenoise.data.clips import NO_LABEL, AugmentConfig, ClipStore, Crops, EpochSampler, Sequences, frequent_labels
 from makesomenoise.data.manifest import Clip, read_clips
 
 UNIT = 1000
@@ -27,7 +27,7 @@ def store(tmp_path: Path, tone) -> ClipStore:
 
 
 def crops(store: ClipStore, **settings) -> Crops:
-    return Crops(store, CROP, UNIT, labels=["high", "low"], **settings)
+    return Crops(store, CROP, UNIT, Sequences(store.clips, ["high", "low"]), **settings)
 
 
 def test_a_crop_is_as_long_as_asked_and_labelled_by_code(store: ClipStore):
@@ -81,6 +81,21 @@ def test_decoded_clips_are_kept_on_disk_and_equal(store: ClipStore, tmp_path: Pa
     assert np.array_equal(first, store.waveform(2))
     store.clips[2].path.write_bytes(b"gone")
     assert np.array_equal(ClipStore(store.clips, 24_000, cache).waveform(2), first)
+
+
+def test_a_crop_shorter_than_any_gap_holds_sound(store: ClipStore):
+    short = Crops(store, 1000, UNIT, Sequences(store.clips))
+    assert all(short[number]["waveform"].abs().max() > 0.1 for number in range(10))
+
+
+def test_a_dataset_gets_its_share(store: ClipStore):
+    clips = [replace(clip, dataset="rare" if number == 0 else "rest") for number, clip in enumerate(store.clips)]
+    rng, counts = np.random.default_rng(0), np.zeros(5)
+    sequences = Sequences(clips, shares={"rare": 0.6, "absent": 0.3})
+    for _ in range(500):
+        counts[sequences._draw(rng)] += 1
+    assert counts[0] / counts.sum() == pytest.approx(0.6, abs=0.06)
+    assert counts[1:].min() > 30
 
 
 def test_labels_count_when_they_are_frequent():

@@ -19,7 +19,14 @@ from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderCon
 
 QUESTIONS = Questions(least_clips=3, codecs=False, speed_seconds=1.0, public_codecs=False, memory_minutes=0)
 TINY = {
-    "encoder": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2, "latent_dim": 8},
+    "encoder": {
+        "scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
+        "frame_dim": 16,
+        "dim": 32,
+        "layers": 1,
+        "heads": 2,
+        "latent_dim": 8,
+    },
     "window": {"codes": 12, "context": 4, "seam_frames": 8},
     "decoder": {"kind": "flow", "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2}, "steps": 2},
 }

@@ -9,7 +9,14 @@ from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
 
 TINY = {
-    "encoder": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2, "latent_dim": 8},
+    "encoder": {
+        "scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
+        "frame_dim": 16,
+        "dim": 32,
+        "layers": 1,
+        "heads": 2,
+        "latent_dim": 8,
+    },
     "window": {"codes": 12, "context": 4, "seam_frames": 8},
     "decoder": {"kind": "flow", "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2}, "steps": 2},
 }

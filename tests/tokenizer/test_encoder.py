@@ -1,14 +1,33 @@
-"""The encoder gives one latent for four frames."""
+"""The encoder gives one latent for four frames, whatever their number."""
 
+import pytest
 import torch
 
-from makesomenoise.tokenizer.encoder import Encoder, EncoderConfig
+from makesomenoise.tokenizer.encoder import CODES_PER_SCENE, Encoder, EncoderConfig, SceneConfig, SceneEncoder
+
+SCENE = SceneConfig(channels=(4, 4, 8, 8), dim=16, layers=1, heads=2)
+CONFIG = EncoderConfig(scene=SCENE, frame_dim=16, dim=32, layers=1, heads=2, latent_dim=8)
 
 
-def test_shapes_and_dependence_on_the_input():
+@pytest.mark.parametrize("codes", [1, 6, 8, 19])
+def test_shapes_and_dependence_on_the_input(codes: int) -> None:
     torch.manual_seed(0)
-    encoder = Encoder(EncoderConfig(frame_dim=16, dim=32, layers=1, heads=2, latent_dim=8), n_mels=10)
-    mel = torch.randn(2, 10, 24)
+    encoder = Encoder(CONFIG, n_mels=40).eval()
+    mel = torch.randn(2, 40, 4 * codes)
     latents = encoder(mel)
-    assert latents.shape == (2, 8, 6)
+    assert latents.shape == (2, 8, codes)
     assert not torch.allclose(encoder(mel + 0.1), latents)
+
+
+def test_the_scene_branch_reaches_every_code() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(CONFIG, n_mels=40).eval()
+    mel = torch.randn(1, 40, 4 * 19)
+    before = encoder(mel)
+    torch.nn.init.zeros_(encoder.scene_in.weight)
+    assert ((encoder(mel) - before).abs().amax(dim=1) > 0).all()
+
+
+def test_a_scene_is_as_long_as_its_codes_need() -> None:
+    scene = SceneEncoder(SCENE, n_mels=40).eval()
+    assert scene(torch.randn(2, 40, 4 * (2 * CODES_PER_SCENE + 1))).shape == (2, 16, 3)

@@ -14,9 +14,10 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.vocoders.griffin_lim import GriffinLim
 
+SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 SIZES = {"frame_dim": 4, "frame_layers": 1, "dim": 8, "layers": 1, "heads": 1}
 SMALLEST = {
-    "encoder": {**SIZES, "latent_dim": 4},
+    "encoder": {"scene": SCENE, **SIZES, "latent_dim": 4},
     "decoder": {"kind": "regression", "network": SIZES},
     "window": {"codes": 1024, "context": 4, "seam_frames": 8},
 }

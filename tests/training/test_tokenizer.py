@@ -7,16 +7,25 @@ import soundfile
 import torch
 from torch import Tensor
 
+from makesomenoise.checkpoint import save_model
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.training import tokenizer
+from makesomenoise.training.asked import LabelConfig, OutlineConfig
 from makesomenoise.training.fitting import RunConfig
+from makesomenoise.training.likeness import LikenessConfig
 from makesomenoise.training.runs import RunError
-from makesomenoise.training.tokenizer import DataConfig, LabelConfig, TokenizerTrainingConfig, train_tokenizer
+from makesomenoise.training.tokenizer import (
+    DataConfig,
+    TokenizerTraining,
+    TokenizerTrainingConfig,
+    train_tokenizer,
+)
 from tests.conftest import Tone
 
+SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 MODEL = {
-    "encoder": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2, "latent_dim": 8},
+    "encoder": {"scene": SCENE, "frame_dim": 16, "dim": 32, "layers": 1, "heads": 2, "latent_dim": 8},
     "decoder": {"kind": "flow", "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2}, "steps": 2},
 }
 
@@ -32,6 +41,7 @@ def config(tmp_path: Path, tone: Tone) -> TokenizerTrainingConfig:
         model=TokenizerConfig.model_validate(MODEL),
         data=DataConfig(train=clips, valid=clips, crop_codes=8, valid_crops=2),
         label=LabelConfig(weight=1.0, minimum=1, smoothing=0.0),
+        outline=OutlineConfig(weight=1.0),
         run=RunConfig(steps=6, valid_every=2, batch_size=2, threads=1),
     )
 
@@ -88,7 +98,7 @@ def test_a_folder_in_use_is_refused(config: TokenizerTrainingConfig, tmp_path: P
         train_tokenizer(config, tmp_path / "run")
 
 
-def test_training_lowers_the_loss(
+def test_training_lowers_the_losses_and_codes_learn_their_label(
     config: TokenizerTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[dict[str, Tensor]] = []
@@ -99,6 +109,38 @@ def test_training_lowers_the_loss(
     steps = [values for values in seen if "train/loss" in values]
     first, last = (sum(float(v["train/reconstruction"]) for v in part) for part in (steps[:10], steps[-10:]))
     assert last < 0.8 * first
+    asked, answered = (sum(float(v["train/outline"]) for v in part) for part in (steps[:10], steps[-10:]))
+    assert answered < 0.5 * asked
+    named = [float(values["valid/label_accuracy"]) for values in seen if "valid/label_accuracy" in values]
+    assert named[-1] > 0.9
+
+
+def test_a_decoder_learns_on_while_the_codes_stay(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
+    first = AudioTokenizer.load(train_tokenizer(config, tmp_path / "first"), vocoder="griffin-lim")
+    further = {
+        "start": str(tmp_path / "first" / "model"),
+        "keep_codes": True,
+        "label": LabelConfig(),
+        "outline": OutlineConfig(),
+    }
+    second = AudioTokenizer.load(train_tokenizer(config.model_copy(update=further), tmp_path / "second"), "griffin-lim")
+    before, after = (tokenizer.network.state_dict() for tokenizer in (first, second))
+    moved = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert moved
+    assert all(name.startswith("decoder.") for name in moved)
+
+
+def test_a_likeness_is_learned_from_and_does_not_learn(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    scene = TokenizerTraining(config, [], tmp_path).network.encoder.scene
+    save_model(tmp_path / "scene", config.model.encoder.scene, scene.state_dict())
+    look = LikenessConfig(weight=1.0, scene=str(tmp_path / "scene"))
+    train_tokenizer(config.model_copy(update={"likeness": look}), tmp_path / "with")
+    train_tokenizer(config, tmp_path / "without")
+    state, plain = _trained(tmp_path / "with"), _trained(tmp_path / "without")
+    for name, tensor in scene.trunk.state_dict().items():
+        torch.testing.assert_close(state[f"likeness.layers.{name}"], tensor, rtol=0, atol=0)
+    assert not torch.equal(state["network.decoder.network.out.weight"], plain["network.decoder.network.out.weight"])
 
 
 def test_halving_makes_two_crops_of_one() -> None:

@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from makesomenoise.cli import bench, decode, demo, encode, evaluate, info, train
+from makesomenoise.cli.errors import is_own, show
 
 
 class Commands(TyperGroup):
@@ -17,9 +18,9 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except ValueError as error:
-            if not type(error).__module__.startswith("makesomenoise."):
+            if not is_own(error):
                 raise
-            typer.echo(f"msn: {error}", err=True)
+            show(error)
             raise typer.Exit(2) from None
 
 

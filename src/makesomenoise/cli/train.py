@@ -18,6 +18,14 @@ def tokenizer(config: ConfigFile, run: RunFolder, resume: Resume = False) -> Non
 
 
 @app.command()
+def encoder(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
+    """Train the encoder's scene branch on labels, to start a tokenizer from."""
+    from makesomenoise.training.encoder import EncoderTrainingConfig, train_encoder
+
+    typer.echo(f"Model written to {train_encoder(EncoderTrainingConfig.from_yaml(config), run, resume)}")
+
+
+@app.command()
 def vocoder(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
     """Train the vocoder that turns log-mel into sound."""
     from makesomenoise.training.vocoder import VocoderTrainingConfig, train_vocoder

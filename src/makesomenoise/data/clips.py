@@ -6,7 +6,7 @@ exactly the examples that an uninterrupted run on one device would have seen.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +88,62 @@ def frequent_labels(clips: Sequence[Clip], minimum: int) -> list[str]:
     return sorted(label for label, count in counts.items() if count >= minimum)
 
 
+class Sequences:
+    """Random sequences of clips: a stretch that a clip does not fill goes on with further clips.
+
+    Args:
+        clips: the clips.
+        labels: names that are told apart; a clip of another label has none.
+        shares: share of the draws that go to the clips of a dataset; what is left goes to all the others.
+    """
+
+    def __init__(self, clips: Sequence[Clip], labels: Sequence[str] = (), shares: Mapping[str, float] | None = None):
+        numbers = {label: number for number, label in enumerate(labels)}
+        self._labels = [numbers.get(clip.label, NO_LABEL) for clip in clips]
+        # The root of the length: a longer clip holds more to learn, but a minute of rain not sixty seconds of clicks.
+        weights = np.sqrt([max(clip.seconds, 0.5) for clip in clips])
+        self._cumulative = np.cumsum(_shared(weights, [clip.dataset for clip in clips], shares or {}))
+
+    def fill(
+        self,
+        rng: np.random.Generator,
+        out: np.ndarray,
+        read: Callable[[int], np.ndarray],
+        per_second: float,
+        per_label: int,
+    ) -> np.ndarray:
+        """Writes clips into `out` one after another, with short gaps.
+
+        Args:
+            rng: source of randomness.
+            out: [S, ...], filled with silence; changed.
+            read: from a clip's number to its content [s, ...].
+            per_second: entries of `out` in a second.
+            per_label: entries of `out` for each label.
+
+        Returns:
+            [S // per_label] int64, the label that sounds there, `NO_LABEL` where there is none.
+        """
+        at, labels = 0, np.full(len(out) // per_label, NO_LABEL, np.int64)
+        for number in range(_CLIPS_PER_CROP):
+            room = len(out) - at
+            if number and room < _SHORTEST_SECONDS * per_second:
+                break
+            index = self._draw(rng)
+            content = read(index)
+            skip = int(rng.integers(0, max(len(content) - room, 0) + 1))
+            part = content[skip : skip + room]
+            out[at : at + len(part)] = part
+            labels[-(-at // per_label) : -(-(at + len(part)) // per_label)] = self._labels[index]
+            at += len(part) + int(rng.integers(0, int(_GAP_SECONDS * per_second)))
+        return labels
+
+    def _draw(self, rng: np.random.Generator) -> int:
+        return min(int(np.searchsorted(self._cumulative, rng.random())), len(self._cumulative) - 1)
+
+
 class Crops(Dataset[dict[str, Tensor]]):
-    """Endless random crops; a crop that a clip does not fill goes on with further clips.
+    """Endless random crops of waveform.
 
     Each example is a dict of `waveform` [S] float32 in [-1, 1] and `labels` [S // label_samples] int64: the number of
     the label that sounds during each code, `NO_LABEL` where there is none.
@@ -100,7 +154,7 @@ class Crops(Dataset[dict[str, Tensor]]):
         store: ClipStore,
         crop_samples: int,
         label_samples: int,
-        labels: Sequence[str] = (),
+        sequences: Sequences,
         augment: AugmentConfig | None = None,
         seed: int = 0,
     ):
@@ -109,11 +163,7 @@ class Crops(Dataset[dict[str, Tensor]]):
         self.label_samples = label_samples
         self.augment = augment
         self.seed = seed
-        numbers = {label: number for number, label in enumerate(labels)}
-        self._labels = [numbers.get(clip.label, NO_LABEL) for clip in store.clips]
-        # The root of the length: a longer clip holds more to learn, but a minute of rain not sixty seconds of clicks.
-        weights = np.sqrt([max(clip.seconds, 0.5) for clip in store.clips])
-        self._cumulative = np.cumsum(weights / weights.sum())
+        self._sequences = sequences
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, number])
@@ -122,25 +172,10 @@ class Crops(Dataset[dict[str, Tensor]]):
             waveform = self._augmented(waveform, self.augment, rng)
         return {"waveform": torch.from_numpy(waveform), "labels": torch.from_numpy(labels)}
 
-    def _draw(self, rng: np.random.Generator) -> int:
-        return min(int(np.searchsorted(self._cumulative, rng.random())), len(self.store) - 1)
-
     def _sequence(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        rate, at = self.store.sample_rate, 0
         waveform = np.zeros(self.crop_samples, np.float32)
-        labels = np.full(self.crop_samples // self.label_samples, NO_LABEL, np.int64)
-        for _ in range(_CLIPS_PER_CROP):
-            room = self.crop_samples - at
-            if room < _SHORTEST_SECONDS * rate:
-                break
-            index = self._draw(rng)
-            clip = self.store.waveform(index)
-            skip = int(rng.integers(0, max(len(clip) - room, 0) + 1))
-            part = clip[skip : skip + room]
-            waveform[at : at + len(part)] = part
-            labels[-(-at // self.label_samples) : -(-(at + len(part)) // self.label_samples)] = self._labels[index]
-            at += len(part) + int(rng.integers(0, int(_GAP_SECONDS * rate)))
-        return waveform, labels
+        rate = self.store.sample_rate
+        return waveform, self._sequences.fill(rng, waveform, self.store.waveform, rate, self.label_samples)
 
     def _augmented(self, waveform: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
         if rng.random() < augment.mix_probability:
@@ -152,6 +187,17 @@ class Crops(Dataset[dict[str, Tensor]]):
         gain = 10.0 ** (rng.uniform(-augment.gain_db, augment.gain_db) / 20.0)
         peak = float(np.abs(waveform).max())
         return (waveform * min(gain, 1.0 / max(peak, 1e-4))).astype(np.float32)
+
+
+def _shared(weights: np.ndarray, datasets: Sequence[str], shares: Mapping[str, float]) -> np.ndarray:
+    names = np.array(datasets)
+    present = {name: share for name, share in shares.items() if (names == name).any()}
+    others = ~np.isin(names, list(present))
+    result = np.where(others, weights / max(weights[others].sum(), 1e-9) * (1.0 - sum(present.values())), 0.0)
+    for name, share in present.items():
+        chosen = names == name
+        result[chosen] = share * weights[chosen] / weights[chosen].sum()
+    return result / result.sum()
 
 
 def _decibels(waveform: np.ndarray) -> float:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.config import Config
+from makesomenoise.nn.spectrogram import SpectrogramTrunk
 
 KIND_TASK = "kind"
 # 100 dB below a full-scale sine (whose log-magnitude is 5.5): quieter differences are not heard and must not be judged.
@@ -62,31 +63,14 @@ class Judged:
     scores: dict[str, Tensor]
 
 
-class _Residual(nn.Module):
-    def __init__(self, channels: int):
-        super().__init__()
-        self.inner = _convolution(channels, channels)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return maps + self.inner(maps)
-
-
 class EventClassifier(nn.Module):
     """Scores of the classes of several tasks from one trunk."""
 
     def __init__(self, config: ClassifierConfig):
         super().__init__()
         self.config = config
-        first, second, third, fourth = config.channels
-        # A quarter in both directions at once: on one core the cost is in the large maps, not in the parameters.
-        self.trunk = nn.Sequential(
-            _convolution(1, first, kernel=(7, 7), stride=(4, 4)),
-            _convolution(first, second, stride=(2, 2)),
-            _convolution(second, third, stride=(2, 2)),
-            _convolution(third, fourth, stride=(2, 2)),
-            _Residual(fourth),
-        )
-        self.features = nn.Sequential(nn.Linear(2 * fourth, config.feature_size), nn.GELU())
+        self.trunk = SpectrogramTrunk(config.channels)
+        self.features = nn.Sequential(nn.Linear(2 * config.channels[-1], config.feature_size), nn.GELU())
         self.dropout = nn.Dropout(0.2)
         self.heads = nn.ModuleDict({task: nn.Linear(config.feature_size, len(n)) for task, n in config.tasks.items()})
 
@@ -135,11 +119,3 @@ class EventClassifier(nn.Module):
         for at in range(0, max(frames - window // 5, 1), window):
             part = mel[:, at : at + window]
             yield nn.functional.pad(part, (0, window - part.shape[-1]), value=_FLOOR)
-
-
-def _convolution(
-    inputs: int, outputs: int, kernel: tuple[int, int] = (3, 3), stride: tuple[int, int] = (1, 1)
-) -> nn.Sequential:
-    padding = (kernel[0] // 2, kernel[1] // 2)
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())

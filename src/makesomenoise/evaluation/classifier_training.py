@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.config import Config
 from makesomenoise.data.clips import ClipStore, frequent_labels
 from makesomenoise.data.manifest import Clip
+from makesomenoise.data.mels import SILENCE, MelAugmentConfig, MelStore, mixed, mixed_targets, varied
 from makesomenoise.evaluation.classifier import KIND_TASK, ClassifierConfig, EventClassifier
 
 _log = logging.getLogger(__name__)
-_SILENCE = -16.0
 _LABEL_TASK = "label"
 _LOG_EVERY = 200
 
@@ -33,18 +32,18 @@ class ClassifierRun(Config):
         exact_datasets: datasets with exact labels, each a task of its own.
         label_clips: a label of the other datasets is learned, as a help to the trunk, if this many clips carry it.
         own_share: share of examples from `exact_datasets`.
-        mixup: parameter of the Beta distribution of mixing weights; 0 mixes nothing, right for short runs.
+        mixup: parameter of the Beta distribution of mixing weights; 0 mixes nothing, right for runs of 2000 steps.
         seed: decides the initial weights and every random choice.
     """
 
-    steps: int = 2000
+    steps: int = 8000
     batch: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     exact_datasets: tuple[str, ...] = ("esc50", "urbansound8k")
     label_clips: int = 8
     own_share: float = 0.8
-    mixup: float = 0.0
+    mixup: float = 0.3
     seed: int = 0
 
 
@@ -58,10 +57,8 @@ def train_classifier(store: ClipStore, folder: str | Path, run: ClassifierRun | 
     """
     run = run or ClassifierRun()
     config = ClassifierConfig(tasks=_tasks(store.clips, run))
-    mel = LogMel(config.mel)
-    started = time.monotonic()
-    with torch.inference_mode():
-        mels = [mel(torch.from_numpy(store.waveform(i))[None])[0].half() for i in range(len(store))]
+    mel, started = MelStore(store, config.mel), time.monotonic()
+    mels = [torch.from_numpy(mel.mel(i)).T.half() for i in range(len(store))]
     _log.info("log-mels of %d clips took %.0f s", len(mels), time.monotonic() - started)
     model = fit(config, store.clips, mels, run)
     checkpoint.save_model(folder, config, model.state_dict())
@@ -119,11 +116,11 @@ class Examples:
         targets = {task: rows[chosen] for task, rows in self._targets.items()}
         if not self._run.mixup:
             return mel, targets
-        share = torch.from_numpy(rng.beta(self._run.mixup, self._run.mixup, self._run.batch)).float()[:, None]
+        share = torch.from_numpy(rng.beta(self._run.mixup, self._run.mixup, self._run.batch)).float()
         share = torch.maximum(share, 1 - share)
         partner = torch.from_numpy(rng.permutation(self._run.batch))
-        mel = torch.logaddexp(mel + share[..., None].log(), mel[partner] + (1 - share[..., None]).clamp_min(1e-6).log())
-        return mel, {task: share * rows + (1 - share) * rows[partner] for task, rows in targets.items()}
+        targets = {task: mixed_targets(rows, share, partner) for task, rows in targets.items()}
+        return mixed(mel, share, partner), targets
 
     def _window(self, mel: Tensor, rng: np.random.Generator) -> Tensor:
         window = self._config.window_frames
@@ -133,25 +130,9 @@ class Examples:
             mel = mel[:, start : start + window]
         else:
             before = int(rng.integers(0, window - frames + 1))
-            mel = nn.functional.pad(mel, (before, window - frames - before), value=_SILENCE)
-        mel = mel.roll((int(rng.integers(0, window)), int(rng.integers(-2, 3))), dims=(1, 0))
-        mel = (
-            mel
-            + float(rng.uniform(-1.5, 1.5))
-            + torch.linspace(-1, 1, mel.shape[0])[:, None] * float(rng.uniform(-0.5, 0.5))
-        )
-        return _masked(mel, rng)
-
-
-def _masked(mel: Tensor, rng: np.random.Generator) -> Tensor:
-    """Blanks two bands of frequency and two spans of time (SpecAugment, Park et al. 2019)."""
-    bands, frames = mel.shape
-    for _ in range(2):
-        width, length = int(rng.integers(0, bands // 8)), int(rng.integers(0, frames // 8))
-        low, start = int(rng.integers(0, bands - width)), int(rng.integers(0, frames - length))
-        mel[low : low + width] = _SILENCE
-        mel[:, start : start + length] = _SILENCE
-    return mel
+            mel = nn.functional.pad(mel, (before, window - frames - before), value=SILENCE)
+        mel = mel.roll(int(rng.integers(0, window)), dims=1)
+        return torch.from_numpy(varied(mel.T.numpy(), MelAugmentConfig(), rng)).T
 
 
 def _loss(model: EventClassifier, mel: Tensor, targets: dict[str, Tensor]) -> Tensor:

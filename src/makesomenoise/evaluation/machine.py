@@ -2,17 +2,18 @@
 
 import os
 import platform
-import subprocess
 from importlib import metadata
 from pathlib import Path
 
 import torch
 
+from makesomenoise.checkpoint import source_commit
+
 
 def describe_machine() -> dict[str, str | int]:
     """What a reader needs to place the figures of a report."""
     return {
-        "commit": _commit(),
+        "commit": source_commit(),
         "makesomenoise": metadata.version("makesomenoise"),
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -21,14 +22,6 @@ def describe_machine() -> dict[str, str | int]:
         "cores": os.cpu_count() or 0,
         "threads": torch.get_num_threads(),
     }
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def _processor() -> str:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.config import Config
@@ -31,6 +32,14 @@ class ScaleConfig(Config):
     floor: float = -8.0
     mean: float = -1.6
     deviation: float = 3.0
+
+    def normalise(self, mel: Tensor) -> Tensor:
+        """Log-mel to the range the networks work in."""
+        return (mel.clamp_min(self.floor) - self.mean) / self.deviation
+
+    def restore(self, mel: Tensor) -> Tensor:
+        """Inverse of `normalise`, never below its floor."""
+        return (mel * self.deviation + self.mean).clamp_min(self.floor)
 
 
 class WindowConfig(Config):

@@ -1,19 +1,44 @@
-"""Log-mel frames to latents at a quarter of their rate."""
+"""Log-mel frames to latents at a quarter of their rate.
 
+Two branches look at the same mel. The scene branch, two-dimensional convolutions that shrink time and frequency alike,
+tells at little cost what sounds (to a third of a second); it can be trained on labels first. The fine branch follows
+single frames. Transformer blocks at the rate of the codes see both.
+"""
+
+import torch
 from torch import Tensor, nn
 
 from makesomenoise.config import Config
 from makesomenoise.nn.convnext import ConvNeXtBlock
 from makesomenoise.nn.resample import Downsample
+from makesomenoise.nn.spectrogram import TRUNK_STRIDE, SpectrogramTrunk
 from makesomenoise.nn.transformer import TransformerBlock
 
 FRAMES_PER_CODE = 4
+CODES_PER_SCENE = TRUNK_STRIDE // FRAMES_PER_CODE
+
+
+class SceneConfig(Config):
+    """Settings of the scene branch.
+
+    Attributes:
+        channels: widths of its convolutions.
+        dim: channels of its result.
+        layers: transformer blocks after the convolutions.
+        heads: attention heads.
+    """
+
+    channels: tuple[int, int, int, int] = (32, 64, 128, 192)
+    dim: int = 192
+    layers: int = 2
+    heads: int = 3
 
 
 class EncoderConfig(Config):
     """Settings of the encoder.
 
     Attributes:
+        scene: the scene branch.
         frame_dim: channels at the rate of the frames.
         frame_layers: ConvNeXt blocks there.
         dim: channels at the rate of the codes.
@@ -22,6 +47,7 @@ class EncoderConfig(Config):
         latent_dim: latent channels D.
     """
 
+    scene: SceneConfig = SceneConfig()
     frame_dim: int = 128
     frame_layers: int = 1
     dim: int = 256
@@ -30,8 +56,34 @@ class EncoderConfig(Config):
     latent_dim: int = 32
 
 
+class SceneEncoder(nn.Module):
+    """The scene branch.
+
+    Args:
+        config: settings.
+        n_mels: mel bands M.
+    """
+
+    def __init__(self, config: SceneConfig, n_mels: int):
+        super().__init__()
+        self.trunk = SpectrogramTrunk(config.channels)
+        self.project = nn.Linear(config.channels[-1] * -(-n_mels // TRUNK_STRIDE), config.dim)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(config.dim, config.heads, 4 * config.dim) for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.dim, eps=1e-6)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Normalised log-mel [B, M, T] to [B, C, ceil(T / 32)]."""
+        maps = self.trunk(mel[:, None].contiguous(memory_format=torch.channels_last))
+        x = self.project(maps.flatten(1, 2).transpose(1, 2))
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x).transpose(1, 2)
+
+
 class Encoder(nn.Module):
-    """Local layers see single frames, attention at the code rate sees the whole window.
+    """Both branches, and what puts them together.
 
     Args:
         config: settings.
@@ -40,6 +92,8 @@ class Encoder(nn.Module):
 
     def __init__(self, config: EncoderConfig, n_mels: int):
         super().__init__()
+        self.scene = SceneEncoder(config.scene, n_mels)
+        self.scene_in = nn.Conv1d(config.scene.dim, config.dim, 1)
         self.embed = nn.Conv1d(n_mels, config.frame_dim, 7, padding=3)
         self.frame_blocks = nn.Sequential(
             *(ConvNeXtBlock(config.frame_dim, 3 * config.frame_dim) for _ in range(config.frame_layers))
@@ -56,7 +110,9 @@ class Encoder(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """Normalised log-mel [B, M, 4N] to latents [B, D, N]."""
-        x = self.down(self.frame_blocks(self.embed(mel))).transpose(1, 2)
+        fine = self.down(self.frame_blocks(self.embed(mel)))
+        scene = self.scene_in(self.scene(mel)).repeat_interleave(CODES_PER_SCENE, dim=-1)
+        x = (fine + scene[..., : fine.shape[-1]]).transpose(1, 2)
         for block in self.blocks:
             x = block(x)
         return self.spread(self.out(self.norm(x)).transpose(1, 2))

@@ -10,21 +10,24 @@ from torch import Tensor, nn
 
 from makesomenoise.audio.mel import LogMel
 from makesomenoise.tokenizer.config import TokenizerConfig, build_decoder, build_quantizer
+from makesomenoise.tokenizer.decoders.base import Reconstruction
 from makesomenoise.tokenizer.encoder import Encoder
 from makesomenoise.tokenizer.quantizers.base import Quantized
 
 
 @dataclass(frozen=True)
-class Losses:
-    """What one training step yields.
+class Passed:
+    """What one pass of training examples yields.
 
     Attributes:
-        reconstruction: the decoder's loss, scalar.
+        mel: [B, M, 4N] normalised, what was to be reconstructed.
+        reconstruction: what the decoder makes of it.
         quantized: the quantizer's result; its loss is the other part of the objective.
         latents: [B, D, N] before quantization.
     """
 
-    reconstruction: Tensor
+    mel: Tensor
+    reconstruction: Reconstruction
     quantized: Quantized
     latents: Tensor
 
@@ -44,36 +47,35 @@ class TokenizerNetwork(nn.Module):
         self.quantizer = build_quantizer(config)
         self.decoder = build_decoder(config)
 
-    def normalise(self, mel: Tensor) -> Tensor:
-        """Log-mel to the range the networks work in."""
-        scale = self.config.scale
-        return (mel.clamp_min(scale.floor) - scale.mean) / scale.deviation
-
-    def restore(self, mel: Tensor) -> Tensor:
-        """Inverse of `normalise`, never below its floor."""
-        scale = self.config.scale
-        return (mel * scale.deviation + scale.mean).clamp_min(scale.floor)
-
     def encode(self, mel: Tensor) -> Tensor:
         """Log-mel [B, M, 4N] to codes [B, N]."""
-        return self.quantizer.encode(self.encoder(self.normalise(mel)))
+        return self.quantizer.encode(self.encoder(self.config.scale.normalise(mel)))
 
     def decode(self, codes: Tensor, noise: Tensor, steps: int | None, guidance: float | None) -> Tensor:
         """Codes [B, N] and noise [B, M, 4N] to log-mel [B, M, 4N]."""
-        return self.restore(self.decoder.decode(self.quantizer.decode(codes), noise, steps, guidance))
+        return self.config.scale.restore(self.decoder.decode(self.quantizer.decode(codes), noise, steps, guidance))
 
-    def forward(self, waveform: Tensor, progress: float, generator: torch.Generator) -> Losses:
+    def forward(
+        self, waveform: Tensor, progress: float, generator: torch.Generator, keep_codes: bool = False
+    ) -> Passed:
         """The training path, which is `encode` and `decode` with gradients.
 
         Args:
             waveform: [B, S], S a multiple of the samples of a code.
             progress: share of the training that is done.
             generator: source of randomness.
+            keep_codes: give the decoder the codes of `encode`, through which no gradient flows.
         """
         with torch.autocast(waveform.device.type, enabled=False):
-            mel = self.normalise(self.mel(waveform))
+            mel = self.config.scale.normalise(self.mel(waveform))
+        if keep_codes:
+            with torch.no_grad():
+                latents = self.encoder(mel)
+                codes = self.quantizer.encode(latents)
+                quantized = Quantized(self.quantizer.decode(codes), codes, mel.new_zeros(()))
+            return Passed(mel, self.decoder.reconstruct(mel, quantized.latents, generator), quantized, latents)
         latents = self.encoder(mel)
         # Distances to 1024 codes differ by less than bfloat16 resolves.
         with torch.autocast(waveform.device.type, enabled=False):
             quantized = self.quantizer(latents.float(), progress, generator)
-        return Losses(self.decoder.loss(mel, quantized.latents, generator), quantized, latents)
+        return Passed(mel, self.decoder.reconstruct(mel, quantized.latents, generator), quantized, latents)

@@ -7,9 +7,10 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import TensorBoardLogger
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from makesomenoise.config import Config
+from makesomenoise.data.clips import EpochSampler
 from makesomenoise.training.runs import CHECKPOINT_FILE, open_run
 
 
@@ -35,9 +36,39 @@ class RunConfig(Config):
     threads: int | None = None
 
 
+Loaders = Callable[[int, int], tuple[DataLoader, DataLoader]]
+
+
+def endless(train: Dataset, valid: Dataset, valid_examples: int, workers: int, run: RunConfig) -> Loaders:
+    """Loaders of datasets whose examples never end.
+
+    Args:
+        train: examples to learn from, taken one after another.
+        valid: examples of which the first ones are looked at by each validation.
+        valid_examples: their number.
+        workers: processes that prepare training examples; 0 prepares them in the training process.
+        run: batch size and length of an epoch.
+
+    Returns:
+        A function from rank and number of devices to the loaders of training and validation.
+    """
+    pinned = torch.cuda.is_available()
+
+    def loaders(rank: int, world: int) -> tuple[DataLoader, DataLoader]:
+        sampler = EpochSampler(run.valid_every * run.batch_size, rank, world)
+        size, kept = run.batch_size, workers > 0
+        looked_at = range(rank, valid_examples, world)
+        return (
+            DataLoader(train, size, sampler=sampler, num_workers=workers, pin_memory=pinned, persistent_workers=kept),
+            DataLoader(valid, size, sampler=looked_at, num_workers=workers, pin_memory=pinned),
+        )
+
+    return loaders
+
+
 def fit(
     module: lightning.LightningModule,
-    loaders: Callable[[int, int], tuple[DataLoader, DataLoader]],
+    loaders: Loaders,
     config: Config,
     run: RunConfig,
     clip: float | None,
@@ -72,6 +103,8 @@ def _trainer(run: RunConfig, clip: float | None, folder: Path) -> lightning.Trai
         max_epochs=-(-run.steps // run.valid_every),
         precision=run.precision,  # pyright: ignore[reportArgumentType] - the trainer checks the name
         devices=run.devices,
+        # The discriminators of a vocoder enter late and not in every step.
+        strategy="ddp_find_unused_parameters_true" if run.devices > 1 else "auto",
         use_distributed_sampler=False,
         gradient_clip_val=clip,
         logger=TensorBoardLogger(folder, name="", version="curves"),

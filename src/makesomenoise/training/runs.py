@@ -1,16 +1,13 @@
 """Run folders: the configuration, the git commit and the last checkpoint of one training; knows no trainer."""
 
-import logging
-import subprocess
 from pathlib import Path
 
+from makesomenoise.checkpoint import source_commit
 from makesomenoise.config import Config
 
 CONFIG_FILE = "config.yaml"
 COMMIT_FILE = "commit.txt"
 CHECKPOINT_FILE = "last.ckpt"
-
-_log = logging.getLogger(__name__)
 
 
 class RunError(ValueError):
@@ -39,16 +36,5 @@ def open_run(folder: str | Path, config: Config, resume: bool) -> Path | None:
         raise RunError(f"The configuration differs from {recorded}; a run resumes only with its own.")
     folder.mkdir(parents=True, exist_ok=True)
     recorded.write_text(config.to_yaml(), encoding="utf-8")
-    (folder / COMMIT_FILE).write_text(f"{_commit()}\n", encoding="utf-8")
+    (folder / COMMIT_FILE).write_text(f"{source_commit()}\n", encoding="utf-8")
     return last if last.exists() else None
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        _log.warning("Not in a git checkout: the commit of this run is not recorded.")
-        return "unknown"

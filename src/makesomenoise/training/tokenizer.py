@@ -15,20 +15,21 @@ import torch
 from pydantic import Field
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from makesomenoise import checkpoint
 from makesomenoise.config import Config
-from makesomenoise.data.clips import NO_LABEL, AugmentConfig, ClipStore, Crops, EpochSampler, frequent_labels
-from makesomenoise.data.manifest import read_clips
+from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences, frequent_labels
+from makesomenoise.data.manifest import Clip, read_clips
 from makesomenoise.metrics.codebook import perplexity
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.training.fitting import RunConfig, fit
+from makesomenoise.training.asked import LabelConfig, LabelVotes, Outline, OutlineConfig
+from makesomenoise.training.fitting import RunConfig, endless, fit
+from makesomenoise.training.likeness import Likeness, LikenessConfig
+from makesomenoise.training.optimiser import OptimiserConfig, follow, optimisers
 
 _log = logging.getLogger(__name__)
-_LABEL_HIDDEN = 256
 
 
 class DataConfig(Config):
@@ -39,6 +40,7 @@ class DataConfig(Config):
         valid: shards or folders.
         crop_codes: length of a crop, codes.
         halved_until: share of the training during which each crop is two crops of half the length.
+        shares: share of the examples that start with a clip of a dataset; the rest goes to all others.
         augment: how crops are varied.
         cache: folder that keeps decoded clips, or none.
         workers: processes that prepare examples; 0 prepares them in the training process.
@@ -49,42 +51,11 @@ class DataConfig(Config):
     valid: tuple[str, ...]
     crop_codes: int = 128
     halved_until: float = 0.5
+    shares: dict[str, float] = Field(default_factory=dict)
     augment: AugmentConfig = AugmentConfig()
     cache: str | None = None
     workers: int = 0
     valid_crops: int = 64
-
-
-class LabelConfig(Config):
-    """The loss that asks codes to name their sound.
-
-    Attributes:
-        weight: its weight; 0 is the pure method.
-        minimum: labels of fewer training clips are left out.
-        smoothing: share of the target that is spread over all labels.
-    """
-
-    weight: float = 0.0
-    minimum: int = 8
-    smoothing: float = 0.1
-
-
-class OptimiserConfig(Config):
-    """How the weights move.
-
-    Attributes:
-        learning_rate: highest rate of AdamW; falls as a cosine to a twentieth.
-        warmup_steps: steps over which it rises from 0.
-        weight_decay: of AdamW.
-        clip: largest norm of the gradient.
-        average: decay of the moving average of weights that is shipped.
-    """
-
-    learning_rate: float = 1e-3
-    warmup_steps: int = 200
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    average: float = 0.998
 
 
 class TokenizerTrainingConfig(Config):
@@ -92,15 +63,25 @@ class TokenizerTrainingConfig(Config):
 
     Attributes:
         model: the tokenizer.
+        scene: model folder of a trained scene branch to start from (see `training.encoder`), or none.
+        start: model folder of a tokenizer to start from, or none.
+        keep_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
         data: what it learns from.
-        label: the label loss.
+        label: the loss that asks codes for labels.
+        outline: the loss that asks codes for outlines.
+        likeness: the loss that looks at the decoder's predictions.
         optimiser: how the weights move.
         run: length, seed and machine.
     """
 
     model: TokenizerConfig = TokenizerConfig()
+    scene: str | None = None
+    start: str | None = None
+    keep_codes: bool = False
     data: DataConfig
     label: LabelConfig = LabelConfig()
+    outline: OutlineConfig = OutlineConfig()
+    likeness: LikenessConfig = LikenessConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     run: RunConfig = Field(default_factory=RunConfig)
 
@@ -121,7 +102,17 @@ class TokenizerTraining(lightning.LightningModule):
         with torch.random.fork_rng():
             torch.manual_seed(config.run.seed)
             self.network = TokenizerNetwork(config.model)
-            self.label_head = _label_head(config.model.encoder.latent_dim, len(labels)) if labels else None
+            for module, source in ((self.network.encoder.scene, config.scene), (self.network, config.start)):
+                if source is not None:
+                    checkpoint.load_into(module, checkpoint.load_state(source), source)
+            if config.keep_codes:
+                for module in self._coding():
+                    module.requires_grad_(False)
+            dim = config.model.encoder.latent_dim
+            self.votes = LabelVotes(config.label, dim, len(labels)) if labels else None
+            self.outline = Outline(dim, config.model.mel.n_mels) if config.outline.weight else None
+            look = config.likeness
+            self.likeness = Likeness(look.scene, config.model.mel.n_mels) if look.scene and look.weight else None
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self._valid: list[dict[str, Tensor]] = []
 
@@ -131,31 +122,50 @@ class TokenizerTraining(lightning.LightningModule):
         waveform, labels = batch["waveform"], batch["labels"]
         if progress < self.config.data.halved_until:
             waveform, labels = _halved(waveform), _halved(labels)
-        losses = self.network(waveform, progress, self._generator(self.global_step))
-        named = self._label_loss(losses.latents, labels) + self._label_loss(losses.quantized.latents, labels)
-        total = losses.reconstruction + losses.quantized.loss + self.config.label.weight * named / 2
-        values = {"loss": total, "reconstruction": losses.reconstruction, "quantizer": losses.quantized.loss}
-        self.log_dict({f"train/{k}": v.detach() for k, v in values.items()} | {"train/label": named.detach() / 2})
+        passed = self.network(waveform, progress, self._generator(self.global_step), self.config.keep_codes)
+        losses = {"reconstruction": passed.reconstruction.loss, "quantizer": passed.quantized.loss}
+        total = losses["reconstruction"] + losses["quantizer"]
+        if self.votes is not None:
+            named = [self.votes.loss(latents, labels) for latents in (passed.latents, passed.quantized.latents)]
+            losses["label"] = (named[0] + named[1]) / 2
+            total = total + self.config.label.weight * losses["label"]
+        if self.outline is not None:
+            losses["outline"] = self.outline.loss(passed.quantized.latents, passed.mel)
+            total = total + self.config.outline.weight * losses["outline"]
+        if self.likeness is not None:
+            losses["likeness"] = self.likeness(passed.reconstruction.mel, passed.mel)
+            total = total + self.config.likeness.weight * losses["likeness"]
+        self.log_dict({f"train/{k}": v.detach() for k, v in {"loss": total, **losses}.items()})
         return total
+
+    def on_train_epoch_start(self) -> None:
+        """Keeps the moving statistics of what must not change."""
+        if self.config.keep_codes:
+            for module in self._coding():
+                module.eval()
+
+    def _coding(self) -> list[nn.Module]:
+        """What decides on the codes."""
+        return [self.network.encoder, self.network.get_submodule("quantizer")]
 
     def on_train_batch_end(self, *_args: object, **_kwargs: object) -> None:
         """Moves the average towards the weights."""
-        decay = min(self.config.optimiser.average, (1 + self.global_step) / (10 + self.global_step))
-        with torch.no_grad():
-            for kept, new in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-                kept.lerp_(new, 1.0 - decay) if kept.is_floating_point() else kept.copy_(new)
+        follow(self.average, self.network, self.config.optimiser, self.global_step)
 
     def validation_step(self, batch: dict[str, Tensor], number: int) -> None:
         """Losses and codes of the averaged model on fixed crops."""
-        losses = self.average(batch["waveform"], 1.0, self._generator(10**9 + number))
-        codes = self.average.quantizer.encode(losses.latents)
-        right, known = self._named_right(self.average.quantizer.decode(codes), batch["labels"])
-        self._valid.append({"loss": losses.reconstruction, "codes": codes, "right": right, "known": known})
+        passed = self.average(batch["waveform"], 1.0, self._generator(10**9 + number), self.config.keep_codes)
+        codes = self.average.quantizer.encode(passed.latents)
+        found = {"loss": passed.reconstruction.loss, "codes": codes}
+        if self.votes is not None:
+            named = self.votes.right(self.average.quantizer.decode(codes), batch["labels"])
+            found |= {"right": named[0], "known": named[1]}
+        self._valid.append(found)
         if number == 0:  # decoding takes many evaluations of the network: the first batch stands for all
             self._decode_examples(batch["waveform"], codes)
 
     def _decode_examples(self, waveform: Tensor, codes: Tensor) -> None:
-        mel = self.average.normalise(self.average.mel(waveform))
+        mel = self.config.model.scale.normalise(self.average.mel(waveform))
         noise = torch.randn(mel.shape, generator=self._generator(10**9), device=mel.device)
         decoded = self.average.decoder.decode(self.average.quantizer.decode(codes), noise, None, None)
         self.log("valid/mel_l1", (decoded - mel).abs().mean() * self.config.model.scale.deviation, sync_dist=True)
@@ -170,10 +180,11 @@ class TokenizerTraining(lightning.LightningModule):
         """Logs the figures and writes the averaged model."""
         steps, self._valid = self._valid, []
         codes = torch.cat([s["codes"].flatten() for s in steps])
-        right, known = (torch.stack([s[name] for s in steps]).sum() for name in ("right", "known"))
         values = {"loss": torch.stack([s["loss"] for s in steps]).mean()}
         values["perplexity"] = torch.tensor(perplexity(codes, self.network.quantizer.codebook_size))
-        values["label_accuracy"] = right / known.clamp_min(1)
+        if self.votes is not None:
+            right, known = (torch.stack([s[name] for s in steps]).sum() for name in ("right", "known"))
+            values["label_accuracy"] = right / known.clamp_min(1)
         self.log_dict({f"valid/{k}": v.float() for k, v in values.items()}, sync_dist=True)
         if not self.trainer.is_global_zero or self.trainer.sanity_checking:
             return
@@ -181,45 +192,14 @@ class TokenizerTraining(lightning.LightningModule):
         checkpoint.save_model(self.folder / "model", self.config.model, self.average.state_dict(), half=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW with a linear warm-up and a cosine decay."""
-        config = self.config.optimiser
-        trained = [*self.network.parameters(), *(self.label_head.parameters() if self.label_head is not None else ())]
-        groups = [
-            {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
-        ]
-        optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _rate(self, step: int) -> float:
-        warmup, steps = self.config.optimiser.warmup_steps, self.config.run.steps
-        progress = min(max(step - warmup, 0) / max(steps - warmup, 1), 1.0)
-        falling = 0.525 + 0.475 * float(torch.cos(torch.tensor(progress * torch.pi)))
-        return min((step + 1) / max(warmup, 1), falling)
+        """See `optimisers`."""
+        trained = [p for p in self.parameters() if p.requires_grad]
+        return optimisers(trained, self.config.optimiser, self.config.run.steps)
 
     def _generator(self, number: int) -> torch.Generator:
         """Randomness of one step on one device: what makes a resumed run the same run."""
         seed = (self.config.run.seed * 1_000_003 + number) * 1024 + self.global_rank
         return torch.Generator(self.device).manual_seed(seed)
-
-    def _label_loss(self, latents: Tensor, labels: Tensor) -> Tensor:
-        if self.label_head is None or not (labels != NO_LABEL).any():
-            return latents.new_zeros(())
-        smoothing = self.config.label.smoothing
-        logits = self.label_head(latents)
-        return nn.functional.cross_entropy(logits, labels, ignore_index=NO_LABEL, label_smoothing=smoothing)
-
-    def _named_right(self, latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        if self.label_head is None:
-            return labels.new_zeros(()), labels.new_zeros(())
-        known = labels != NO_LABEL
-        return ((self.label_head(latents).argmax(1) == labels) & known).sum(), known.sum()
-
-
-def _label_head(dim: int, count: int) -> nn.Module:
-    # It sees one position at a time: what it learns to read must be in the code itself.
-    return nn.Sequential(nn.Conv1d(dim, _LABEL_HIDDEN, 1), nn.GELU(), nn.Conv1d(_LABEL_HIDDEN, count, 1))
 
 
 def _halved(x: Tensor) -> Tensor:
@@ -240,27 +220,21 @@ def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, res
     Raises:
         RunError: if the folder already holds a run and `resume` is false.
         ManifestError: if the data cannot be read.
+        CheckpointError: if the scene branch to start from does not fit.
     """
     folder, data, unit = Path(run_folder), config.data, config.model.mel.hop_samples * FRAMES_PER_CODE
     rate = config.model.mel.sample_rate
     clips = read_clips(data.train)
     labels = frequent_labels(clips, config.label.minimum) if config.label.weight > 0 else []
     length = data.crop_codes * unit
-    train = Crops(ClipStore(clips, rate, data.cache), length, unit, labels, data.augment, config.run.seed)
-    valid = Crops(ClipStore(read_clips(data.valid), rate, data.cache), length, unit, labels, None, seed=1)
 
-    def loaders(rank: int, world: int) -> tuple[DataLoader, DataLoader]:
-        sampler = EpochSampler(config.run.valid_every * config.run.batch_size, rank, world)
-        settings = {
-            "batch_size": config.run.batch_size,
-            "num_workers": data.workers,
-            "pin_memory": torch.cuda.is_available(),
-        }
-        return (
-            DataLoader(train, sampler=sampler, persistent_workers=data.workers > 0, **settings),
-            DataLoader(valid, sampler=range(rank, data.valid_crops, world), **settings),
-        )
+    def crops(clips: Sequence[Clip], augment: AugmentConfig | None, seed: int) -> Crops:
+        sequences = Sequences(clips, labels, data.shares)
+        return Crops(ClipStore(clips, rate, data.cache), length, unit, sequences, augment, seed)
 
+    train, valid = crops(clips, data.augment, config.run.seed), crops(read_clips(data.valid), None, 1)
+
+    loaders = endless(train, valid, data.valid_crops, data.workers, config.run)
     module = TokenizerTraining(config, labels, folder)
     fit(module, loaders, config, config.run, config.optimiser.clip, folder, resume)
     return folder / "model"

@@ -12,11 +12,10 @@ from pydantic import Field
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
 
 from makesomenoise.audio.mel import LogMel
 from makesomenoise.config import Config
-from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, EpochSampler
+from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences
 from makesomenoise.data.manifest import read_clips
 from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
 from makesomenoise.training.discriminators import (
@@ -26,7 +25,7 @@ from makesomenoise.training.discriminators import (
     discriminator_loss,
     feature_loss,
 )
-from makesomenoise.training.fitting import RunConfig, fit
+from makesomenoise.training.fitting import RunConfig, endless, fit
 from makesomenoise.training.spectra import MelScale, MelScales, mel_figure
 
 _LOG_EVERY = 20
@@ -250,22 +249,16 @@ def train_vocoder(config: VocoderTrainingConfig, run_folder: str | Path, resume:
     train = _crops(config, data.train, data.augment, run.seed)
     valid = _crops(config, data.valid, None, 0)
 
-    def loaders(rank: int, world: int) -> tuple[DataLoader, DataLoader]:
-        sampler = EpochSampler(run.valid_every * run.batch_size, rank, world)
-        settings = {"batch_size": run.batch_size, "num_workers": data.workers, "pin_memory": torch.cuda.is_available()}
-        return (
-            DataLoader(train, sampler=sampler, persistent_workers=data.workers > 0, **settings),
-            DataLoader(valid, sampler=range(rank, data.valid_crops, world), **settings),
-        )
-
+    loaders = endless(train, valid, data.valid_crops, data.workers, run)
     # Manual optimisation clips by itself: Lightning is given no norm.
     fit(VocoderTraining(config, folder), loaders, config, run, None, folder, resume)
     return folder / "model"
 
 
 def _crops(config: VocoderTrainingConfig, paths: tuple[str, ...], augment: AugmentConfig | None, seed: int) -> Crops:
-    store = ClipStore(read_clips(paths), config.model.mel.sample_rate, config.data.cache)
-    return Crops(store, config.crop_samples, config.crop_samples, augment=augment, seed=seed)
+    clips = read_clips(paths)
+    store = ClipStore(clips, config.model.mel.sample_rate, config.data.cache)
+    return Crops(store, config.crop_samples, config.crop_samples, Sequences(clips), augment, seed)
 
 
 def _averaging(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:

@@ -53,7 +53,7 @@ def test_overfits_one_batch(decoder, latents):
     optimiser = torch.optim.Adam(decoder.parameters(), lr=5e-3)
     losses = []
     for step in range(150):
-        loss = decoder.loss(mel, latents, _generator(step))
+        loss = decoder.reconstruct(mel, latents, _generator(step)).loss
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -85,7 +85,7 @@ class _Perfect(torch.nn.Module):
 def test_a_perfect_network_decodes_the_data_exactly_and_has_no_loss(method, steps, latents, noise):
     decoder, data = _flow(method=method), torch.randn(2, 10, 20, generator=_generator(4))
     decoder.network = _Perfect(data)
-    assert float(decoder.loss(data, latents, _generator())) == 0.0
+    assert float(decoder.reconstruct(data, latents, _generator()).loss) == 0.0
     torch.testing.assert_close(decoder.decode(latents, noise, steps, 2.0), data, rtol=0, atol=1e-5)
 
 
@@ -100,4 +100,15 @@ def test_guidance_of_one_ignores_the_empty_condition(latents, noise):
 
 def test_dropping_every_condition_makes_the_loss_blind_to_it(latents):
     decoder, mel = _flow(drop_condition=1.0), torch.randn(2, 10, 20, generator=_generator(5))
-    torch.testing.assert_close(decoder.loss(mel, latents, _generator(6)), decoder.loss(mel, -latents, _generator(6)))
+    first, second = (decoder.reconstruct(mel, given, _generator(6)).loss for given in (latents, -latents))
+    torch.testing.assert_close(first, second)
+
+
+def test_steps_outside_the_interval_are_not_guided(latents, noise):
+    torch.manual_seed(0)
+    nowhere, first_only = _flow(guided_between=(2.0, 3.0)), _flow(guided_between=(0.0, 0.0))
+    torch.nn.init.normal_(nowhere.no_condition)
+    first_only.load_state_dict(nowhere.state_dict())
+    plain = nowhere.decode(latents, noise, 3, 1.0)
+    torch.testing.assert_close(nowhere.decode(latents, noise, 3, 2.5), plain)
+    assert not torch.allclose(first_only.decode(latents, noise, 3, 2.5), plain)

@@ -3,6 +3,7 @@
 Sharing it makes the comparison fair: with the same settings both have the same parameters.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -35,11 +36,24 @@ class NetworkConfig(Config):
     heads: int = 5
 
 
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a decoder makes of a training example.
+
+    Attributes:
+        loss: the training objective, a scalar.
+        mel: [B, M, 4N] the mel that it predicts.
+    """
+
+    loss: Tensor
+    mel: Tensor
+
+
 class Decoder(Protocol):
     """Quantized latents [B, D, N] to normalised log-mel [B, M, 4N]."""
 
-    def loss(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Tensor:
-        """The training objective, a scalar, for mel [B, M, 4N] given latents [B, D, N]."""
+    def reconstruct(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Reconstruction:
+        """The training path for mel [B, M, 4N] given latents [B, D, N]."""
         ...
 
     def decode(self, latents: Tensor, noise: Tensor, steps: int | None, guidance: float | None) -> Tensor:

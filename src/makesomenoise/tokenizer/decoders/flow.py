@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from makesomenoise.config import Config
 from makesomenoise.flow.ode import Method, guided, integrate, time_grid
 from makesomenoise.flow.path import sample_path, sample_times, velocity_from_data
-from makesomenoise.tokenizer.decoders.base import DecoderNetwork, NetworkConfig
+from makesomenoise.tokenizer.decoders.base import DecoderNetwork, NetworkConfig, Reconstruction
 
 
 class FlowConfig(Config):
@@ -31,6 +31,7 @@ class FlowConfig(Config):
         method: solver of the ODE.
         steps: its number of steps where the caller names none.
         guidance: scale of the guidance where the caller names none; 1 is off.
+        guided_between: first and last t of guided steps (Kynkaanniemi et al. 2024); one that is not guided costs half.
         time_shift: above 1, steps crowd towards the noise.
         temperature: deviation of the noise that decoding starts from.
     """
@@ -44,6 +45,7 @@ class FlowConfig(Config):
     method: Method = "euler"
     steps: int = 6
     guidance: float = 2.0
+    guided_between: tuple[float, float] = (0.0, 1.0)
     time_shift: float = 2.0
     temperature: float = 1.0
 
@@ -63,8 +65,8 @@ class FlowDecoder(nn.Module):
         self.network = DecoderNetwork(config.network, n_mels, latent_dim)
         self.no_condition = nn.Parameter(torch.zeros(latent_dim))
 
-    def loss(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Tensor:
-        """The flow-matching loss: mean squared error of the velocity."""
+    def reconstruct(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Reconstruction:
+        """The flow-matching loss, the mean squared error of the velocity, at one time for each example."""
         config = self.config
         t = sample_times(len(mel), config.time_mean, config.time_deviation, generator)
         noise = torch.randn(mel.shape, generator=generator, device=mel.device)
@@ -75,17 +77,18 @@ class FlowDecoder(nn.Module):
         # Both quotients are bounded alike, so that a perfect prediction of the data has no loss at any t.
         velocity = velocity_from_data(predicted, point.x_t, t, config.least_remaining)
         target = velocity_from_data(mel, point.x_t, t, config.least_remaining)
-        return (velocity - target).square().mean()
+        return Reconstruction((velocity - target).square().mean(), predicted)
 
     def decode(self, latents: Tensor, noise: Tensor, steps: int | None = None, guidance: float | None = None) -> Tensor:
         """Solves the ODE from noise [B, M, 4N]; see `Decoder`."""
         scale = self.config.guidance if guidance is None else guidance
         times = time_grid(self.config.steps if steps is None else steps, self.config.time_shift).to(latents)
         empty = self.no_condition[:, None].expand_as(latents)
-        both = torch.cat((latents, empty)) if scale != 1.0 else latents
+        both = torch.cat((latents, empty))
+        first, last = self.config.guided_between
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
-            if scale == 1.0:
+            if scale == 1.0 or not first <= float(t) <= last:
                 return self._velocity(x, latents, t.expand(len(x)))
             conditional, unconditional = self._velocity(x.repeat(2, 1, 1), both, t.expand(2 * len(x))).chunk(2)
             return guided(conditional, unconditional, scale)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise.config import Config
-from makesomenoise.tokenizer.decoders.base import FRAMES_PER_CODE, DecoderNetwork, NetworkConfig
+from makesomenoise.tokenizer.decoders.base import FRAMES_PER_CODE, DecoderNetwork, NetworkConfig, Reconstruction
 
 
 class RegressionConfig(Config):
@@ -34,10 +34,11 @@ class RegressionDecoder(nn.Module):
         self.n_mels = n_mels
         self.network = DecoderNetwork(config.network, n_mels, latent_dim)
 
-    def loss(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Tensor:
+    def reconstruct(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Reconstruction:
         """The mean absolute error of the log-mel."""
         del generator  # nothing is drawn
-        return (self._predict(latents) - mel).abs().mean()
+        predicted = self._predict(latents)
+        return Reconstruction((predicted - mel).abs().mean(), predicted)
 
     def decode(self, latents: Tensor, noise: Tensor, steps: int | None = None, guidance: float | None = None) -> Tensor:
         """Predicts the mel; noise, steps and guidance have no effect here; see `Decoder`."""

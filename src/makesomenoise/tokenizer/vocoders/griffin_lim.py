@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.audio.mel import MelConfig, mel_filters
+from makesomenoise.audio.mel import MelConfig, magnitude, mel_filters
 from makesomenoise.tokenizer.vocoders.stft import InverseStft, Stft
 
 PERIOD = 32
@@ -48,14 +48,14 @@ class GriffinLim(nn.Module):
 
     def spectrum(self, mel: Tensor) -> Tensor:
         """Complex spectrum [B, T, n_fft // 2 + 1] with the magnitudes that the frames ask for and the phases found."""
-        magnitude = (mel.float().exp().transpose(1, 2) @ self.inverse_filters.T).clamp_min(_SMALLEST)
+        wanted = (mel.float().exp().transpose(1, 2) @ self.inverse_filters.T).clamp_min(_SMALLEST)
         phases = self.phases.repeat(-(-mel.shape[-1] // PERIOD), 1)[: mel.shape[-1]]
-        guess = torch.polar(magnitude, phases.expand_as(magnitude))
+        guess = torch.polar(wanted, phases.expand_as(wanted))
         previous = torch.zeros_like(guess)
         for _ in range(self.rounds):
             consistent = self.stft(self.istft(guess))
             ahead = torch.lerp(previous, consistent, 1.0 + _MOMENTUM)
-            guess = ahead * (magnitude / ahead.abs().clamp_min(_SMALLEST))
+            guess = ahead * (wanted / magnitude(ahead).clamp_min(_SMALLEST))
             previous = consistent
         return guess
 

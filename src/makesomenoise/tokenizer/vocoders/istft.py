@@ -20,7 +20,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import MelConfig
+from makesomenoise.audio.mel import MelConfig, power
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.config import Config, ConfigError
 from makesomenoise.nn.convnext import ConvNeXtBlock
@@ -111,8 +111,7 @@ class Prior(nn.Module):
             spectrum = self.griffin_lim.spectrum(mel)
             consistent = self.griffin_lim.stft(self.griffin_lim.istft(spectrum))
             # How what sounds differs from what was asked for, by bin: bounded, and blind to the phase of the whole.
-            power = spectrum.abs().square() + consistent.abs().square() + _TINY
-            ratio = torch.view_as_real(consistent * spectrum.conj() / power)
+            ratio = torch.view_as_real(consistent * spectrum.conj() / (power(spectrum) + power(consistent) + _TINY))
         return spectrum, self.embed(ratio.flatten(2))
 
 

@@ -1,0 +1,54 @@
+"""How weights move and how they are averaged: shared by the runs of encoder and tokenizer."""
+
+from collections.abc import Iterable
+
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import nn
+
+from makesomenoise.config import Config
+
+
+class OptimiserConfig(Config):
+    """How the weights move.
+
+    Attributes:
+        learning_rate: highest rate of AdamW; held, then falling in a straight line to a hundredth.
+        warmup_steps: steps over which it rises from 0.
+        falling: share of the run over which it falls. Until then a run can be made longer without loss.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        average: decay of the moving average of weights that is shipped.
+    """
+
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    falling: float = 0.4
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    average: float = 0.998
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step of a run of `steps`, as a factor of the highest."""
+        left = max(steps - step, 0) / max(self.falling * steps, 1.0)
+        return min((step + 1) / max(self.warmup_steps, 1), max(left, 0.01), 1.0)
+
+
+def optimisers(parameters: Iterable[nn.Parameter], config: OptimiserConfig, steps: int) -> OptimizerLRScheduler:
+    """AdamW and its schedule, as Lightning takes them; biases and scales do not decay."""
+    trained = list(parameters)
+    groups = [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: config.rate(step, steps))
+    return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, config: OptimiserConfig, step: int) -> None:
+    """Moves the average towards the network after step `step`."""
+    decay = min(config.average, (1 + step) / (10 + step))
+    for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        kept.lerp_(new, 1.0 - decay) if kept.is_floating_point() else kept.copy_(new)

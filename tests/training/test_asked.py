@@ -1,0 +1,62 @@
+"""Votes count by windows of one label; outlines are guessed frame by frame from codes and their neighbours."""
+
+import pytest
+import torch
+
+from makesomenoise.data.clips import NO_LABEL
+from makesomenoise.training.asked import LabelConfig, LabelVotes, Outline
+
+LABELS = torch.tensor([[0, 0, 0, 1, 1, 0, 1, 1]])
+
+
+@pytest.fixture
+def votes() -> LabelVotes:
+    torch.manual_seed(0)
+    return LabelVotes(LabelConfig(window=3, smoothing=0.0), dim=8, labels=2)
+
+
+def test_votes_are_cast_by_windows_of_one_label(votes: LabelVotes) -> None:
+    latents = torch.randn(1, 8, 8)
+    scores, names = votes(latents, LABELS)
+    assert names.tolist() == [[0, NO_LABEL]]
+    torch.testing.assert_close(scores[..., 0], votes.head(latents)[..., :3].mean(-1))
+
+
+def test_the_loss_is_the_cross_entropy_of_the_named_windows(votes: LabelVotes) -> None:
+    latents = torch.randn(1, 8, 8)
+    scores, _ = votes(latents, LABELS)
+    torch.testing.assert_close(votes.loss(latents, LABELS), -scores.log_softmax(1)[0, 0, 0])
+    right, known = votes.right(latents, LABELS)
+    assert known == 1
+    assert right == (scores[0, 0, 0] > scores[0, 1, 0])
+
+
+def test_nothing_known_costs_nothing(votes: LabelVotes) -> None:
+    assert votes.loss(torch.randn(1, 8, 8), torch.full((1, 8), NO_LABEL)) == 0.0
+
+
+def test_a_window_longer_than_the_crop_is_the_crop() -> None:
+    votes = LabelVotes(LabelConfig(window=100), dim=8, labels=2)
+    assert votes(torch.randn(1, 8, 8), torch.zeros(1, 8, dtype=torch.long))[1].tolist() == [[0]]
+
+
+def test_an_outline_gives_each_code_its_own_four_frames() -> None:
+    torch.manual_seed(0)
+    outline, latents = Outline(8, n_mels=5), torch.randn(1, 8, 6)
+    torch.nn.init.zeros_(outline.head[2].weight)
+    with torch.no_grad():
+        outline.head[2].bias.copy_(torch.arange(20.0))
+    mel = torch.arange(20.0).view(5, 4).repeat(1, 6)[None]
+    assert outline.loss(latents, mel) == 0.0
+
+
+def test_an_outline_can_be_learned() -> None:
+    torch.manual_seed(0)
+    outline, latents, mel = Outline(8, n_mels=5), torch.randn(2, 8, 6), torch.randn(2, 5, 24)
+    optimiser = torch.optim.Adam(outline.parameters(), lr=1e-2)
+    first = float(outline.loss(latents, mel))
+    for _ in range(100):
+        optimiser.zero_grad()
+        outline.loss(latents, mel).backward()
+        optimiser.step()
+    assert float(outline.loss(latents, mel)) < 0.2 * first
