@@ -117,3 +117,22 @@ def test_epochs_follow_each_other_and_devices_share_them():
         sampler.set_epoch(2)
     assert sorted(n for sampler in samplers for n in sampler) == list(range(12, 18))
     assert len(samplers[0]) == 3
+
+
+def test_what_can_be_read_of_a_truncated_clip_is_used(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    noise = torch.rand(24_000 * 30, generator=torch.Generator().manual_seed(0)) - 0.5
+    path = tmp_path / "clips" / "long.flac"
+    path.parent.mkdir()
+    io.save(path, noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    waveform = ClipStore([Clip("long", path, 0, path.stat().st_size)], 24_000).waveform(0)
+    assert 24_000 * 10 <= len(waveform) <= 24_000 * 15
+    assert np.abs(waveform - noise[: len(waveform)].numpy()).max() < 1e-3
+    assert "clip long" in caplog.text
+
+
+def test_a_clip_of_which_nothing_can_be_read_is_named(tmp_path: Path):
+    path = tmp_path / "noise.wav"
+    path.write_text("no sound")
+    with pytest.raises(io.AudioError, match="Clip broken: "):
+        ClipStore([Clip("broken", path, 0, 8)], 24_000).waveform(0)

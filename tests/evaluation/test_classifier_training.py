@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 
 from makesomenoise.audio.mel import LogMel
@@ -45,3 +47,13 @@ def test_batches_depend_on_seed_and_number_alone(corpus: Corpus):
     assert first.shape == (12, 100, config.window_frames)
     torch.testing.assert_close(targets["esc50"].sum(1), torch.ones(12))
     torch.testing.assert_close(targets["kind"][:, 0], torch.ones(12))
+
+
+def test_rare_kinds_are_named_as_readily_as_frequent_ones(corpus: Corpus):
+    """Where sounds say nothing, a judge of nine clips of one kind and one of another must not prefer either."""
+    clips = [replace(clip, kind="sfx" if number % 10 else "speech") for number, clip in enumerate(corpus.train)]
+    config = TINY.model_copy(update={"tasks": {"kind": ("sfx", "speech")}})
+    same = torch.full((100, 94), -3.0).half()
+    classifier = fit(config, clips, [same] * len(clips), RUN.model_copy(update={"own_share": 0.5, "steps": 200}))
+    scores = classifier.judge([same.float()]).scores["kind"][0]
+    assert abs(scores[0] - scores[1]) < 0.7  # the frequencies alone would say log 9 = 2.2

@@ -5,6 +5,7 @@ exactly the examples that an uninterrupted run on one device would have seen.
 """
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from torch.utils.data import Dataset, Sampler
 from makesomenoise.audio import io
 from makesomenoise.config import Config
 from makesomenoise.data.manifest import Clip
+
+_log = logging.getLogger(__name__)
 
 NO_LABEL = -100
 _GAP_SECONDS = 0.3
@@ -78,7 +81,15 @@ class ClipStore:
         return samples
 
     def _decode(self, clip: Clip) -> np.ndarray:
-        samples = io.load(clip.read(), self.sample_rate).numpy()
+        chunks = []
+        try:
+            chunks.extend(io.stream(clip.read(), self.sample_rate))
+        except io.AudioError as error:
+            # Hours into a run, one truncated clip among thousands is no reason to stop.
+            if not chunks:
+                raise io.AudioError(f"Clip {clip.key}: {error}") from None
+            _log.warning("clip %s: %s What was read of it is used.", clip.key, error)
+        samples = torch.cat(chunks).numpy()
         return np.round(samples.clip(-1.0, 1.0) * 32767.0).astype(np.int16)
 
 

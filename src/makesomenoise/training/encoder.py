@@ -124,6 +124,11 @@ class EncoderTraining(lightning.LightningModule):
         self.log("train/loss", loss.detach())
         return loss
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Bounds the gradient; Lightning's own clipping refuses a fused optimiser beside mixed precision."""
+        del optimizer
+        nn.utils.clip_grad_norm_(self.parameters(), self.config.optimiser.clip)
+
     def on_train_batch_end(self, *_args: object, **_kwargs: object) -> None:
         """Moves the average towards the weights."""
         follow(self.average, self.network, self.config.optimiser, self.global_step)
@@ -189,6 +194,6 @@ def train_encoder(config: EncoderTrainingConfig, run_folder: str | Path, resume:
 
     loaders = endless(train, valid, data.valid_crops, data.workers, config.run)
     fit(
-        EncoderTraining(config, len(labels), folder), loaders, config, config.run, config.optimiser.clip, folder, resume
+        EncoderTraining(config, len(labels), folder), loaders, config, config.run, folder, resume
     )
     return folder / "model"

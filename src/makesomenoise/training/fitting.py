@@ -71,18 +71,16 @@ def fit(
     loaders: Loaders,
     config: Config,
     run: RunConfig,
-    clip: float | None,
     folder: Path,
     resume: bool,
 ) -> None:
     """Trains a module in a run folder.
 
     Args:
-        module: what to train.
+        module: what to train; it clips its gradients by itself.
         loaders: from rank and number of devices to the loaders of training and validation.
         config: the whole configuration, written to the folder.
         run: its part about the run.
-        clip: largest norm of the gradient; none where the module clips by itself.
         folder: the run folder.
         resume: continue from the folder's checkpoint.
 
@@ -92,12 +90,12 @@ def fit(
     last = open_run(folder, config, resume)
     if run.threads is not None:
         torch.set_num_threads(run.threads)
-    trainer = _trainer(run, clip, folder)
+    trainer = _trainer(run, folder)
     train, valid = loaders(trainer.global_rank, trainer.world_size)
     trainer.fit(module, train, valid, ckpt_path=last, weights_only=False)
 
 
-def _trainer(run: RunConfig, clip: float | None, folder: Path) -> lightning.Trainer:
+def _trainer(run: RunConfig, folder: Path) -> lightning.Trainer:
     last = ModelCheckpoint(folder, filename=Path(CHECKPOINT_FILE).stem, enable_version_counter=False, save_top_k=1)
     return lightning.Trainer(
         max_epochs=-(-run.steps // run.valid_every),
@@ -106,7 +104,6 @@ def _trainer(run: RunConfig, clip: float | None, folder: Path) -> lightning.Trai
         # The discriminators of a vocoder enter late and not in every step.
         strategy="ddp_find_unused_parameters_true" if run.devices > 1 else "auto",
         use_distributed_sampler=False,
-        gradient_clip_val=clip,
         logger=TensorBoardLogger(folder, name="", version="curves"),
         callbacks=[last, LearningRateMonitor("step"), TQDMProgressBar(refresh_rate=10)],
         num_sanity_val_steps=0,

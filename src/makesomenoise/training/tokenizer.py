@@ -148,6 +148,11 @@ class TokenizerTraining(lightning.LightningModule):
         """What decides on the codes."""
         return [self.network.encoder, self.network.get_submodule("quantizer")]
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Bounds the gradient; Lightning's own clipping refuses a fused optimiser beside mixed precision."""
+        del optimizer
+        nn.utils.clip_grad_norm_(self.parameters(), self.config.optimiser.clip)
+
     def on_train_batch_end(self, *_args: object, **_kwargs: object) -> None:
         """Moves the average towards the weights."""
         follow(self.average, self.network, self.config.optimiser, self.global_step)
@@ -236,5 +241,5 @@ def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, res
 
     loaders = endless(train, valid, data.valid_crops, data.workers, config.run)
     module = TokenizerTraining(config, labels, folder)
-    fit(module, loaders, config, config.run, config.optimiser.clip, folder, resume)
+    fit(module, loaders, config, config.run, folder, resume)
     return folder / "model"
