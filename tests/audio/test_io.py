@@ -165,7 +165,7 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path):
 def test_opus_that_libsndfile_cannot_read_names_the_way_out():
     error = soundfile.LibsndfileError(3)
     assert "malformed" in error.error_string  # the wording of libsndfile that the translation relies on
-    assert "ffmpeg -i in.opus out.wav" in io._reason(error)
+    assert "with ffmpeg installed they can be read" in io._reason(error)
 
 
 @pytest.mark.parametrize("suffix", sorted(io.FORMATS))

@@ -63,6 +63,14 @@ def test_a_run_leaves_a_vocoder_that_loads(config: VocoderTrainingConfig, tmp_pa
         torch.testing.assert_close(shipped[name.removeprefix("average.module.")], tensor.half().float(), atol=0, rtol=0)
 
 
+def test_a_run_can_start_from_trained_weights(config: VocoderTrainingConfig, tmp_path: Path) -> None:
+    first = train_vocoder(config, tmp_path / "first")
+    module = vocoder.VocoderTraining(config.model_copy(update={"start": str(first)}), tmp_path / "second")
+    for name, tensor in checkpoint.load_state(first).items():
+        assert torch.equal(module.vocoder.state_dict()[name], tensor)
+        assert torch.equal(module.average.module.state_dict()[name], tensor)
+
+
 def test_an_interrupted_run_goes_on_exactly(
     config: VocoderTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,12 +1,13 @@
 """Sound files to mono waveforms at one sample rate and back, whole or in chunks; knows no spectrogram and no model.
 
-Reads what libsndfile reads (WAV, FLAC, Ogg Vorbis, Ogg Opus, MP3, AIFF, ...): any rate, any number of channels, 8 to 32
-bit and float. A file that is written appears under its name whole or not at all.
+Reads what libsndfile reads (WAV, FLAC, Ogg Vorbis, Ogg Opus, MP3, AIFF, ...) and, where ffmpeg is installed, what that
+reads (M4A, WebM, ...): any rate, any number of channels, 8 to 32 bit and float. A file that is written appears under its name whole or not at all.
 """
 
 import contextlib
 import io as _io
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ import soundfile
 import soxr
 import torch
 from torch import Tensor
+
+from makesomenoise.audio.ffmpeg import converted
 
 SAMPLE_RATE = 24_000
 FORMATS = {
@@ -29,6 +32,7 @@ FORMATS = {
 _LOWEST_RATE, _HIGHEST_RATE = 100, 10_000_000
 _MOST_VALUES = 1 << 22  # of one block over all channels, so that a file of 1024 channels is read in shorter blocks
 _SLACK_SAMPLES = 2 * 1152  # the length of an MP3 file without a length in its header is a guess, good to two frames
+_FOREIGN = (1, 3)  # libsndfile's "format not recognised" and "malformed", for which ffmpeg is asked
 _BLOCK_SAMPLES = 1 << 16  # libsndfile overflows its stack when it gets minutes of Ogg Vorbis in one call
 
 Source = str | Path | bytes | BinaryIO
@@ -162,15 +166,31 @@ def _opened(source: Source, name: str) -> Iterator[soundfile.SoundFile]:
         _check_path(Path(source))
     elif isinstance(source, bytes) or not source.seekable():
         source = _io.BytesIO(source if isinstance(source, bytes) else source.read())
-    try:
-        file = _ForwardFile(source)
-    except soundfile.SoundFileError as error:
-        raise AudioError(f"Cannot read {name}: {_reason(error)}.") from None
-    with file:
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(_ForwardFile(source))
+        except soundfile.SoundFileError as error:
+            foreign = error.code in _FOREIGN if isinstance(error, soundfile.LibsndfileError) else False
+            path = stack.enter_context(converted(stack.enter_context(_as_path(source)))) if foreign else None
+            if path is None:
+                raise AudioError(f"Cannot read {name}: {_reason(error)}.") from None
+            file = stack.enter_context(_ForwardFile(path))
         if not _LOWEST_RATE <= file.samplerate <= _HIGHEST_RATE:
             limits = f"{_LOWEST_RATE} to {_HIGHEST_RATE} Hz"
             raise AudioError(f"Cannot read {name}: its header says {file.samplerate} Hz, expected {limits}.")
         yield file
+
+
+@contextlib.contextmanager
+def _as_path(source: str | Path | BinaryIO) -> Iterator[Path]:
+    if isinstance(source, str | Path):
+        yield Path(source)
+        return
+    with tempfile.NamedTemporaryFile(prefix="makesomenoise-") as file:
+        source.seek(0)
+        shutil.copyfileobj(source, file)
+        file.flush()
+        yield Path(file.name)
 
 
 def _check_path(path: Path) -> None:
@@ -190,9 +210,9 @@ def _reason(error: soundfile.SoundFileError) -> str:
     if "SF_INFO struct incomplete" in text:
         return "its header is damaged (a sample rate of 0 Hz, or no channels)"
     if "file is malformed" in text:
-        return "libsndfile calls it malformed, as it does some valid Ogg Opus files; try `ffmpeg -i in.opus out.wav`"
+        return "libsndfile calls it malformed, as it does some valid Ogg Opus files; with ffmpeg installed they can be read"
     if "not recognised" in text or "does not exist or is not a regular file" in text:
-        return "it is not a complete sound file of a known kind (WAV, FLAC, Ogg Vorbis or Opus, MP3, AIFF)"
+        return "it is not a complete sound file of a known kind (WAV, FLAC, Ogg Vorbis or Opus, MP3, AIFF; others with ffmpeg installed)"
     return text[:1].lower() + text[1:]
 
 

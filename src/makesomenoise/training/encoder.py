@@ -193,7 +193,5 @@ def train_encoder(config: EncoderTrainingConfig, run_folder: str | Path, resume:
     train, valid = crops(clips, data.augment, config.run.seed), crops(read_clips(data.valid), None, 1)
 
     loaders = endless(train, valid, data.valid_crops, data.workers, config.run)
-    fit(
-        EncoderTraining(config, len(labels), folder), loaders, config, config.run, folder, resume
-    )
+    fit(EncoderTraining(config, len(labels), folder), loaders, config, config.run, folder, resume)
     return folder / "model"

@@ -13,6 +13,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from makesomenoise import checkpoint
 from makesomenoise.audio.mel import LogMel
 from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences
@@ -100,6 +101,7 @@ class VocoderTrainingConfig(Config):
 
     Attributes:
         model: the vocoder.
+        start: model folder of a vocoder to start from, or none.
         data: what it learns from.
         game: losses and discriminators.
         optimiser: how the weights move.
@@ -107,6 +109,7 @@ class VocoderTrainingConfig(Config):
     """
 
     model: IstftVocoderConfig = IstftVocoderConfig()
+    start: str | None = None
     data: VocoderDataConfig
     game: GameConfig
     optimiser: VocoderOptimiserConfig = VocoderOptimiserConfig()
@@ -134,6 +137,8 @@ class VocoderTraining(lightning.LightningModule):
         with torch.random.fork_rng():
             torch.manual_seed(config.run.seed)
             self.vocoder = IstftVocoder(config.model)
+            if config.start is not None:
+                checkpoint.load_into(self.vocoder, checkpoint.load_state(config.start), config.start)
             self.discriminators = Discriminators(config.game.discriminators)
         self.average = AveragedModel(self.vocoder, multi_avg_fn=_averaging(config.optimiser.average))
         self.log_mel = LogMel(config.model.mel)
@@ -244,14 +249,14 @@ def train_vocoder(config: VocoderTrainingConfig, run_folder: str | Path, resume:
     Raises:
         RunError: if the folder holds a run and `resume` is false, or the other way round.
         ManifestError: if the data cannot be read.
+        CheckpointError: if the weights to start from do not fit.
     """
     folder, data, run = Path(run_folder), config.data, config.run
     train = _crops(config, data.train, data.augment, run.seed)
     valid = _crops(config, data.valid, None, 0)
 
     loaders = endless(train, valid, data.valid_crops, data.workers, run)
-    # Manual optimisation clips by itself: Lightning is given no norm.
-    fit(VocoderTraining(config, folder), loaders, config, run, None, folder, resume)
+    fit(VocoderTraining(config, folder), loaders, config, run, folder, resume)
     return folder / "model"
 
 
