@@ -17,7 +17,7 @@ needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg
 def m4a(tmp_path: Path, tone) -> Path:
     io.save(tmp_path / "tone.wav", tone(1.0, 440.0))
     path = tmp_path / "tone.m4a"
-    subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "tone.wav", path], check=True)  # noqa: S607
+    subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "tone.wav", path], check=True)
     return path
 
 

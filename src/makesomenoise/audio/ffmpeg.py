@@ -1,4 +1,4 @@
-"""Files that libsndfile cannot open (M4A, AAC, WebM, WMA, some Ogg Opus), through the ffmpeg program where it is installed."""
+"""Files that libsndfile cannot open (M4A, WebM, some Ogg Opus), through the ffmpeg program where it is installed."""
 
 import shutil
 import subprocess
@@ -36,5 +36,5 @@ def converted(source: Path) -> Iterator[Path | None]:
             f"file:{source.resolve()}",
         ]
         writing = ["-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", "-y", str(target)]
-        done = subprocess.run([program, *reading, *writing], capture_output=True, check=False)  # noqa: S603 - no shell
+        done = subprocess.run([program, *reading, *writing], capture_output=True, check=False)
         yield target if done.returncode == 0 and target.exists() else None

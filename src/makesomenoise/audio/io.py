@@ -1,7 +1,8 @@
 """Sound files to mono waveforms at one sample rate and back, whole or in chunks; knows no spectrogram and no model.
 
 Reads what libsndfile reads (WAV, FLAC, Ogg Vorbis, Ogg Opus, MP3, AIFF, ...) and, where ffmpeg is installed, what that
-reads (M4A, WebM, ...): any rate, any number of channels, 8 to 32 bit and float. A file that is written appears under its name whole or not at all.
+reads (M4A, WebM, ...): any rate, any number of channels, 8 to 32 bit and float. A file that is written appears under
+its name whole or not at all.
 """
 
 import contextlib
@@ -210,7 +211,7 @@ def _reason(error: soundfile.SoundFileError) -> str:
     if "SF_INFO struct incomplete" in text:
         return "its header is damaged (a sample rate of 0 Hz, or no channels)"
     if "file is malformed" in text:
-        return "libsndfile calls it malformed, as it does some valid Ogg Opus files; with ffmpeg installed they can be read"
+        return "libsndfile calls it malformed, as it does some Ogg Opus files; with ffmpeg installed they can be read"
     if "not recognised" in text or "does not exist or is not a regular file" in text:
         return "it is not a complete sound file of a known kind (WAV, FLAC, Ogg Vorbis or Opus, MP3, AIFF; others with ffmpeg installed)"
     return text[:1].lower() + text[1:]
