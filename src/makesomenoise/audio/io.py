@@ -213,7 +213,8 @@ def _reason(error: soundfile.SoundFileError) -> str:
     if "file is malformed" in text:
         return "libsndfile calls it malformed, as it does some Ogg Opus files; with ffmpeg installed they can be read"
     if "not recognised" in text or "does not exist or is not a regular file" in text:
-        return "it is not a complete sound file of a known kind (WAV, FLAC, Ogg Vorbis or Opus, MP3, AIFF; others with ffmpeg installed)"
+        known = "WAV, FLAC, Ogg Vorbis or Opus, MP3, AIFF; others with ffmpeg installed"
+        return f"it is not a complete sound file of a known kind ({known})"
     return text[:1].lower() + text[1:]
 
 

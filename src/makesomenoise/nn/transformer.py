@@ -36,7 +36,7 @@ class RotaryAttention(nn.Module):
         q, k, v = self.qkv(x).view(batch, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
         angles = rotary_angles(length, dim // self.heads, x.device)
         q, k = rotate(self.query_norm(q), angles), rotate(self.key_norm(k), angles)
-        # Windows are short, and the fused attention of torch needs thrice this time for its gradients in bfloat16 on a CPU.
+        # Windows are short, and for bfloat16 gradients on a CPU torch's fused attention takes thrice this time.
         scores = q @ k.transpose(-1, -2) * (dim // self.heads) ** -0.5
         y = scores.float().softmax(-1).to(v.dtype) @ v
         return self.out(y.transpose(1, 2).reshape(batch, length, dim))
