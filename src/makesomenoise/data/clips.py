@@ -216,9 +216,10 @@ def _decibels(waveform: np.ndarray) -> float:
 
 
 def _tilted(waveform: np.ndarray, decibels: float) -> np.ndarray:
-    spectrum = np.fft.rfft(waveform)
-    slope = np.linspace(-decibels / 2, decibels / 2, len(spectrum))
-    return np.fft.irfft(spectrum * 10.0 ** (slope / 20.0), len(waveform)).astype(np.float32)
+    # numpy's transform of 131,072 samples takes ten times as long: a sixth of a training step.
+    spectrum = torch.fft.rfft(torch.from_numpy(waveform))
+    gains = torch.logspace(-decibels / 40, decibels / 40, len(spectrum))
+    return torch.fft.irfft(spectrum * gains, len(waveform)).numpy()
 
 
 class EpochSampler(Sampler[int]):
