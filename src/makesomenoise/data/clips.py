@@ -25,6 +25,7 @@ NO_LABEL = -100
 _GAP_SECONDS = 0.3
 _SHORTEST_SECONDS = 0.25
 _CLIPS_PER_CROP = 3
+_TAPS = 32
 
 
 class AugmentConfig(Config):
@@ -216,10 +217,10 @@ def _decibels(waveform: np.ndarray) -> float:
 
 
 def _tilted(waveform: np.ndarray, decibels: float) -> np.ndarray:
-    # numpy's transform of 131,072 samples takes ten times as long: a sixth of a training step.
-    spectrum = torch.fft.rfft(torch.from_numpy(waveform))
-    gains = torch.logspace(-decibels / 40, decibels / 40, len(spectrum))
-    return torch.fft.irfft(spectrum * gains, len(waveform)).numpy()
+    # A slope that smooth is a short filter, at a third of the cost of transforming the whole crop.
+    gains = 10.0 ** (np.linspace(-decibels / 2, decibels / 2, _TAPS // 2 + 1) / 20.0)
+    taps = np.fft.fftshift(np.fft.irfft(gains, _TAPS)).astype(np.float32)
+    return np.convolve(waveform, taps, "same")
 
 
 class EpochSampler(Sampler[int]):
