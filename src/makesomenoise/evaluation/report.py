@@ -45,7 +45,8 @@ class Questions:
     """What is asked, beside what survives and how close it is.
 
     Attributes:
-        limit: at most so many clips of each dataset, for a quick look; None takes all.
+        limit: code and judge at most so many clips of each dataset, for a quick look; None takes all. The probe, which
+            decodes nothing, always takes all.
         least_clips: datasets with fewer clips are not judged on their own.
         codecs: also code with the classic codecs that are installed.
         probe: train probes on the codes.
@@ -109,7 +110,7 @@ def evaluate_tokenizer(
         "skipped": dict(codecs.skipped) if codecs else {},
     }
     if questions.probe:
-        results["probe"] = {name: _probed(tokenizer, corpus, questions) for name, tokenizer in loaded.items()}
+        results["probe"] = {name: _probed(tokenizer, corpus) for name, tokenizer in loaded.items()}
     if questions.speed_seconds:
         results["speed"] = _timed(loaded, questions, results["skipped"])
     if questions.memory_minutes:
@@ -128,11 +129,11 @@ def _classifier(folder: Path, corpus: Corpus) -> EventClassifier:
     return EventClassifier.load(folder)
 
 
-def _probed(tokenizer: AudioTokenizer, corpus: Corpus, questions: Questions) -> dict:
+def _probed(tokenizer: AudioTokenizer, corpus: Corpus) -> dict:
     """Probe of the codes, trained on the training clips of ESC-50 and tested on its validation clips."""
-    train = [clip for clip in subset(corpus.train, questions.limit) if clip.dataset == _PROBE_DATASET]
+    train = [clip for clip in corpus.train if clip.dataset == _PROBE_DATASET]
     names = sorted({clip.label for clip in train})
-    test = [clip for clip in subset(corpus.valid, questions.limit) if clip.dataset == _PROBE_DATASET]
+    test = [clip for clip in corpus.valid if clip.dataset == _PROBE_DATASET]
     test = [clip for clip in test if clip.label in names]
     if len({clip.fold for clip in train}) < _FEWEST_FOLDS or not test:
         return {
