@@ -19,6 +19,16 @@ def _state(seed: int = 0) -> dict[str, torch.Tensor]:
     return {"weight": torch.randn(2, 3, generator=generator), "bias": torch.randn(2, generator=generator)}
 
 
+def test_a_bundled_name_means_the_bundled_model_wherever_it_is_said(tmp_path, monkeypatch):
+    for name in ("default", "vocoder", "mine"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert (checkpoint.resolve("vocoder") / "model.safetensors").is_file()
+    assert (checkpoint.resolve("default") / "model.safetensors").is_file()
+    assert checkpoint.resolve("./default").samefile(tmp_path / "default")
+    assert checkpoint.resolve("mine").samefile(tmp_path / "mine")
+
+
 def test_what_is_saved_is_loaded(tmp_path):
     checkpoint.save_model(tmp_path / "new" / "model", _Settings(width=5), _state(), card="# A model")
     folder = checkpoint.resolve(tmp_path / "new" / "model")

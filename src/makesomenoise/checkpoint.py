@@ -71,17 +71,19 @@ def upload(repo_id: str, config: Config, state: dict[str, Tensor], card: str | N
 
 
 def resolve(source: str | Path) -> Path:
-    """The folder that `source` names: a path, the name of a bundled model, or a Hub id such as `owner/name`.
+    """The folder that `source` names: the name of a bundled model, a path, or a Hub id such as `owner/name`.
+
+    A bundled name means the bundled model wherever it is said: a folder that happens to have it is `./name`.
 
     Raises:
         CheckpointError: if nothing is found there.
     """
-    if Path(source).is_dir():
-        return Path(source)
     name = str(source)
     bundled = Path(str(resources.files("makesomenoise"))) / "pretrained"
-    if (bundled / name / CONFIG_FILE).is_file():
+    if source == Path(name).name and (bundled / name / CONFIG_FILE).is_file():
         return bundled / name
+    if Path(source).is_dir():
+        return Path(source)
     parts = name.split("/")
     if len(parts) == 2 and all(parts) and not name.startswith("."):  # noqa: PLR2004 - owner and name
         return _download(name)
