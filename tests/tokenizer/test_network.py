@@ -36,7 +36,7 @@ def test_normalising_and_restoring_changes_nothing_above_the_floor():
 
 def test_every_parameter_that_matters_gets_a_gradient():
     network = _network()
-    losses = network(torch.randn(2, 8192) * 0.1, 0.5, torch.Generator().manual_seed(0))
+    losses = network(torch.randn(2, 32768) * 0.1, 0.5, torch.Generator().manual_seed(0))
     (losses.reconstruction.loss + losses.quantized.loss).backward()
     without = {name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum()}
     # The modulation starts at zero, so what lies before it learns from the second step on; no example was dropped.

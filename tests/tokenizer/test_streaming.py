@@ -12,9 +12,10 @@ def _chunked(stream, size):
 
 @pytest.mark.parametrize("length", [1, 5, 10, 11, 29, 30, 31, 64])
 @pytest.mark.parametrize("chunk", [1, 3, 10, 100])
-def test_blocks_do_not_depend_on_the_chunking(length, chunk):
+@pytest.mark.parametrize("filled", [False, True])
+def test_blocks_do_not_depend_on_the_chunking(length, chunk, filled):
     stream = torch.arange(length)
-    whole, cut = list(blocks([stream], 10, 4)), list(blocks(_chunked(stream, chunk), 10, 4))
+    whole, cut = list(blocks([stream], 10, 4, filled)), list(blocks(_chunked(stream, chunk), 10, 4, filled))
     assert [(b.number, b.left, b.size, b.right, b.content.tolist()) for b in cut] == [
         (b.number, b.left, b.size, b.right, b.content.tolist()) for b in whole
     ]
@@ -30,6 +31,12 @@ def test_pieces_without_their_context_are_the_stream(length):
 def test_context_is_as_long_as_the_stream_allows():
     sizes = [(b.left, b.size, b.right) for b in blocks([torch.arange(23)], 10, 4)]
     assert sizes == [(0, 10, 4), (4, 10, 3), (4, 3, 0)]
+
+
+def test_filled_blocks_reach_back_to_be_as_long_as_the_others():
+    found = list(blocks([torch.arange(33)], 10, 4, filled=True))
+    assert [(b.left, b.size, b.right) for b in found] == [(0, 10, 4), (4, 10, 4), (5, 10, 3), (15, 3, 0)]
+    assert [b.content.tolist() for b in found[2:]] == [list(range(15, 33)), list(range(15, 33))]
 
 
 def test_no_chunks_give_no_blocks():

@@ -161,7 +161,7 @@ class AudioTokenizer(nn.Module):
         """
         window, unit = self.config.window, self.samples_per_code
         # One code more on each side than the network sees: the mel window reaches beyond the frames.
-        for block in blocks(padded(chunks, unit), window.codes * unit, (window.context + 1) * unit):
+        for block in blocks(padded(chunks, unit), window.codes * unit, (window.context + 1) * unit, filled=True):
             yield self._encode_block(block)
 
     def stream_decode(
@@ -195,7 +195,7 @@ class AudioTokenizer(nn.Module):
             raise ValueError("The waveform holds samples that are not finite (NaN or infinity).")
         unit, full = self.samples_per_code, (self.config.window.context + 1) * self.samples_per_code
         mel = self.network.mel(block.content[None])
-        start = FRAMES_PER_CODE if block.left == full else 0
+        start = FRAMES_PER_CODE if block.left < block.number * self.config.window.codes * unit else 0
         stop = mel.shape[-1] - (FRAMES_PER_CODE if block.right == full else 0)
         first = (block.left - (unit if start else 0)) // unit
         return self.network.encode(mel[..., start:stop])[0, first : first + block.size // unit].clone()
@@ -210,7 +210,7 @@ class AudioTokenizer(nn.Module):
                 block.left * FRAMES_PER_CODE,
                 block.right * FRAMES_PER_CODE,
             )
-            for block in blocks(chunks, window.codes, window.context)
+            for block in blocks(chunks, window.codes, window.context, filled=True)
         )
         return joined(pieces, window.seam_frames)
 

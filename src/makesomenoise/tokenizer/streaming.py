@@ -18,7 +18,7 @@ class Block:
     Attributes:
         content: [..., left + size + right].
         number: 0, 1, 2, ... along the stream.
-        left: length of the context before; shorter only at the start of the stream.
+        left: length of the context before; shorter only at the start of the stream, longer only at its end.
         size: length of the piece itself; shorter only at the end of the stream.
         right: length of the context after; shorter only near the end of the stream.
     """
@@ -30,25 +30,28 @@ class Block:
     right: int
 
 
-def blocks(chunks: Iterable[Tensor], size: int, context: int) -> Iterator[Block]:
-    """Cuts a stream along its last axis; holds about a block and a chunk at a time.
+def blocks(chunks: Iterable[Tensor], size: int, context: int, filled: bool = False) -> Iterator[Block]:
+    """Cuts a stream along its last axis; holds about two blocks and a chunk at a time.
 
     Args:
         chunks: consecutive pieces [..., n] of the stream, of any lengths.
         size: length of a block.
         context: length of the context on each side.
+        filled: let blocks at the end of the stream, which lack what comes after, reach back further, so that they are
+            as long as the others: what a network has never seen, it does badly.
     """
+    kept = context + (size + context if filled else 0)
     held: Tensor | None = None
     origin = number = 0
     for chunk in chunks:
         held = chunk if held is None else torch.cat((held, chunk), dim=-1)
         while origin + held.shape[-1] >= (number + 1) * size + context:
-            yield _block(held, origin, number, size, context)
+            yield _block(held, origin, number, size, context, filled)
             number += 1
-            drop = max(number * size - context - origin, 0)
+            drop = max(number * size - kept - origin, 0)
             held, origin = held[..., drop:], origin + drop
     while held is not None and number * size < origin + held.shape[-1]:
-        yield _block(held, origin, number, size, context)
+        yield _block(held, origin, number, size, context, filled)
         number += 1
 
 
@@ -85,9 +88,11 @@ def joined(pieces: Iterable[tuple[Tensor, int, int]], fade: int) -> Iterator[Ten
         tail = kept[..., ready:] if right else None
 
 
-def _block(held: Tensor, origin: int, number: int, size: int, context: int) -> Block:
+def _block(held: Tensor, origin: int, number: int, size: int, context: int, filled: bool) -> Block:
     end = origin + held.shape[-1]
     start, stop = number * size, min((number + 1) * size, end)
-    left, right = min(start, context), min(end - stop, context)
+    right = min(end - stop, context)
+    missing = size - (stop - start) + context - right
+    left = min(start, context + missing if filled else context)
     content = held[..., start - left - origin : stop + right - origin]
     return Block(content, number, left, stop - start, right)

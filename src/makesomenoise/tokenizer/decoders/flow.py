@@ -45,8 +45,8 @@ class FlowConfig(Config):
     least_remaining: float = 0.2
     method: Method = "euler"
     steps: int = 6
-    guidance: float = 2.0
-    guided_between: tuple[float, float] = (0.0, 1.0)
+    guidance: float = 1.5
+    guided_between: tuple[float, float] = (0.0, 0.15)
     time_shift: float = 4.0
     temperature: float = 1.0
 
