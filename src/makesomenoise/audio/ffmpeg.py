@@ -25,16 +25,8 @@ def converted(source: Path) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory(prefix="makesomenoise-") as folder:
         target = Path(folder) / "converted.wav"
         # A playlist could name addresses: nothing but files is opened. -xerror: what is damaged is not half converted.
-        reading = [
-            "-nostdin",
-            "-v",
-            "error",
-            "-xerror",
-            "-protocol_whitelist",
-            "file",
-            "-i",
-            f"file:{source.resolve()}",
-        ]
+        reading = ["-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file"]
+        source_url = f"file:{source.resolve()}"
         writing = ["-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", "-y", str(target)]
-        done = subprocess.run([program, *reading, *writing], capture_output=True, check=False)
+        done = subprocess.run([program, *reading, "-i", source_url, *writing], capture_output=True, check=False)
         yield target if done.returncode == 0 and target.exists() else None

@@ -169,13 +169,14 @@ def _opened(source: Source, name: str) -> Iterator[soundfile.SoundFile]:
         source = _io.BytesIO(source if isinstance(source, bytes) else source.read())
     with contextlib.ExitStack() as stack:
         try:
-            file = stack.enter_context(_ForwardFile(source))
+            file = _ForwardFile(source)
         except soundfile.SoundFileError as error:
-            foreign = error.code in _FOREIGN if isinstance(error, soundfile.LibsndfileError) else False
+            foreign = isinstance(error, soundfile.LibsndfileError) and error.code in _FOREIGN
             path = stack.enter_context(converted(stack.enter_context(_as_path(source)))) if foreign else None
             if path is None:
                 raise AudioError(f"Cannot read {name}: {_reason(error)}.") from None
-            file = stack.enter_context(_ForwardFile(path))
+            file = _ForwardFile(path)
+        stack.enter_context(file)
         if not _LOWEST_RATE <= file.samplerate <= _HIGHEST_RATE:
             limits = f"{_LOWEST_RATE} to {_HIGHEST_RATE} Hz"
             raise AudioError(f"Cannot read {name}: its header says {file.samplerate} Hz, expected {limits}.")
