@@ -32,6 +32,14 @@ def test_a_shard_gives_records_and_bytes(tmp_path: Path):
     assert (clips[1].label, clips[1].seconds) == ("", 0.0)
 
 
+def test_a_star_stands_for_several_shards_in_order(tmp_path: Path):
+    for name in ("train-1", "valid-0", "train-0"):
+        shard(tmp_path / f"{name}.tar", {f"{name}.wav": b"sound"})
+    assert [clip.key for clip in read_clips([tmp_path / "train-*.tar"])] == ["train-0", "train-1"]
+    with pytest.raises(ManifestError, match=r"test-\*.tar does not exist"):
+        read_clips([tmp_path / "test-*.tar"])
+
+
 def test_keys_may_hold_dots_and_folders(tmp_path: Path):
     members = {"x/1.5-a.ogg": b"sound", "x/1.5-a.json": json.dumps({"label": "rain"}).encode()}
     (clip,) = read_clips([shard(tmp_path / "s.tar", members)])

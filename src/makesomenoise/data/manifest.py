@@ -56,19 +56,23 @@ class Clip:
 
 
 def read_clips(paths: Iterable[str | Path]) -> list[Clip]:
-    """Lists the clips of shards (`*.tar`) and folders, in a stable order.
+    """Lists the clips of shards (`*.tar`) and folders, in a stable order; a `*` in a last part stands for any letters.
 
     Raises:
         ManifestError: if a path does not exist or if nothing is found.
     """
     clips: list[Clip] = []
-    for path in map(Path, paths):
+    for path in (match for given in paths for match in _matches(Path(given))):
         if not path.exists():
             raise ManifestError(f"The corpus path {path} does not exist; give tar shards or folders of sound files.")
         clips += _read_folder(path) if path.is_dir() else _read_shard(path)
     if not clips:
         raise ManifestError(f"No sound files found in {', '.join(map(str, paths))}; expected tar shards or folders.")
     return clips
+
+
+def _matches(path: Path) -> list[Path]:
+    return (sorted(path.parent.glob(path.name)) if "*" in path.name else []) or [path]
 
 
 def _read_folder(folder: Path) -> list[Clip]:
