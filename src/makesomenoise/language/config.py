@@ -1,0 +1,43 @@
+"""The configuration of a language model that reads and writes codes, and the error of this package."""
+
+from pydantic import Field
+
+from makesomenoise.config import Config
+
+
+class LanguageError(ValueError):
+    """A language model, a text or codes that cannot be used; the message is one sentence for the user."""
+
+
+class LoraConfig(Config):
+    """The low-rank matrices that are learned beside every linear layer.
+
+    Attributes:
+        rank: width of the two matrices.
+        alpha: their product is scaled by alpha / rank.
+        dropout: share of their input that is dropped in training.
+    """
+
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+
+
+class LanguageConfig(Config):
+    """What a language model was made from.
+
+    Attributes:
+        base: the text model: `smollm2-135m`, a folder or a Hub id.
+        codes: fingerprint of the audio tokenizer whose codes are its words.
+        codebook_size: number of codes K.
+        code_rate: codes a second.
+        lora: the low-rank matrices.
+        context_tokens: the most tokens a conversation may have.
+    """
+
+    base: str = "smollm2-135m"
+    codes: str
+    codebook_size: int = Field(default=1024, ge=1)
+    code_rate: float = Field(default=23.4375, gt=0.0)
+    lora: LoraConfig = LoraConfig()
+    context_tokens: int = Field(default=2048, ge=16)

@@ -1,0 +1,147 @@
+"""Codes as words: the tokens that a text tokenizer gains so that an LLM can read and write sound.
+
+The one place where codes become tokens and tokens codes, and where text becomes tokens: text that spells one of the
+new words, or any other special token, stays text.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Self
+
+import torch
+from torch import Tensor
+from transformers import AddedToken, PreTrainedTokenizerBase
+
+from makesomenoise.language.config import LanguageError
+
+START = "<|audio|>"
+END = "<|/audio|>"
+
+
+class AudioVocabulary:
+    """The tokens of K codes, of the start and of the end of a sound, K + 2 in a row.
+
+    Attributes:
+        text_tokenizer: of the LLM, with the new tokens.
+        codebook_size: number of codes K.
+        first: token of code 0; the other codes follow.
+        start: token that opens a sound.
+        end: token that closes a sound.
+    """
+
+    def __init__(self, text_tokenizer: PreTrainedTokenizerBase, codebook_size: int, first: int):
+        self.text_tokenizer = text_tokenizer
+        self.codebook_size = codebook_size
+        self.first = first
+        self.start = first + codebook_size
+        self.end = self.start + 1
+        added = text_tokenizer.added_tokens_decoder.values()
+        plain = sorted((re.escape(token.content) for token in added if not token.special), key=len, reverse=True)
+        self._plain_added = re.compile("|".join(plain)) if plain else None
+
+    @classmethod
+    def extend(cls, text_tokenizer: PreTrainedTokenizerBase, codebook_size: int) -> Self:
+        """Adds the new words to a text tokenizer, which is changed; words it has already are kept.
+
+        Args:
+            text_tokenizer: of the LLM.
+            codebook_size: number of codes K.
+
+        Raises:
+            LanguageError: if it has some of the words already, for another number of codes.
+        """
+        words = [*(f"<|a{code}|>" for code in range(codebook_size)), START, END]
+        text_tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in words])
+        tokens = text_tokenizer.convert_tokens_to_ids(words)
+        if tokens != list(range(tokens[0], tokens[0] + len(words))):
+            raise LanguageError("The text tokenizer has words for other codes already: use the base it was made from.")
+        return cls(text_tokenizer, codebook_size, tokens[0])
+
+    @property
+    def token_ids(self) -> list[int]:
+        """All K + 2 new tokens: codes, start, end."""
+        return list(range(self.first, self.end + 1))
+
+    def to_tokens(self, codes: Tensor | Iterable[int]) -> list[int]:
+        """Codes [N] to tokens.
+
+        Raises:
+            LanguageError: if a code is outside [0, K).
+        """
+        numbers = [int(code) for code in codes]
+        for code in numbers:
+            if not 0 <= code < self.codebook_size:
+                raise LanguageError(f"Code {code} is outside [0, {self.codebook_size}).")
+        return [self.first + code for code in numbers]
+
+    def to_codes(self, tokens: Tensor | Iterable[int]) -> list[int]:
+        """Tokens [N] to codes.
+
+        Raises:
+            LanguageError: if a token stands for no code.
+        """
+        numbers = [int(token) for token in tokens]
+        for token in numbers:
+            if not self.first <= token < self.start:
+                raise LanguageError(f"Token {token} stands for no code: those are [{self.first}, {self.start}).")
+        return [token - self.first for token in numbers]
+
+    def span(self, codes: Tensor | Iterable[int]) -> list[int]:
+        """Codes [N] to the tokens of a whole sound: start, codes, end.
+
+        Raises:
+            LanguageError: if a code is outside [0, K).
+        """
+        return [self.start, *self.to_tokens(codes), self.end]
+
+    def is_audio(self, tokens: Tensor) -> Tensor:
+        """Where tokens are of the K + 2 new ones: booleans of the same shape."""
+        return (tokens >= self.first) & (tokens <= self.end)
+
+    def text(self, text: str) -> list[int]:
+        """Text to tokens, none of which is special or added, whatever the text spells."""
+        return [token for part in self._harmless(text) for token in self._encode(part)]
+
+    def template(self, text: str) -> list[int]:
+        """A piece of a chat template to tokens: what spells a special token is that token. Never for users' text."""
+        return self.text_tokenizer.encode(text, add_special_tokens=False)
+
+    def _encode(self, text: str) -> list[int]:
+        return self.text_tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+
+    def _harmless(self, text: str) -> list[str]:
+        """The text, cut inside of every added token that `split_special_tokens` does not split: those not special."""
+        parts = [text]
+        while self._plain_added and (found := self._plain_added.search(parts[-1])):
+            last = parts.pop()
+            parts += [last[: found.start() + 1], last[found.start() + 1 :]]
+        return parts
+
+
+def initial_rows(codebook: Tensor, text_rows: Tensor, generator: torch.Generator) -> Tensor:
+    """Rows of an embedding matrix for the new words, from which training starts.
+
+    Codes get the vectors of the codebook, turned into the space of the embeddings without changing what is near what,
+    with the mean and the overall deviation of the rows of text. Start and end are near that mean.
+
+    Args:
+        codebook: [K, D] the vector of every code.
+        text_rows: [V, H] rows of the text tokens.
+        generator: source of randomness.
+
+    Returns:
+        [K + 2, H] float32: codes, start, end.
+    """
+    text_rows, codebook = text_rows.detach().float().cpu(), codebook.detach().float().cpu()
+    mean, deviation = text_rows.mean(0), _deviation(text_rows)
+    size = max(codebook.shape[1], text_rows.shape[1])
+    turn = torch.linalg.qr(torch.randn(size, size, generator=generator)).Q
+    rows = codebook @ turn[: codebook.shape[1], : text_rows.shape[1]]
+    rows = (rows - rows.mean(0)) * (deviation / _deviation(rows).clamp_min(1e-8))
+    ends = 0.1 * deviation * torch.randn(2, text_rows.shape[1], generator=generator)
+    return mean + torch.cat((rows, ends))
+
+
+def _deviation(rows: Tensor) -> Tensor:
+    """Root mean square of what rows [N, H] add to their mean, a scalar."""
+    return (rows - rows.mean(0)).square().mean().sqrt()
