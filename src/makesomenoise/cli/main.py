@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from makesomenoise.cli import bench, decode, demo, encode, evaluate, info, train
+from makesomenoise.cli import bench, data, decode, demo, encode, evaluate, info, train
 from makesomenoise.cli.errors import is_own, show
 
 
@@ -38,6 +38,7 @@ def main(
 app.command()(encode.encode)
 app.command()(decode.decode)
 app.command()(info.info)
+app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(bench.bench)

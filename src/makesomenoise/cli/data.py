@@ -1,0 +1,49 @@
+"""`msn data`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from makesomenoise.cli.options import Inputs, Model, Seed
+
+app = typer.Typer(no_args_is_help=True, help="Prepare data: `msn data encode corpus/train-*.tar codes/train`.")
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the code shards.", show_default=False)]
+Workers = Annotated[int, typer.Option(min=1, help="Number of processes.")]
+Scenes = Annotated[int, typer.Option(min=0, help="How many scenes to make of the clips, with questions and answers.")]
+Cache = Annotated[Path | None, typer.Option(help="Folder that keeps decoded clips for later runs.")]
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal that takes the numbers of clips done and of all clips."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("clips", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@app.command()
+def encode(
+    sources: Inputs,
+    output: Folder,
+    model: Model = "default",
+    workers: Workers = 2,
+    scenes: Scenes = 0,
+    seed: Seed = 0,
+    cache: Cache = None,
+) -> None:
+    """Encode shards or folders of sound into code shards; run it again to go on where it stopped."""
+    from makesomenoise.data.encode import encode_corpus
+
+    with _progress() as report:
+        done = encode_corpus(sources, output, model, workers, scenes, seed, cache, report)
+    hours = done.seconds / 3600
+    typer.echo(f"{output}: {done.clips} clips ({hours:.2f} h) encoded, {done.kept} there before.")
+    for sentence in done.skipped:
+        typer.echo(f"msn: {sentence}", err=True)

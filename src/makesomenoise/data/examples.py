@@ -1,0 +1,268 @@
+"""Encoded clips as conversations to learn from, by task.
+
+Example number `n` depends on the seed and on `n` alone, as crops do. What is asked about a clip follows from its label
+where the label is to be trusted (`sounds.py`), and from its events where it is a scene.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from makesomenoise.config import Config
+from makesomenoise.data import phrasings
+from makesomenoise.data.codes import CodeClip
+from makesomenoise.data.questions import described, others, parts, scene_questions
+from makesomenoise.data.sounds import EXACT, NOISY, Name, find
+from makesomenoise.language.prompts import Sound, Turn
+
+_MOST_CHOICES = 10
+_SOUND_FIRST = 0.8
+_WRITTEN_SHARE = 0.15
+_SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,'-]+\.?")
+
+
+class ExamplesError(ValueError):
+    """Clips that no example can be made of; the message is one sentence for the user."""
+
+
+class Mixture(Config):
+    """How often each task comes, relative to the others, and what its examples are like.
+
+    Attributes:
+        caption: describe a clip.
+        classify: name a clip.
+        choose: name a clip, given a list of names.
+        presence: say whether something is heard.
+        generate: text to sound of a given length.
+        go_on: continue a sound.
+        scene_caption: describe a scene.
+        scene_question: answer a question about a scene.
+        scene_generate: text to a scene.
+        exact_share: share of the named clips drawn from collections that were labelled by hand.
+        longest_seconds: longer clips are cropped to this; scenes are not.
+    """
+
+    caption: float = 1.0
+    classify: float = 2.0
+    choose: float = 1.0
+    presence: float = 1.0
+    generate: float = 2.0
+    go_on: float = 0.5
+    scene_caption: float = 1.0
+    scene_question: float = 2.0
+    scene_generate: float = 1.0
+    exact_share: float = 0.6
+    longest_seconds: float = 5.0
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One example.
+
+    Attributes:
+        task: a task of `Mixture`.
+        turns: what is said; the last turn is the one to learn.
+    """
+
+    task: str
+    turns: tuple[Turn, ...]
+
+
+class Examples:
+    """Endless conversations about clips.
+
+    Args:
+        clips: encoded clips and scenes.
+        code_rate: codes a second.
+        mixture: how often each task comes.
+        seed: the same seed gives the same examples.
+
+    Raises:
+        ExamplesError: if there are no clips for any task that is asked for.
+    """
+
+    def __init__(self, clips: Sequence[CodeClip], code_rate: float, mixture: Mixture | None = None, seed: int = 0):
+        self.mixture = mixture or Mixture()
+        self._rate, self._seed = code_rate, seed
+        self._scenes = [clip for clip in clips if clip.events]
+        self._any = [clip for clip in clips if not clip.events and clip.seconds > 1.5]  # noqa: PLR2004 - two halves
+        self._named = _Named([clip for clip in clips if not clip.events], self.mixture.exact_share)
+        weights = {task: getattr(self.mixture, task) for task, enough in self._tasks().items() if enough}
+        total = sum(weights.values())
+        if total <= 0:
+            raise ExamplesError("None of these clips fits a task of the mixture: there are no labels and no scenes.")
+        self.tasks = {task: weight / total for task, weight in weights.items() if weight > 0}
+
+    def __getitem__(self, number: int) -> Conversation:
+        """Conversation `number`."""
+        rng = np.random.default_rng([self._seed, number])
+        return self._made(str(rng.choice(list(self.tasks), p=list(self.tasks.values()))), rng)
+
+    def example(self, task: str, number: int) -> Conversation:
+        """Conversation `number` of one task."""
+        return self._made(task, np.random.default_rng([self._seed, number, 1]))
+
+    def _tasks(self) -> dict[str, bool]:
+        """For each task, whether there are clips for it."""
+        named = dict.fromkeys(("caption", "classify", "choose", "presence", "generate"), bool(self._named))
+        scenes = dict.fromkeys(("scene_caption", "scene_question", "scene_generate"), bool(self._scenes))
+        return named | {"go_on": bool(self._any)} | scenes
+
+    def _made(self, task: str, rng: np.random.Generator) -> Conversation:
+        makers: dict[str, Callable[[np.random.Generator], tuple[Turn, ...]]] = {
+            "caption": self._caption,
+            "classify": self._classify,
+            "choose": self._choose,
+            "presence": self._presence,
+            "generate": self._generate,
+            "go_on": self._go_on,
+            "scene_caption": self._scene_caption,
+            "scene_question": self._scene_question,
+            "scene_generate": self._scene_generate,
+        }
+        return Conversation(task, makers[task](rng))
+
+    def _caption(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        clip, name = self._named.draw(rng)
+        # Titles of collections named by file are paths in other words.
+        texts = clip.captions if clip.dataset in NOISY else (clip.title, *clip.captions)
+        written = [text for text in texts if _fits(text, name)]
+        if written and rng.random() < _WRITTEN_SHARE:
+            text = phrasings.capital(written[int(rng.integers(len(written)))].removesuffix(".") + ".")
+        else:
+            text = phrasings.answer("caption", rng, heard=name.heard, happens=name.happens)
+        return _heard(self._excerpt(clip, rng), phrasings.question("caption", rng), text, rng)
+
+    def _classify(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        clip, name = self._named.draw(rng)
+        return _heard(self._excerpt(clip, rng), phrasings.question("classify", rng), _label(clip, name), rng)
+
+    def _choose(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        clip, name = self._named.draw(rng)
+        right = _label(clip, name)
+        wrong = self._named.labels(clip.dataset) - {right}
+        count = int(rng.integers(2, _MOST_CHOICES))
+        pool = sorted(wrong) if len(wrong) >= count else [other.name for other in others([name], count, rng)]
+        choices = [right, *(pool[int(n)] for n in rng.choice(len(pool), count, replace=False))]
+        shuffled = phrasings.listed([choices[int(n)] for n in rng.permutation(len(choices))])
+        return _heard(self._excerpt(clip, rng), phrasings.question("choose", rng, choices=shuffled), right, rng)
+
+    def _presence(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        clip, name = self._named.draw(rng)
+        present = bool(rng.random() < 0.5)  # noqa: PLR2004 - even chances
+        asked = name if present else others([name], 1, rng)[0]
+        question = phrasings.question("presence", rng, heard=asked.heard)
+        return _heard(self._excerpt(clip, rng), question, phrasings.yes_or_no(present, asked.heard, rng), rng)
+
+    def _generate(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        clip, name = self._named.draw(rng)
+        codes = self._asked_for(clip, rng)
+        text = (name.heard, name.happens, _label(clip, name))[int(rng.integers(3))]
+        question = phrasings.question("generate", rng, text=text, length=phrasings.length(len(codes) / self._rate))
+        return Turn("user", (question,)), Turn("assistant", (Sound(codes),))
+
+    def _go_on(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        codes = self._cropped(self._any[int(rng.integers(len(self._any)))], rng, 2.0 * self.mixture.longest_seconds)
+        seconds = rng.integers(1, max(int(len(codes) / self._rate * 1.6), 1) + 1) / 2
+        count = min(self._codes_in(seconds), len(codes) - 1)
+        question = phrasings.question("go_on", rng, length=phrasings.length(count / self._rate))
+        return Turn("user", (Sound(codes[:-count]), question)), Turn("assistant", (Sound(codes[-count:]),))
+
+    def _scene_caption(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        clip = self._scene(rng)
+        text = phrasings.capital(described(parts(clip.events))) + "."
+        return _heard(clip.codes, phrasings.question("caption", rng), text, rng)
+
+    def _scene_question(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        clip = self._scene(rng)
+        asked = scene_questions(clip, rng, varied=True)
+        question = asked[int(rng.integers(len(asked)))]
+        return _heard(clip.codes, question.question, phrasings.answer(question.type, rng, answer=question.short), rng)
+
+    def _scene_generate(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        clip = self._scene(rng)
+        length = phrasings.length(len(clip.codes) / self._rate)
+        question = phrasings.question("generate", rng, text=described(parts(clip.events)), length=length)
+        return Turn("user", (question,)), Turn("assistant", (Sound(clip.codes),))
+
+    def _scene(self, rng: np.random.Generator) -> CodeClip:
+        return self._scenes[int(rng.integers(len(self._scenes)))]
+
+    def _codes_in(self, seconds: float) -> int:
+        return max(int(np.ceil(seconds * self._rate)), 1)
+
+    def _excerpt(self, clip: CodeClip, rng: np.random.Generator) -> tuple[int, ...]:
+        """What is heard of a clip: half the time all of it, up to the longest length; else a piece where it sounds."""
+        if rng.random() < 0.5:  # noqa: PLR2004 - even chances
+            return clip.codes[: self._codes_in(self.mixture.longest_seconds)]
+        return self._cropped(clip, rng, float(rng.uniform(1.0, self.mixture.longest_seconds)))
+
+    def _cropped(self, clip: CodeClip, rng: np.random.Generator, seconds: float) -> tuple[int, ...]:
+        """A piece of at most `seconds` of what sounds in a clip."""
+        first = int(clip.sounding[0] * self._rate)
+        last = max(int(np.ceil(clip.sounding[1] * self._rate)), first + 1)
+        codes = clip.codes[first:last] or clip.codes
+        skip = int(rng.integers(0, max(len(codes) - self._codes_in(seconds), 0) + 1))
+        return codes[skip : skip + self._codes_in(seconds)]
+
+    def _asked_for(self, clip: CodeClip, rng: np.random.Generator) -> tuple[int, ...]:
+        """Codes of a sound of half seconds' length, or all of a shorter one; it begins where the clip does."""
+        codes = clip.codes[int(clip.sounding[0] * self._rate) :] or clip.codes
+        audible = int(np.ceil((clip.sounding[1] - clip.sounding[0]) * self._rate))
+        room = min(len(codes) if rng.random() < 0.3 else max(audible, 1), len(codes))  # noqa: PLR2004 - with the rest
+        halves = int(min(room / self._rate, self.mixture.longest_seconds) * 2)
+        if halves == 0:
+            return codes[:room]
+        return codes[: self._codes_in(int(rng.integers(-(-halves // 2), halves + 1)) / 2)]
+
+
+class _Named:
+    """The clips that have a name, drawn so that rare sounds are heard too."""
+
+    def __init__(self, clips: Sequence[CodeClip], exact_share: float):
+        self._groups: dict[tuple[bool, str], list[tuple[CodeClip, Name]]] = defaultdict(list)
+        self._labels: dict[str, set[str]] = defaultdict(set)
+        for clip in clips:
+            name = find(clip.label, clip.dataset)
+            if name is not None:
+                self._groups[clip.dataset in EXACT, name.name].append((clip, name))
+                self._labels[clip.dataset].add(_label(clip, name))
+        self._keys = sorted(self._groups)
+        weights = np.sqrt([len(self._groups[key]) for key in self._keys])
+        exact = np.array([key[0] for key in self._keys], dtype=bool)
+        if exact.any() and not exact.all():
+            weights = (
+                np.where(exact, exact_share / weights[exact].sum(), (1 - exact_share) / weights[~exact].sum()) * weights
+            )
+        self._weights = weights / weights.sum() if len(weights) else weights
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def draw(self, rng: np.random.Generator) -> tuple[CodeClip, Name]:
+        group = self._groups[self._keys[int(rng.choice(len(self._keys), p=self._weights))]]
+        return group[int(rng.integers(len(group)))]
+
+    def labels(self, dataset: str) -> set[str]:
+        """The labels of a collection that was labelled by hand, which are told apart; of others none."""
+        return self._labels[dataset] if dataset in EXACT else set()
+
+
+def _heard(codes: tuple[int, ...], question: str, answer: str, rng: np.random.Generator) -> tuple[Turn, ...]:
+    asked = (Sound(codes), question) if rng.random() < _SOUND_FIRST else (question, Sound(codes))
+    return Turn("user", asked), Turn("assistant", (answer,))
+
+
+def _label(clip: CodeClip, name: Name) -> str:
+    return clip.label if clip.dataset in EXACT else name.name
+
+
+def _fits(text: str, name: Name) -> bool:
+    """Whether a written caption reads like one and speaks of the named sound."""
+    words = text.lower().split()
+    stems = {word[:4] for word in f"{name.name} {name.heard}".split() if len(word) > 3}  # noqa: PLR2004 - not "the"
+    speaks = any(word[:4] in stems for word in words)
+    return 4 <= len(words) <= 14 and speaks and _SENTENCE.fullmatch(text) is not None  # noqa: PLR2004 - words

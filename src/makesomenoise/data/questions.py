@@ -1,0 +1,174 @@
+"""Questions about scenes whose answers are exact, since the scene was made: for training and for evaluation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import TypeVar
+
+import numpy as np
+
+from makesomenoise.data import phrasings
+from makesomenoise.data.codes import CodeClip, Event
+from makesomenoise.data.sounds import Name, find, names
+
+Item = TypeVar("Item")
+
+TYPES = ("first", "last", "count", "presence", "louder", "start", "order")
+_CHOICES = 4
+_LOUDER_DB = 4.0
+_MOMENTS = range(8)
+_APART_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its answer.
+
+    Attributes:
+        type: one of `TYPES`.
+        question: as it is asked.
+        short: the answer without wording around it.
+        answer: the answer as a sentence; one of the choices.
+        choices: sentences of which one is right.
+    """
+
+    type: str
+    question: str
+    short: str
+    answer: str
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """All that one sound does in a scene.
+
+    Attributes:
+        name: what it is.
+        times: how often it sounds.
+        start: of the first time, seconds.
+        end: of the last time, seconds.
+        level_db: while it sounds, dB of full scale.
+    """
+
+    name: Name
+    times: int
+    start: float
+    end: float
+    level_db: float
+
+
+def parts(events: Sequence[Event]) -> list[Part]:
+    """The different sounds of a scene, in the order of their starts."""
+    found: list[Part] = []
+    for label in dict.fromkeys(event.label for event in events):
+        same = [event for event in events if event.label == label]
+        name = find(label)
+        if name is not None:
+            start, end = min(event.start for event in same), max(event.end for event in same)
+            found.append(Part(name, len(same), start, end, same[0].level_db))
+    return sorted(found, key=lambda part: part.start)
+
+
+def overlapping(scene: Sequence[Part]) -> bool:
+    """Whether the first sound goes on under the others; else each follows the one before."""
+    return len(scene) > 1 and scene[1].start < scene[0].end
+
+
+def described(scene: Sequence[Part]) -> str:
+    """What happens, as one clause: "a dog barks twice, then thunder rumbles"."""
+    clauses = [phrasings.repeated(part.name.happens, part.times) for part in scene]
+    if overlapping(scene):
+        return f"{clauses[0]} while {phrasings.then(clauses[1:])}"
+    return phrasings.then(clauses)
+
+
+def scene_questions(clip: CodeClip, rng: np.random.Generator, varied: bool = False) -> list[Question]:
+    """At most one question of each type that the scene has an exact answer to.
+
+    Args:
+        clip: a scene; other clips have no events and so no questions.
+        rng: chooses what is asked about and the wrong choices.
+        varied: choose the wording too; else it is the plain one.
+    """
+    scene = parts(clip.events)
+    if len(scene) < 2:  # noqa: PLR2004 - a scene has two sounds or more
+        return []
+    words = rng if varied else None
+    found = [_presence(scene, rng, words), _count(scene, rng, words), _start(scene, rng, words)]
+    if not overlapping(scene):
+        found += [_end(kind, scene, rng, words) for kind in ("first", "last")]
+        found += [_louder(scene, rng, words), _order(scene, rng, words)]
+    return sorted((q for q in found if q is not None), key=lambda q: TYPES.index(q.type))
+
+
+def others(present: Sequence[Name], count: int, rng: np.random.Generator) -> list[Name]:
+    """Names of sounds that are not easily confused with any of those present."""
+    groups = {name.group for name in present}
+    absent = [name for name in names().values() if name.group not in groups]
+    return [absent[int(number)] for number in rng.choice(len(absent), count, replace=False)]
+
+
+def _end(kind: str, scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question:
+    present = [part.name for part in scene]
+    right = present[0 if kind == "first" else -1]
+    wrong = [name for name in present if name is not right] + others(present, _CHOICES, rng)
+    shorts = [right.heard, *(name.heard for name in wrong[: _CHOICES - 1])]
+    return _asked(kind, phrasings.question(kind, words), shorts, rng)
+
+
+def _count(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question | None:
+    part = _one([part for part in scene if part.name.counted], rng)
+    if part is None:
+        return None
+    shorts = [phrasings.times(part.times), *(phrasings.times(n) for n in (1, 2, 3) if n != part.times)]
+    return _asked("count", phrasings.question("count", words, heard=part.name.heard), shorts, rng)
+
+
+def _presence(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question | None:
+    present = [part.name for part in scene]
+    is_there = bool(rng.random() < 0.5)  # noqa: PLR2004 - even chances
+    name = _one(present if is_there else others(present, 1, rng), rng)
+    if name is None:
+        return None
+    shorts = ["yes", "no"] if is_there else ["no", "yes"]
+    return _asked("presence", phrasings.question("presence", words, heard=name.heard), shorts, rng)
+
+
+def _louder(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question | None:
+    pairs = [(a, b) for a, b in permutations(scene, 2) if a.level_db >= b.level_db + _LOUDER_DB]
+    pair = _one(pairs, rng)
+    if pair is None:
+        return None
+    shorts = [part.name.heard for part in pair]
+    a, b = rng.permutation(np.array(shorts)).tolist()
+    return _asked("louder", phrasings.question("louder", words, a=a, b=b), shorts, rng)
+
+
+def _start(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question | None:
+    # What goes on under the others begins with the scene, which everybody would guess.
+    later = overlapping(scene) or rng.random() < 0.6  # noqa: PLR2004 - else "right away" would be a good guess
+    part = _one(scene[1:] if later else scene, rng)
+    if part is None:
+        return None
+    wrong = [m for m in rng.permutation(np.array(_MOMENTS)).tolist() if abs(m - part.start) >= _APART_SECONDS]
+    shorts = [phrasings.moment(moment) for moment in (part.start, *wrong[: _CHOICES - 1])]
+    return _asked("start", phrasings.question("start", words, heard=part.name.heard), shorts, rng)
+
+
+def _order(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question:
+    orders = list(permutations(part.name.heard for part in scene))
+    wrong = [orders[1 + int(n)] for n in rng.permutation(len(orders) - 1)]
+    shorts = [phrasings.then(order) for order in (orders[0], *wrong[: _CHOICES - 1])]
+    return _asked("order", phrasings.question("order", words), shorts, rng)
+
+
+def _asked(kind: str, question: str, shorts: Sequence[str], rng: np.random.Generator) -> Question:
+    """The question with its choices in random order; the first of `shorts` is right."""
+    sentences = [phrasings.answer(kind, answer=short) for short in shorts]
+    shuffled = tuple(sentences[int(n)] for n in rng.permutation(len(sentences)))
+    return Question(kind, question, shorts[0], sentences[0], shuffled)
+
+
+def _one(items: Sequence[Item], rng: np.random.Generator) -> Item | None:
+    return items[int(rng.integers(len(items)))] if items else None

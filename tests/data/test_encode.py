@@ -1,0 +1,127 @@
+"""Shards hold the codes that the tokenizer gives; what is done is not done again; what cannot be done is said."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from makesomenoise.audio import io
+from makesomenoise.data import encode
+from makesomenoise.data.clips import ClipStore
+from makesomenoise.data.codes import read_codes, read_stamp
+from makesomenoise.data.encode import EncodeError, encode_corpus
+from makesomenoise.data.manifest import ManifestError, read_clips
+from makesomenoise.data.scenes import SceneError, SceneMaker
+from makesomenoise.tokenizer.model import AudioTokenizer
+
+
+@pytest.fixture
+def model(tiny_tokenizers: tuple[Path, Path]) -> Path:
+    return tiny_tokenizers[0]
+
+
+def test_every_clip_is_encoded_as_the_tokenizer_does(sounds: Path, model: Path, tmp_path: Path):
+    done = encode_corpus([sounds], tmp_path / "codes", model)
+    tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim")
+    clips = read_codes(tmp_path / "codes", tokenizer.fingerprint)
+    assert (done.clips, done.kept, done.skipped) == (7, 0, ())
+    assert done.seconds == pytest.approx(3 * 2.0 + 4 * 6.0)
+    assert {clip.label for clip in clips} == {"dog", "gun shot", "cat", "rain", "siren", "engine", "speech"}
+    for clip in clips:
+        expected = tokenizer.encode(io.load(sounds / f"{clip.key}.flac")[None])[0]
+        assert len(clip.codes) == len(expected)
+        assert np.mean(np.array(clip.codes) == expected.numpy()) > 0.9  # 16 bits of a clip are kept, not 32
+        assert clip.seconds == pytest.approx(len(io.load(sounds / f"{clip.key}.flac")) / 24_000)
+    assert read_stamp(tmp_path / "codes").code_rate == tokenizer.code_rate
+
+
+def test_silence_is_marked(sounds: Path, model: Path, tmp_path: Path):
+    encode_corpus([sounds / "dog", sounds / "rain"], tmp_path / "codes", model)
+    dog, rain = sorted(read_codes(tmp_path / "codes"), key=lambda clip: clip.key)
+    assert dog.sounding == pytest.approx((0.5, 0.7), abs=0.011)
+    assert rain.sounding == (0.0, 6.0)
+
+
+def test_scenes_are_those_of_their_numbers(sounds: Path, model: Path, tmp_path: Path):
+    done = encode_corpus([sounds], tmp_path / "codes", model, scenes=5, seed=3)
+    scenes = [clip for clip in read_codes(tmp_path / "codes") if clip.events]
+    assert done.clips == 7 + 5
+    assert [clip.key for clip in scenes] == [f"scenes-3-{number}" for number in range(5)]
+    maker = SceneMaker(ClipStore(read_clips([sounds]), 24_000))
+    for number, clip in enumerate(scenes):
+        made = maker.make(np.random.default_rng([3, number]))
+        assert clip.events == made.events
+        assert clip.seconds == len(made.waveform) / 24_000
+        assert clip.title
+
+
+def test_what_is_done_is_not_done_again(sounds: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(encode, "_JOB_CLIPS", 3)
+    encode_corpus([sounds], tmp_path / "codes", model, scenes=2)
+    times = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "codes").iterdir()}
+    assert len(times) == 8  # seven folders of one clip, and the scenes
+    (tmp_path / "codes" / "dog-000.parquet").unlink()
+    reported = []
+    done = encode_corpus(
+        [sounds], tmp_path / "codes", model, scenes=2, report=lambda done, total: reported.append((done, total))
+    )
+    assert (done.clips, done.kept) == (1, 8)
+    assert reported == [(9, 9)]
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "codes").iterdir()}
+    assert {name for name in times if times[name] != after[name]} == {"dog-000.parquet"}
+
+
+def test_what_changed_is_done_again(sounds: Path, model: Path, tmp_path: Path, tone):
+    encode_corpus([sounds / "dog"], tmp_path / "codes", model)
+    io.save(sounds / "dog" / "second.flac", tone(1.0))
+    assert encode_corpus([sounds / "dog"], tmp_path / "codes", model).clips == 2
+    assert len(read_codes(tmp_path / "codes")) == 2
+
+
+@pytest.mark.slow
+def test_processes_give_the_same(sounds: Path, model: Path, tmp_path: Path):
+    for workers in (1, 2):
+        encode_corpus([sounds], tmp_path / str(workers), model, workers=workers, scenes=3)
+    assert read_codes(tmp_path / "1") == read_codes(tmp_path / "2")
+
+
+def test_a_clip_that_cannot_be_read_is_left_out_and_named(sounds: Path, model: Path, tmp_path: Path):
+    (sounds / "dog" / "bad.wav").write_text("just words")
+    done = encode_corpus([sounds / "dog"], tmp_path / "codes", model)
+    assert done.clips == 1
+    (sentence,) = done.skipped
+    assert "bad" in sentence
+
+
+def test_folders_of_one_name_do_not_overwrite_each_other(sounds: Path, model: Path, tmp_path: Path, tone):
+    (tmp_path / "more" / "dog").mkdir(parents=True)
+    io.save(tmp_path / "more" / "dog" / "other.wav", tone(1.0))
+    encode_corpus([sounds / "dog", tmp_path / "more" / "dog"], tmp_path / "codes", model)
+    assert {clip.key for clip in read_codes(tmp_path / "codes")} == {"dog", "other"}
+
+
+def test_codes_of_two_tokenizers_are_kept_apart(sounds: Path, tiny_tokenizers: tuple[Path, Path], tmp_path: Path):
+    encode_corpus([sounds / "dog"], tmp_path / "codes", tiny_tokenizers[0])
+    before = read_codes(tmp_path / "codes")
+    with pytest.raises(EncodeError, match="give an empty folder"):
+        encode_corpus([sounds / "cat"], tmp_path / "codes", tiny_tokenizers[1])
+    assert read_codes(tmp_path / "codes") == before
+
+
+def test_what_cannot_be_done_leaves_nothing_behind(sounds: Path, model: Path, tmp_path: Path):
+    with pytest.raises(ManifestError, match="does not exist"):
+        encode_corpus([tmp_path / "missing"], tmp_path / "codes", model)
+    with pytest.raises(SceneError, match="at least three different sounds"):
+        encode_corpus([sounds / "dog"], tmp_path / "codes", model, scenes=1)
+    assert not (tmp_path / "codes").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(EncodeError, match="is a file"):
+        encode_corpus([sounds / "dog"], tmp_path / "file", model)
+
+
+def test_codes_are_plain_integers(sounds: Path, model: Path, tmp_path: Path):
+    encode_corpus([sounds / "dog"], tmp_path / "codes", model)
+    (clip,) = read_codes(tmp_path / "codes")
+    assert all(type(code) is int for code in clip.codes)
+    assert torch.tensor(clip.codes).dtype == torch.int64

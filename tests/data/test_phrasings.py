@@ -1,0 +1,57 @@
+"""Wordings are many, complete and grammatical."""
+
+import numpy as np
+import pytest
+
+from makesomenoise.data import phrasings
+
+WORDS = {
+    "heard": "a dog barking",
+    "happens": "a dog barks",
+    "choices": "dog, rain",
+    "text": "a dog barks",
+    "length": "2 seconds",
+    "a": "rain falling",
+    "b": "a dog barking",
+    "answer": "once",
+}
+
+
+@pytest.mark.parametrize("kind", phrasings.QUESTIONS)
+def test_every_question_has_many_wordings_and_no_blank_left(kind: str):
+    rng = np.random.default_rng(0)
+    asked = {phrasings.question(kind, rng, **WORDS) for _ in range(300)}
+    assert asked == {phrasings.capital(wording.format(**WORDS)) for wording in phrasings.QUESTIONS[kind]}
+    assert len(asked) >= 4
+    assert all(text[0].isupper() and text[-1] in ".?" and "{" not in text for text in asked)
+
+
+@pytest.mark.parametrize("kind", phrasings.ANSWERS)
+def test_every_answer_is_a_sentence(kind: str):
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        text = phrasings.answer(kind, rng, **WORDS)
+        assert text[0].isupper()
+        assert text.endswith(".")
+        assert "{" not in text
+
+
+def test_the_plain_wording_is_the_first():
+    assert phrasings.question("first") == "What comes first?"
+    assert phrasings.answer("first", answer="a dog barking") == "A dog barking."
+    assert phrasings.yes_or_no(True, "rain") == "Yes."
+    assert phrasings.yes_or_no(False, "rain") == "No."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1.0, "1 second"), (2.5, "2.5 seconds"), (0.04, "0.1 seconds"), (10.0, "10 seconds")]
+)
+def test_lengths(seconds: float, text: str):
+    assert phrasings.length(seconds) == text
+
+
+def test_moments_and_counts():
+    assert [phrasings.moment(s) for s in (0.2, 1.1, 3.6)] == ["right away", "after 1 second", "after 4 seconds"]
+    assert [phrasings.times(n) for n in (1, 2, 3, 7)] == ["once", "twice", "three times", "7 times"]
+    assert phrasings.repeated("a dog barks", 1) == "a dog barks"
+    assert phrasings.then(["a dog barks twice", "rain falls"]) == "a dog barks twice, then rain falls"

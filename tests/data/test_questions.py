@@ -1,0 +1,69 @@
+"""Every question about a scene has the one right answer among its choices."""
+
+import numpy as np
+import pytest
+
+from makesomenoise.data.codes import CodeClip
+from makesomenoise.data.questions import TYPES, Question, described, others, parts, scene_questions
+from makesomenoise.data.sounds import names
+
+
+def asked(clip: CodeClip, count: int = 40, varied: bool = False) -> list[Question]:
+    return [q for seed in range(count) for q in scene_questions(clip, np.random.default_rng(seed), varied)]
+
+
+def answers(clip: CodeClip, kind: str) -> set[tuple[str, str]]:
+    return {(q.question, q.answer) for q in asked(clip) if q.type == kind}
+
+
+def test_a_sequence_is_asked_everything(scene: CodeClip):
+    assert [q.type for q in scene_questions(scene, np.random.default_rng(0))] == list(TYPES)
+
+
+def test_the_answers_are_right(scene: CodeClip):
+    assert answers(scene, "first") == {("What comes first?", "A dog barking.")}
+    assert answers(scene, "last") == {("What comes last?", "Rain falling.")}
+    assert answers(scene, "count") == {("How many times do you hear a dog barking?", "Twice.")}
+    assert answers(scene, "start") == {
+        ("When do you first hear a dog barking?", "Right away."),
+        ("When do you first hear rain falling?", "After 2 seconds."),
+    }
+    assert {answer for _, answer in answers(scene, "louder")} == {"Rain falling."}
+    assert answers(scene, "order") == {("In what order do the sounds come?", "A dog barking, then rain falling.")}
+
+
+def test_presence_is_asked_both_ways(scene: CodeClip):
+    there = {f"Is there {heard} in this sound?" for heard in ("a dog barking", "rain falling")}
+    found = answers(scene, "presence")
+    assert {question for question, answer in found if answer == "Yes."} == there
+    assert len({question for question, answer in found if answer == "No."} - there) > 10
+    yes = [q.answer == "Yes." for q in asked(scene, 200) if q.type == "presence"]
+    assert 0.4 < np.mean(yes) < 0.6
+
+
+def test_what_has_no_exact_answer_is_not_asked(mixed_scene: CodeClip, plain_clips: list[CodeClip]):
+    assert {q.type for q in asked(mixed_scene)} == {"presence", "count", "start"}
+    assert answers(mixed_scene, "start") == {("When do you first hear a dog barking?", "After 3 seconds.")}
+    assert scene_questions(plain_clips[0], np.random.default_rng(0)) == []
+
+
+@pytest.mark.parametrize("varied", [False, True])
+def test_choices_hold_the_answer_once_and_in_any_place(scene: CodeClip, varied: bool):
+    found = asked(scene, varied=varied)
+    for question in found:
+        assert question.choices.count(question.answer) == 1
+        assert len(set(question.choices)) == len(question.choices)
+    places = {kind: {q.choices.index(q.answer) for q in found if q.type == kind} for kind in TYPES}
+    assert all(len(place) > 1 for place in places.values())
+
+
+def test_scenes_are_described_in_order(scene: CodeClip, mixed_scene: CodeClip):
+    assert described(parts(scene.events)) == "a dog barks twice, then rain falls"
+    assert described(parts(mixed_scene.events)) == "rain falls while a dog barks"
+
+
+def test_others_are_not_easily_confused():
+    rain = names()["rain"]
+    absent = others([rain], 50, np.random.default_rng(0))
+    assert len(set(absent)) == 50
+    assert all(name.group != rain.group for name in absent)
