@@ -102,6 +102,15 @@ def test_the_fingerprint_is_of_weights_and_settings():
     assert checkpoint.fingerprint(_Settings(), {k: v.half().float() for k, v in _state().items()}) == first
 
 
+def test_a_part_can_be_left_out_of_the_fingerprint():
+    def without_width(width: int, module: torch.Tensor) -> str:
+        state = {**_state(), "width.weight": module}
+        return checkpoint.fingerprint(_Settings(width=width), state, without="width")
+
+    assert without_width(3, torch.zeros(2)) == without_width(4, torch.ones(2))
+    assert without_width(3, torch.zeros(2)) != checkpoint.fingerprint(_Settings(width=3), _state())
+
+
 def test_upload_sends_a_model_folder(monkeypatch):
     import huggingface_hub
 

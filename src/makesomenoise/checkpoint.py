@@ -143,14 +143,19 @@ def load_into(module: nn.Module, state: dict[str, Tensor], origin: str) -> None:
     module.load_state_dict(state)
 
 
-def fingerprint(config: Config, state: dict[str, Tensor]) -> str:
+def fingerprint(config: Config, state: dict[str, Tensor], without: str | None = None) -> str:
     """16 hexadecimal digits that change with the configuration and with any weight.
 
     Weights are compared as 16-bit floats, the precision they are shipped in, so that a model keeps its fingerprint
     when it is saved at half precision.
+
+    Args:
+        config: settings of the model.
+        state: tensors by name.
+        without: a part that does not count: a field of the configuration and the module of that name.
     """
-    digest = hashlib.sha256(config.to_yaml().encode())
-    for name in sorted(state):
+    digest = hashlib.sha256(config.to_yaml(without).encode())
+    for name in sorted(name for name in state if name.split(".")[0] != without):
         digest.update(name.encode())
         digest.update(_stored(state[name], half=True).numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -89,6 +89,15 @@ def test_other_weights_have_another_fingerprint(tokenizer):
     assert other.fingerprint != tokenizer.fingerprint
 
 
+def test_only_what_decides_on_codes_counts_in_the_fingerprint(tokenizer):
+    for part, same in (("decoder", True), ("encoder", False), ("quantizer", False)):
+        network = TokenizerNetwork(tokenizer.config)
+        network.load_state_dict(tokenizer.network.state_dict())
+        with torch.no_grad():
+            next(network.get_submodule(part).parameters()).add_(0.5)
+        assert (AudioTokenizer(network, tokenizer.vocoder).fingerprint == tokenizer.fingerprint) is same
+
+
 def test_weights_that_do_not_match_the_config_are_refused(tokenizer, tmp_path):
     config = tokenizer.config.model_dump()
     config["encoder"]["latent_dim"] = 16

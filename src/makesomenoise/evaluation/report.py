@@ -105,7 +105,7 @@ def evaluate_tokenizer(
 
     results: dict = {
         "machine": describe_machine(),
-        "settings": {**asdict(questions), "tokenizers": {name: t.fingerprint for name, t in loaded.items()}},
+        "settings": {**asdict(questions), "tokenizers": {name: _weights(t) for name, t in loaded.items()}},
         "systems": Judge(classifier, store, questions.least_clips, output / "parts").judge(systems),
         "skipped": dict(codecs.skipped) if codecs else {},
     }
@@ -127,6 +127,11 @@ def _classifier(folder: Path, corpus: Corpus) -> EventClassifier:
         _log.info("no event classifier in %s: training one", folder)
         train_classifier(ClipStore(corpus.train, 24_000, corpus.cache), folder, ClassifierRun())
     return EventClassifier.load(folder)
+
+
+def _weights(tokenizer: AudioTokenizer) -> str:
+    """Fingerprint of all weights, also those of the decoder."""
+    return checkpoint.fingerprint(tokenizer.config, tokenizer.network.state_dict())
 
 
 def _probed(tokenizer: AudioTokenizer, corpus: Corpus) -> dict:

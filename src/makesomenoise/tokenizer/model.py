@@ -34,7 +34,9 @@ class AudioTokenizer(nn.Module):
         super().__init__()
         self.network = network.eval()
         self.vocoder = vocoder
-        self.fingerprint = checkpoint.fingerprint(network.config, network.state_dict())
+        # What decides on the codes. A decoder may be trained further: what was encoded before stays readable, and a
+        # language model that learned the codes keeps its worth.
+        self.fingerprint = checkpoint.fingerprint(network.config, network.state_dict(), without="decoder")
 
     @classmethod
     def load(cls, source: str | Path = "default", vocoder: str | Path = "default", device: str = "cpu") -> Self:
