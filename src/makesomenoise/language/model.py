@@ -3,23 +3,23 @@
 Only the matrices and the rows are learned and kept; the base, its embeddings of text included, stays as it is.
 """
 
-import math
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-import peft
 import torch
 from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
 from makesomenoise import checkpoint
-from makesomenoise.language.base import load_base
+from makesomenoise.language import adapter
+from makesomenoise.language.base import Base, load_base
 from makesomenoise.language.config import LanguageConfig, LanguageError
 from makesomenoise.language.prompts import Prompts
 from makesomenoise.language.vocabulary import AudioVocabulary, initial_rows
 
-_ADAPTER = "default"
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 
 class LanguageModel(nn.Module):
@@ -27,17 +27,25 @@ class LanguageModel(nn.Module):
 
     Attributes:
         config: what it was made from.
-        network: the causal LM of transformers, wrapped by PEFT until `fuse`.
+        network: the causal LM of transformers, wrapped by PEFT while it can be trained.
         vocabulary: its tokens.
         prompts: how conversations become tokens.
+        fused: whether what was learned is part of the base's own weights: fast, not to be trained or saved.
     """
 
-    def __init__(self, config: LanguageConfig, network: peft.PeftModel | PreTrainedModel, vocabulary: AudioVocabulary):
+    def __init__(
+        self,
+        config: LanguageConfig,
+        network: "PeftModel | PreTrainedModel",
+        vocabulary: AudioVocabulary,
+    ):
         super().__init__()
         self.config = config
         self.network = network
         self.vocabulary = vocabulary
         self.prompts = Prompts(vocabulary)
+        self.fused = isinstance(network, PreTrainedModel)
+        self.eval()
 
     @classmethod
     def create(
@@ -54,21 +62,47 @@ class LanguageModel(nn.Module):
         Raises:
             LanguageError: if the base cannot be loaded, or the codebook is not of K codes.
         """
-        raise NotImplementedError
+        if codebook.shape[:-1] != (config.codebook_size,):
+            raise LanguageError(f"Expected a codebook [{config.codebook_size}, D]; got {list(codebook.shape)}.")
+        base, vocabulary = _extended(config, dtype)
+        rows = [
+            initial_rows(codebook, _weight(table)[: vocabulary.first], torch.Generator().manual_seed(seed))
+            for table in adapter.tables_of(base.network)
+        ]
+        model = cls(config, adapter.wrap(base.network, config.lora, vocabulary.token_ids, seed), vocabulary)
+        model.set_rows(*rows)
+        return model
 
     @classmethod
-    def load(cls, folder: str | Path, dtype: torch.dtype = torch.float32) -> Self:
-        """Loads a model that `save` has written, ready to be trained further; `fuse` makes it fast.
+    def load(cls, folder: str | Path, dtype: torch.dtype = torch.float32, fused: bool = False) -> Self:
+        """Loads a model that `save` has written.
 
         Args:
             folder: a model folder, a bundled name or a Hub id.
             dtype: of the base's weights; what is learned is float32.
+            fused: add what was learned to the base's weights, for all but training.
 
         Raises:
             CheckpointError: if there is no such model.
             LanguageError: if the base cannot be loaded, or is not the one that the weights were trained with.
         """
-        raise NotImplementedError
+        folder = checkpoint.resolve(folder)
+        config, state = checkpoint.load_config(folder, LanguageConfig), checkpoint.load_state(folder)
+        base, vocabulary = _extended(config, dtype)
+        if fused:
+            adapter.add(base.network, config.lora, state, vocabulary.first)
+            return cls(config, base.network.requires_grad_(False), vocabulary)
+        wrapped = adapter.wrap(base.network, config.lora, vocabulary.token_ids, seed=0)
+        adapter.set_learned(wrapped, state)
+        return cls(config, wrapped, vocabulary)
+
+    def learned(self) -> dict[str, Tensor]:
+        """The matrices and rows, by the names PEFT gives, sharing memory with the model.
+
+        Raises:
+            LanguageError: if the model is fused.
+        """
+        return adapter.learned(self._wrapped())
 
     def save(self, folder: str | Path, card: str | None = None) -> None:
         """Writes what was learned as a model folder, in 16 bits.
@@ -76,8 +110,11 @@ class LanguageModel(nn.Module):
         Args:
             folder: made if missing.
             card: text of the model card.
+
+        Raises:
+            LanguageError: if the model is fused.
         """
-        raise NotImplementedError
+        checkpoint.save_model(folder, self.config, self.learned(), half=True, card=card)
 
     def fuse(self) -> Self:
         """Adds what was learned to the base's own weights: faster, but no longer to be trained or saved.
@@ -85,7 +122,11 @@ class LanguageModel(nn.Module):
         Returns:
             The model itself; `network` is then a plain causal LM.
         """
-        raise NotImplementedError
+        if not self.fused:
+            state, network = self.learned(), self._wrapped().unload()
+            adapter.add(network, self.config.lora, state, self.vocabulary.first)
+            self.network, self.fused = network.requires_grad_(False).eval(), True
+        return self
 
     def merge(self, folder: str | Path) -> None:
         """Fuses the model and writes it as a plain folder, which transformers loads with no code of ours.
@@ -94,28 +135,57 @@ class LanguageModel(nn.Module):
             folder: must not exist, or be empty; appears whole or not at all.
 
         Raises:
-            LanguageError: if there is something in the folder.
+            LanguageError: if there is something in the folder, or it cannot be written.
         """
-        raise NotImplementedError
+        folder = Path(folder)
+        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+            raise LanguageError(f"Cannot write a merged model to {folder}: name a folder that is new or empty.")
+        self.fuse()
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+                whole = Path(temporary) / "whole"
+                self.causal.save_pretrained(whole)
+                self.vocabulary.text_tokenizer.save_pretrained(whole)
+                whole.replace(folder)
+        except OSError as error:
+            raise LanguageError(f"Cannot write a merged model to {folder}: {error.strerror}.") from None
+
+    @property
+    def causal(self) -> Any:
+        """The causal LM of transformers itself, also while PEFT is around it."""
+        return self.network if self.fused else self._wrapped().get_base_model()
 
     @property
     def rows(self) -> Tensor:
         """[K + 2, H] the rows of codes, start and end that tokens are read by; learned."""
-        raise NotImplementedError
+        return self._rows_of(self.causal.get_input_embeddings())
 
     @property
     def output_rows(self) -> Tensor:
-        """[K + 2, H] the rows that score codes, start and end; the same tensor as `rows` where the base ties them."""
-        raise NotImplementedError
+        """[K + 2, H] the rows that score codes, start and end; those of `rows` where the base is `tied`."""
+        return self._rows_of(self.causal.get_output_embeddings())
+
+    @property
+    def tied(self) -> bool:
+        """Whether the base reads and scores tokens by the same rows."""
+        return self.rows.data_ptr() == self.output_rows.data_ptr()
 
     def set_rows(self, rows: Tensor, output_rows: Tensor | None = None) -> None:
         """Replaces the rows of the new words.
 
         Args:
             rows: [K + 2, H] codes, start, end.
-            output_rows: [K + 2, H] the rows that score them, where the base does not tie them; else they stay.
+            output_rows: [K + 2, H] the rows that score them, where the base is not `tied`; none leaves them.
+
+        Raises:
+            LanguageError: if there are more or fewer rows, or longer or shorter ones.
         """
-        raise NotImplementedError
+        targets = [(self.rows, rows)] + ([(self.output_rows, output_rows)] if output_rows is not None else [])
+        for own, new in targets[: 1 if self.tied else 2]:
+            if new.shape != own.shape:
+                raise LanguageError(f"Expected rows {list(own.shape)}; got {list(new.shape)}.")
+            own.detach().copy_(new.detach())
 
     def hidden(
         self,
@@ -128,17 +198,48 @@ class LanguageModel(nn.Module):
 
         Args:
             tokens: [B, L].
-            attention_mask: [B, past + L] 1 where there is a token, 0 where there is padding; none means all are tokens.
+            attention_mask: [B, past + L] 1 where there is a token, 0 where there is padding; none: there is no padding.
             cache: keys and values of what came before; extended by these tokens.
             positions: [B, L] of the tokens; none means that they follow the cache.
 
         Returns:
             [B, L, H].
         """
-        raise NotImplementedError
+        made = self.causal.base_model(
+            input_ids=tokens,
+            attention_mask=attention_mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+        return made.last_hidden_state
 
     forward = hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores [..., V] of every token to come next, from what `hidden` gave [..., H]."""
-        raise NotImplementedError
+        return self.causal.get_output_embeddings()(hidden)
+
+    def _wrapped(self) -> "PeftModel":
+        if self.fused:
+            raise LanguageError("A fused language model can neither be trained nor saved: load it again.")
+        return self.network  # pyright: ignore[reportReturnType]
+
+    def _rows_of(self, table: nn.Module) -> Tensor:
+        if self.fused:
+            return _weight(table)[self.vocabulary.first : self.vocabulary.end + 1]
+        token_adapter: Any = table.token_adapter
+        return token_adapter.trainable_tokens_delta[token_adapter.active_adapters[0]]
+
+
+def _extended(config: LanguageConfig, dtype: torch.dtype) -> tuple[Base, AudioVocabulary]:
+    """The base with room for the words of the codes."""
+    base = load_base(config.base, dtype)
+    vocabulary = AudioVocabulary.extend(base.text_tokenizer, config.codebook_size)
+    if vocabulary.end >= len(_weight(base.network.get_input_embeddings())):
+        base.network.resize_token_embeddings(vocabulary.end + 1, mean_resizing=False)
+    return base, vocabulary
+
+
+def _weight(table: nn.Module) -> Tensor:
+    return table.get_parameter("weight")

@@ -156,7 +156,7 @@ class Prompts:
             except LanguageError:  # a template that has no system turns invents none
                 return plain
             if plain[0].startswith(system[0]) and whole[1].startswith(system[1]):
-                bos = self.vocabulary.text_tokenizer.bos_token or ""
+                bos = str(self.vocabulary.text_tokenizer.bos_token or "")
                 first = whole[1].removeprefix(system[1])
                 kept = bos if system[0].startswith(bos) and not first.startswith(bos) else ""
                 return [kept + first, *whole[2:]]

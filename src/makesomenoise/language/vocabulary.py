@@ -52,10 +52,10 @@ class AudioVocabulary:
         """
         words = [*(f"<|a{code}|>" for code in range(codebook_size)), START, END]
         text_tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in words])
-        tokens = text_tokenizer.convert_tokens_to_ids(words)
-        if tokens != list(range(tokens[0], tokens[0] + len(words))):
+        tokens, first = text_tokenizer.convert_tokens_to_ids(words), text_tokenizer.get_added_vocab()[words[0]]
+        if tokens != list(range(first, first + len(words))):
             raise LanguageError("The text tokenizer has words for other codes already: use the base it was made from.")
-        return cls(text_tokenizer, codebook_size, tokens[0])
+        return cls(text_tokenizer, codebook_size, first)
 
     @property
     def token_ids(self) -> list[int]:
@@ -134,9 +134,9 @@ def initial_rows(codebook: Tensor, text_rows: Tensor, generator: torch.Generator
     """
     text_rows, codebook = text_rows.detach().float().cpu(), codebook.detach().float().cpu()
     mean, deviation = text_rows.mean(0), _deviation(text_rows)
-    size = max(codebook.shape[1], text_rows.shape[1])
-    turn = torch.linalg.qr(torch.randn(size, size, generator=generator)).Q
-    rows = codebook @ turn[: codebook.shape[1], : text_rows.shape[1]]
+    sizes = codebook.shape[1], text_rows.shape[1]
+    turn = torch.linalg.qr(torch.randn(max(sizes), min(sizes), generator=generator)).Q
+    rows = codebook @ (turn.T if sizes[0] <= sizes[1] else turn)
     rows = (rows - rows.mean(0)) * (deviation / _deviation(rows).clamp_min(1e-8))
     ends = 0.1 * deviation * torch.randn(2, text_rows.shape[1], generator=generator)
     return mean + torch.cat((rows, ends))
