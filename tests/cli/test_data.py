@@ -35,10 +35,23 @@ def test_a_folder_becomes_shards_and_a_second_call_does_nothing(msn, models, fol
 def test_several_sources_and_scenes(msn, models, folder: Path, tmp_path: Path):
     from makesomenoise.data.codes import read_codes
 
-    options = ("--model", models.ours, "--workers", 1, "--scenes", 2, "--seed", 5, "--cache", tmp_path / "cache")
+    options = (
+        "--model",
+        models.ours,
+        "--workers",
+        1,
+        "--scenes",
+        2,
+        "--copies",
+        1,
+        "--seed",
+        5,
+        "--cache",
+        tmp_path / "cache",
+    )
     result = msn("data", "encode", folder, folder / "dog", tmp_path / "out", *options)
     assert result.exit_code == 0, result.output
-    assert "6 clips" in result.stdout
+    assert "9 clips" in result.stdout
     assert sum(bool(clip.events) for clip in read_codes(tmp_path / "out")) == 2
     assert len(list((tmp_path / "cache").iterdir())) == 3
 

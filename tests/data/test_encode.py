@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from makesomenoise.audio import io
-from makesomenoise.data import encode
+from makesomenoise.data import jobs
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import read_codes, read_stamp
 from makesomenoise.data.encode import EncodeError, encode_corpus
+from makesomenoise.data.jobs import Added
 from makesomenoise.data.manifest import ManifestError, read_clips
 from makesomenoise.data.scenes import SceneError, SceneMaker
 from makesomenoise.tokenizer.model import AudioTokenizer
@@ -44,7 +45,7 @@ def test_silence_is_marked(sounds: Path, model: Path, tmp_path: Path):
 
 
 def test_scenes_are_those_of_their_numbers(sounds: Path, model: Path, tmp_path: Path):
-    done = encode_corpus([sounds], tmp_path / "codes", model, scenes=5, seed=3)
+    done = encode_corpus([sounds], tmp_path / "codes", model, added=Added(scenes=5, seed=3))
     scenes = [clip for clip in read_codes(tmp_path / "codes") if clip.events]
     assert done.clips == 7 + 5
     assert [clip.key for clip in scenes] == [f"scenes-3-{number}" for number in range(5)]
@@ -56,15 +57,30 @@ def test_scenes_are_those_of_their_numbers(sounds: Path, model: Path, tmp_path: 
         assert clip.title
 
 
+def test_copies_are_other_takes_of_trusted_clips(sounds: Path, model: Path, tmp_path: Path, tone):
+    (sounds / "20201109").mkdir()
+    io.save(sounds / "20201109" / "unnamed.wav", tone(1.0))
+    done = encode_corpus([sounds], tmp_path / "codes", model, added=Added(copies=2, seed=4))
+    clips = {clip.key: clip for clip in read_codes(tmp_path / "codes")}
+    assert done.clips == len(clips) == 8 + 2 * 7
+    dog, first, second = (clips[f"dog/dog{ending}"] for ending in ("", "~4-1", "~4-2"))
+    assert dog.label == first.label == second.label == "dog"
+    assert len({dog.codes, first.codes, second.codes}) == 3
+
+
 def test_what_is_done_is_not_done_again(sounds: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(encode, "_JOB_CLIPS", 3)
-    encode_corpus([sounds], tmp_path / "codes", model, scenes=2)
+    monkeypatch.setattr(jobs, "_JOB_CLIPS", 3)
+    encode_corpus([sounds], tmp_path / "codes", model, added=Added(scenes=2))
     times = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "codes").iterdir()}
     assert len(times) == 8  # seven folders of one clip, and the scenes
     (tmp_path / "codes" / "dog-000.parquet").unlink()
     reported = []
     done = encode_corpus(
-        [sounds], tmp_path / "codes", model, scenes=2, report=lambda done, total: reported.append((done, total))
+        [sounds],
+        tmp_path / "codes",
+        model,
+        added=Added(scenes=2),
+        report=lambda done, total: reported.append((done, total)),
     )
     assert (done.clips, done.kept) == (1, 8)
     assert reported == [(9, 9)]
@@ -79,10 +95,19 @@ def test_what_changed_is_done_again(sounds: Path, model: Path, tmp_path: Path, t
     assert len(read_codes(tmp_path / "codes")) == 2
 
 
+def test_what_is_no_longer_there_goes(sounds: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jobs, "_JOB_CLIPS", 2)
+    for count in (5, 3):
+        encode_corpus([sounds], tmp_path / "codes", model, added=Added(scenes=count))
+        assert len([clip for clip in read_codes(tmp_path / "codes") if clip.events]) == count
+    encode_corpus([sounds], tmp_path / "codes", model)
+    assert len(read_codes(tmp_path / "codes")) == 7 + 3
+
+
 @pytest.mark.slow
 def test_processes_give_the_same(sounds: Path, model: Path, tmp_path: Path):
     for workers in (1, 2):
-        encode_corpus([sounds], tmp_path / str(workers), model, workers=workers, scenes=3)
+        encode_corpus([sounds], tmp_path / str(workers), model, workers=workers, added=Added(scenes=3, copies=1))
     assert read_codes(tmp_path / "1") == read_codes(tmp_path / "2")
 
 
@@ -113,7 +138,7 @@ def test_what_cannot_be_done_leaves_nothing_behind(sounds: Path, model: Path, tm
     with pytest.raises(ManifestError, match="does not exist"):
         encode_corpus([tmp_path / "missing"], tmp_path / "codes", model)
     with pytest.raises(SceneError, match="at least three different sounds"):
-        encode_corpus([sounds / "dog"], tmp_path / "codes", model, scenes=1)
+        encode_corpus([sounds / "dog"], tmp_path / "codes", model, added=Added(scenes=1))
     assert not (tmp_path / "codes").exists()
     (tmp_path / "file").touch()
     with pytest.raises(EncodeError, match="is a file"):

@@ -1,17 +1,16 @@
-"""A corpus to code shards, in several processes, and scenes made from it.
+"""A corpus to code shards, in several processes, with scenes made from it and varied copies.
 
-The work is cut into jobs of a few hundred clips, each of which becomes one Parquet shard, whole or not at all. A job
-whose shard is there already, made by the same tokenizer from the same clips, is not done again: a run that was
-interrupted goes on where it stopped. The processes are plain ones of the standard library.
+The work is cut into jobs (`jobs.py`), each of which becomes one Parquet shard, whole or not at all. A job whose shard
+is there already, made by the same tokenizer from the same clips, is not done again: a run that was interrupted goes on
+where it stopped. The processes are plain ones of the standard library.
 """
 
 import hashlib
 import multiprocessing
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,16 +20,16 @@ import torch
 from makesomenoise.audio import io
 from makesomenoise.data.bursts import sounding
 from makesomenoise.data.clips import ClipStore
-from makesomenoise.data.codes import SUFFIX, CodeClip, CodesError, Stamp, read_stamp, write_codes
+from makesomenoise.data.codes import SUFFIX, CodeClip, Stamp, read_stamp, write_codes
+from makesomenoise.data.jobs import SCENES, Added, Job, added_jobs, clip_jobs, left_over
 from makesomenoise.data.manifest import read_clips
 from makesomenoise.data.questions import described, parts
-from makesomenoise.data.records import Recorded, recorded
+from makesomenoise.data.records import recorded
 from makesomenoise.data.scenes import SceneMaker
 from makesomenoise.data.sounds import find
+from makesomenoise.data.variation import varied
 from makesomenoise.tokenizer.model import AudioTokenizer
 
-_JOB_CLIPS = 256
-_SCENES = "scenes"
 Report = Callable[[int, int], None]
 
 
@@ -56,21 +55,6 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One shard to make: the clips themselves, or the scenes of some numbers made from them."""
-
-    target: Path
-    clips: tuple[Recorded, ...]
-    stamp: Stamp
-    scenes: range
-    seed: int
-
-    @property
-    def size(self) -> int:
-        return len(self.scenes) or len(self.clips)
-
-
-@dataclass(frozen=True)
 class _Made:
     size: int
     clips: int
@@ -83,20 +67,18 @@ def encode_corpus(
     output: str | Path,
     tokenizer: str | Path = "default",
     workers: int = 1,
-    scenes: int = 0,
-    seed: int = 0,
+    added: Added | None = None,
     cache: str | Path | None = None,
     report: Report | None = None,
 ) -> Encoded:
-    """Encodes every clip of the sources, and scenes made of them.
+    """Encodes every clip of the sources, and what is made of them.
 
     Args:
         sources: tar shards and folders, as for `read_clips`.
         output: folder of the code shards; made if missing.
         tokenizer: a model folder, a bundled name or a Hub id.
         workers: number of processes; with one, the work is done in this process.
-        scenes: number of scenes to add.
-        seed: of the scenes; scene number n depends on it, on n and on the clips alone.
+        added: scenes and copies; none where it is not given.
         cache: folder that keeps decoded clips for later runs.
         report: called with the numbers of clips done and of all clips, now and again.
 
@@ -105,13 +87,18 @@ def encode_corpus(
         ManifestError: if a source does not exist or holds nothing.
         SceneError: if scenes are asked for and there are too few labelled sounds.
     """
+    added = added or Added()
     stamp = _stamp(_tokenizer(str(tokenizer)))
-    jobs = list(_jobs(recorded(read_clips(sources)), Path(output), stamp, scenes, seed))
+    clips = recorded(read_clips(sources))
+    trusted = [item for item in clips if find(item.clip.label, item.clip.dataset)]
     _check(Path(output), stamp)
-    if scenes:
-        SceneMaker(ClipStore([item.clip for item in jobs[-1].clips], 1))  # tells now if there are too few sounds
+    if added.scenes:
+        SceneMaker(ClipStore([item.clip for item in trusted], 1))  # says now if there are too few sounds
+    jobs = [*clip_jobs(clips, Path(output), stamp), *added_jobs(trusted, Path(output), stamp, added)]
     Path(output).mkdir(parents=True, exist_ok=True)
-    waiting = [job for job in jobs if not _is_done(job)]
+    for path in left_over(jobs):
+        path.unlink()
+    waiting = [job for job in jobs if not job.is_done()]
     done = kept = sum(job.size for job in jobs) - sum(job.size for job in waiting)
     made: list[_Made] = []
     for one in _worked_off(waiting, str(tokenizer), cache, workers):
@@ -121,38 +108,6 @@ def encode_corpus(
             report(done, sum(job.size for job in jobs))
     skipped = tuple(sentence for one in made for sentence in one.skipped)
     return Encoded(sum(one.clips for one in made), sum(one.seconds for one in made), kept, skipped)
-
-
-def _jobs(clips: list[Recorded], output: Path, stamp: Stamp, scenes: int, seed: int) -> Iterator[_Job]:
-    groups: dict[Path, list[Recorded]] = defaultdict(list)
-    for item in clips:
-        groups[item.clip.path if item.clip.path.suffix == ".tar" else item.clip.path.parent].append(item)
-    names = Counter(path.stem for path in groups)
-    for path, group in groups.items():
-        # Two folders of one name are told apart by where they are.
-        name = path.stem if names[path.stem] == 1 else f"{path.stem}-{_digest([str(path.resolve())])[:6]}"
-        for number, first in enumerate(range(0, len(group), _JOB_CLIPS)):
-            part = tuple(group[first : first + _JOB_CLIPS])
-            made_from = _digest(map(_identity, part))
-            yield _Job(
-                output / f"{name}-{number:03d}{SUFFIX}", part, replace(stamp, made_from=made_from), range(0), seed
-            )
-    pool = tuple(item for item in clips if find(item.clip.label, item.clip.dataset))
-    pool_digest = _digest(map(_identity, pool))
-    for first in range(0, scenes, _JOB_CLIPS):
-        numbers = range(first, min(first + _JOB_CLIPS, scenes))
-        made_from = _digest([pool_digest, str(seed), str(numbers)])
-        target = output / f"{_SCENES}-{seed}-{first // _JOB_CLIPS:03d}{SUFFIX}"
-        yield _Job(target, pool, replace(stamp, made_from=made_from), numbers, seed)
-
-
-def _identity(item: Recorded) -> str:
-    """All that is known of a clip but where it lies, which may change."""
-    return str(replace(item, clip=replace(item.clip, path=Path(), offset=0)))
-
-
-def _digest(texts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 def _check(output: Path, stamp: Stamp) -> None:
@@ -168,14 +123,7 @@ def _check(output: Path, stamp: Stamp) -> None:
             )
 
 
-def _is_done(job: _Job) -> bool:
-    try:
-        return job.target.exists() and read_stamp(job.target) == job.stamp
-    except CodesError:
-        return False
-
-
-def _worked_off(jobs: Sequence[_Job], tokenizer: str, cache: str | Path | None, workers: int) -> Iterator[_Made]:
+def _worked_off(jobs: Sequence[Job], tokenizer: str, cache: str | Path | None, workers: int) -> Iterator[_Made]:
     if workers == 1 or len(jobs) < 2:  # noqa: PLR2004 - one job is no work to share
         yield from (_work(job, tokenizer, cache) for job in jobs)
         return
@@ -192,7 +140,7 @@ def _worked_off(jobs: Sequence[_Job], tokenizer: str, cache: str | Path | None, 
         pool.shutdown(cancel_futures=True)
 
 
-def _work(job: _Job, tokenizer: str, cache: str | Path | None) -> _Made:
+def _work(job: Job, tokenizer: str, cache: str | Path | None) -> _Made:
     model = _tokenizer(tokenizer)
     store = ClipStore([item.clip for item in job.clips], model.sample_rate, cache)
     skipped: list[str] = []
@@ -201,7 +149,7 @@ def _work(job: _Job, tokenizer: str, cache: str | Path | None) -> _Made:
     return _Made(job.size, len(clips), sum(clip.seconds for clip in clips), tuple(skipped))
 
 
-def _clips(job: _Job, store: ClipStore, model: AudioTokenizer, skipped: list[str]) -> Iterator[CodeClip]:
+def _clips(job: Job, store: ClipStore, model: AudioTokenizer, skipped: list[str]) -> Iterator[CodeClip]:
     for number, item in enumerate(job.clips):
         try:
             waveform = store.waveform(number)
@@ -210,8 +158,11 @@ def _clips(job: _Job, store: ClipStore, model: AudioTokenizer, skipped: list[str
             skipped.append(str(error))
             continue
         clip = item.clip
+        if job.copy:
+            digits = int(hashlib.sha256(clip.key.encode()).hexdigest()[:12], 16)
+            waveform = varied(waveform, model.sample_rate, np.random.default_rng([job.seed, job.copy, digits]))
         yield CodeClip(
-            key=clip.key,
+            key=f"{clip.key}~{job.seed}-{job.copy}" if job.copy else clip.key,
             codes=_codes(model, waveform),
             seconds=len(waveform) / model.sample_rate,
             sounding=sounding(waveform, model.sample_rate),
@@ -226,18 +177,18 @@ def _clips(job: _Job, store: ClipStore, model: AudioTokenizer, skipped: list[str
         )
 
 
-def _scenes(job: _Job, store: ClipStore, model: AudioTokenizer) -> Iterator[CodeClip]:
+def _scenes(job: Job, store: ClipStore, model: AudioTokenizer) -> Iterator[CodeClip]:
     maker = SceneMaker(store)
     for number in job.scenes:
         scene = maker.make(np.random.default_rng([job.seed, number]))
         used = [job.clips[source] for source in scene.sources]
         splits = {item.split for item in used}
         yield CodeClip(
-            key=f"{_SCENES}-{job.seed}-{number}",
+            key=f"{SCENES}-{job.seed}-{number}",
             codes=_codes(model, scene.waveform),
             seconds=len(scene.waveform) / model.sample_rate,
             sounding=sounding(scene.waveform, model.sample_rate),
-            dataset=_SCENES,
+            dataset=SCENES,
             split=splits.pop() if len(splits) == 1 else "",
             kind="scene",
             title=described(parts(scene.events)),

@@ -54,7 +54,7 @@ class Mixture(Config):
     scene_caption: float = 1.0
     scene_question: float = 2.0
     scene_generate: float = 1.0
-    exact_share: float = 0.6
+    exact_share: float = 0.75
     longest_seconds: float = 5.0
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from makesomenoise.data.bursts import burst, decibels, stretch
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import Event
-from makesomenoise.data.sounds import Name, find
+from makesomenoise.data.sounds import EXACT, Name, find
 
 LONGEST_SECONDS = 8.0
 _MOST_TIMES = 3
@@ -77,6 +77,8 @@ class SceneMaker:
             raise SceneError("Scenes need clips of at least three different sounds with labels that can be trusted.")
         # The root, so that rare sounds are heard and yet do not come from the same clip every time.
         weights = np.sqrt([len(self._by_name[name]) for name in self._names])
+        exact = {name for name, numbers in self._by_name.items() if {store.clips[n].dataset for n in numbers} & EXACT}
+        weights = np.where([name in exact for name in self._names], 2.0 * weights, weights)
         self._weights = weights / weights.sum()
 
     def make(self, rng: np.random.Generator) -> Scene:

@@ -1,0 +1,121 @@
+"""How the encoding of a corpus is cut into jobs, and which of them are done already; encodes nothing."""
+
+import glob
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from makesomenoise.data.codes import SUFFIX, CodesError, Stamp, read_stamp
+from makesomenoise.data.records import Recorded
+
+SCENES, _COPIES = "scenes", "copies"
+_JOB_CLIPS = 256
+
+
+@dataclass(frozen=True)
+class Added:
+    """What is made of the clips with trusted labels, beside the clips themselves.
+
+    Attributes:
+        scenes: number of scenes.
+        copies: varied copies of each of them.
+        seed: of both; scene number n depends on it, on n and on the clips alone.
+    """
+
+    scenes: int = 0
+    copies: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One shard to make: the clips themselves, their copies of a number, or scenes of some numbers made from them.
+
+    Attributes:
+        target: the shard.
+        clips: what is encoded, or what scenes are made from.
+        stamp: of the shard when it is up to date.
+        seed: of copies and scenes.
+        copy: number of the copies, 0 for the clips themselves.
+        scenes: numbers of the scenes, if it is they that are encoded.
+    """
+
+    target: Path
+    clips: tuple[Recorded, ...]
+    stamp: Stamp
+    seed: int = 0
+    copy: int = 0
+    scenes: range = range(0)
+
+    @property
+    def size(self) -> int:
+        """Number of clips or scenes."""
+        return len(self.scenes) or len(self.clips)
+
+    def is_done(self) -> bool:
+        """Whether the shard is there and up to date."""
+        try:
+            return self.target.exists() and read_stamp(self.target) == self.stamp
+        except CodesError:
+            return False
+
+
+def clip_jobs(clips: list[Recorded], output: Path, stamp: Stamp) -> Iterator[Job]:
+    """The clips as jobs: of each tar shard and of each folder on its own."""
+    groups: dict[Path, list[Recorded]] = defaultdict(list)
+    for item in clips:
+        groups[item.clip.path if item.clip.path.suffix == ".tar" else item.clip.path.parent].append(item)
+    names = Counter(path.stem for path in groups)
+    for path, group in groups.items():
+        # Two folders of one name are told apart by where they are.
+        name = path.stem if names[path.stem] == 1 else f"{path.stem}-{_digest([str(path.resolve())])[:6]}"
+        for number, part in enumerate(_split(group)):
+            yield Job(_target(output, name, number), part, replace(stamp, made_from=_digest(map(_identity, part))))
+
+
+def added_jobs(trusted: list[Recorded], output: Path, stamp: Stamp, added: Added) -> Iterator[Job]:
+    """Copies and scenes as jobs.
+
+    Args:
+        trusted: the clips to make them of.
+        output: folder of the shards.
+        stamp: of the tokenizer.
+        added: what to make.
+    """
+    for copy in range(1, added.copies + 1):
+        name = f"{_COPIES}-{added.seed}-{copy}"
+        for number, part in enumerate(_split(trusted)):
+            made_from = _digest([name, *map(_identity, part)])
+            yield Job(_target(output, name, number), part, replace(stamp, made_from=made_from), added.seed, copy)
+    everything = _digest(map(_identity, trusted))
+    for number, first in enumerate(range(0, added.scenes, _JOB_CLIPS)):
+        scenes = range(first, min(first + _JOB_CLIPS, added.scenes))
+        own = replace(stamp, made_from=_digest([everything, str(added.seed), str(scenes)]))
+        yield Job(_target(output, f"{SCENES}-{added.seed}", number), tuple(trusted), own, added.seed, scenes=scenes)
+
+
+def left_over(jobs: Sequence[Job]) -> list[Path]:
+    """Shards of an earlier run over the same sources that was cut into more jobs; nothing would replace them."""
+    targets = {job.target for job in jobs}
+    patterns = {(job.target.parent, f"{glob.escape(job.target.stem[:-3])}[0-9][0-9][0-9]{SUFFIX}") for job in jobs}
+    found = {path for folder, pattern in patterns for path in folder.glob(pattern)}
+    return sorted(found - targets)
+
+
+def _split(items: Sequence[Recorded]) -> Iterator[tuple[Recorded, ...]]:
+    return (tuple(items[first : first + _JOB_CLIPS]) for first in range(0, len(items), _JOB_CLIPS))
+
+
+def _target(output: Path, name: str, number: int) -> Path:
+    return output / f"{name}-{number:03d}{SUFFIX}"
+
+
+def _identity(item: Recorded) -> str:
+    """All that is known of a clip but where it lies, which may change."""
+    return str(replace(item, clip=replace(item.clip, path=Path(), offset=0)))
+
+
+def _digest(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
