@@ -165,7 +165,7 @@ class Examples:
         return Turn("user", (question,)), Turn("assistant", (Sound(codes),))
 
     def _go_on(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        codes = self._cropped(self._any[int(rng.integers(len(self._any)))], rng, 2.0 * self.mixture.longest_seconds)
+        codes = self._cropped(self._any[int(rng.integers(len(self._any)))], rng, self.mixture.longest_seconds)
         seconds = rng.integers(1, max(int(len(codes) / self._rate * 1.6), 1) + 1) / 2
         count = min(self._codes_in(seconds), len(codes) - 1)
         question = phrasings.question("go_on", rng, length=phrasings.length(count / self._rate))
