@@ -52,8 +52,9 @@ class AudioVocabulary:
         """
         words = [*(f"<|a{code}|>" for code in range(codebook_size)), START, END]
         text_tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in words])
-        tokens, first = text_tokenizer.convert_tokens_to_ids(words), text_tokenizer.get_added_vocab()[words[0]]
-        if tokens != list(range(first, first + len(words))):
+        known = text_tokenizer.get_vocab()
+        first = known[words[0]]
+        if [known[word] for word in words] != list(range(first, first + len(words))):
             raise LanguageError("The text tokenizer has words for other codes already: use the base it was made from.")
         return cls(text_tokenizer, codebook_size, first)
 
