@@ -28,10 +28,14 @@ def test_survival_of_the_originals_themselves_and_of_others(classifier: EventCla
 
     same = survival(classifier, clips, mels, mels, least=4)
     assert same["esc50"].accuracy == same["esc50"].balanced_accuracy == 1.0
+    assert same["esc50"].agreement == same["game"].agreement == 1.0
     assert same["esc50"].frechet_distance < 1e-6
     assert same["game"].task == "kind"
     assert same["game"].clips == 3
 
     louder = survival(classifier, clips, mels, [mel + 3.0 for mel in mels], least=4)
     assert louder["esc50"].frechet_distance > 1e-3
+    other = survival(classifier, clips, mels, mels[4:] + mels[:4], least=4)
+    heard = classifier.judge([mel.float() for mel in mels]).scores["esc50"].argmax(1)
+    assert other["esc50"].agreement == (heard[:4] == heard[4:]).double().mean()
     assert survival(classifier, clips, mels, mels, least=5) == {}

@@ -26,8 +26,8 @@ def as_markdown(results: Mapping) -> str:
 
 _SURVIVES = (
     "Share of clips that a classifier trained on originals names right (its own labels for ESC-50 and UrbanSound8K, the"
-    " kind of sound for the others; in brackets with each class weighing alike), and the Fréchet distance of its"
-    " features to those of the originals."
+    " kind of sound for the others; in brackets with each class weighing alike); share in which it hears the same"
+    " as in the original, among all names it knows; and the Fréchet distance of its features to those of the originals."
 )
 _FIDELITY = (
     "Bits without container. Distances reward blur: a decoder that averages what it does not know comes closer, and"
@@ -50,13 +50,14 @@ def _origin(machine: Mapping, settings: Mapping) -> str:
 def _survives(systems: Mapping[str, Mapping]) -> str:
     datasets = sorted({dataset for figures in systems.values() for dataset in figures["survives"]})
     counts = {d: figures["survives"][d]["clips"] for figures in systems.values() for d in figures["survives"]}
-    heads = [head for d in datasets for head in (f"{d} ({counts[d]} clips)", "Fréchet")]
+    heads = [head for d in datasets for head in (f"{d} ({counts[d]} clips)", "heard alike", "Fréchet")]
     rows = []
     for name, figures in systems.items():
         cells = [name]
         for found in (figures["survives"][dataset] for dataset in datasets):
             balanced = "" if found["task"] in datasets else f" ({_percent(found['balanced_accuracy'])})"
-            cells += [_percent(found["accuracy"]) + balanced, f"{found['frechet_distance']:.2f}"]
+            cells += [_percent(found["accuracy"]) + balanced, _percent(found["agreement"])]
+            cells += [f"{found['frechet_distance']:.2f}"]
         rows.append(cells)
     return _table(["system", *heads], rows)
 

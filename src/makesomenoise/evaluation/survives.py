@@ -22,6 +22,8 @@ class Survival:
         task: what the classifier named: the dataset's own labels, or the kind of sound.
         accuracy: share of clips named right, 0 to 1.
         balanced_accuracy: the same with each class weighing alike.
+        agreement: share of clips in which it hears what it heard in the original, among the names of its largest task;
+            asks nothing of labels, which are uncertain or coarse in some datasets.
         frechet_distance: between the classifier's features of the originals and of these; 0 for the originals.
     """
 
@@ -29,6 +31,7 @@ class Survival:
     task: str
     accuracy: float
     balanced_accuracy: float
+    agreement: float
     frechet_distance: float
 
 
@@ -71,11 +74,13 @@ def _judged(
     true = [clip.kind if task == KIND_TASK else clip.label for clip in clips]
     known = [number for number, name in enumerate(true) if name in names]
     reference, judged = (classifier.judge([mel.float() for mel in mels]) for mels in (originals, decoded))
+    finest = max(classifier.config.tasks, key=lambda task: len(classifier.config.tasks[task]))
     scores, classes = judged.scores[task][known], torch.tensor([names.index(true[number]) for number in known])
     return Survival(
         clips=len(known),
         task=task,
         accuracy=accuracy(scores, classes),
         balanced_accuracy=balanced_accuracy(scores, classes),
+        agreement=accuracy(judged.scores[finest], reference.scores[finest].argmax(-1)),
         frechet_distance=frechet_distance(fit_gaussian(reference.features), fit_gaussian(judged.features)),
     )
