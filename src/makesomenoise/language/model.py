@@ -13,7 +13,7 @@ from transformers import Cache, PreTrainedModel
 
 from makesomenoise import checkpoint
 from makesomenoise.language import adapter
-from makesomenoise.language.base import Base, load_base
+from makesomenoise.language.base import Base, load_base, no_bars
 from makesomenoise.language.config import LanguageConfig, LanguageError
 from makesomenoise.language.prompts import Prompts
 from makesomenoise.language.vocabulary import AudioVocabulary, initial_rows
@@ -143,7 +143,7 @@ class LanguageModel(nn.Module):
         self.fuse()
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+            with no_bars(), tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
                 whole = Path(temporary) / "whole"
                 self.causal.save_pretrained(whole)
                 self.vocabulary.text_tokenizer.save_pretrained(whole)
