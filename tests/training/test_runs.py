@@ -24,6 +24,14 @@ def test_a_used_folder_is_refused_unless_the_run_goes_on(tmp_path: Path) -> None
     assert open_run(tmp_path, Settings(), resume=True) == tmp_path / CHECKPOINT_FILE
 
 
+def test_a_process_that_joins_a_run_writes_nothing_and_finds_its_checkpoint(tmp_path: Path) -> None:
+    assert open_run(tmp_path / "run", Settings(), resume=False, joins=True) is None
+    assert not (tmp_path / "run").exists()
+    open_run(tmp_path, Settings(), resume=False)
+    (tmp_path / CHECKPOINT_FILE).touch()
+    assert open_run(tmp_path, Settings(), resume=True, joins=True) == tmp_path / CHECKPOINT_FILE
+
+
 def test_a_run_goes_on_with_its_own_configuration_only(tmp_path: Path) -> None:
     open_run(tmp_path, Settings(), resume=False)
     (tmp_path / CHECKPOINT_FILE).touch()

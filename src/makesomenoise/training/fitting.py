@@ -87,10 +87,10 @@ def fit(
     Raises:
         RunError: if the folder already holds a run and `resume` is false, or a run of another configuration.
     """
-    last = open_run(folder, config, resume)
+    trainer = _trainer(run, folder)
+    last = open_run(folder, config, resume, joins=not trainer.is_global_zero)
     if run.threads is not None:
         torch.set_num_threads(run.threads)
-    trainer = _trainer(run, folder)
     train, valid = loaders(trainer.global_rank, trainer.world_size)
     trainer.fit(module, train, valid, ckpt_path=last, weights_only=False)
 

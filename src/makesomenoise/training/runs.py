@@ -14,13 +14,14 @@ class RunError(ValueError):
     """A run that cannot start; the message is one sentence for the user."""
 
 
-def open_run(folder: str | Path, config: Config, resume: bool) -> Path | None:
+def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = False) -> Path | None:
     """Makes or reopens a run folder and records the configuration and the git commit in it.
 
     Args:
         folder: the run folder.
         config: what is about to be trained, written as `config.yaml`.
         resume: go on from the last checkpoint, if there is one.
+        joins: this process takes part in a run that another one, of the first device, has opened: nothing is written.
 
     Returns:
         The checkpoint to go on from, or None for a fresh start.
@@ -30,6 +31,8 @@ def open_run(folder: str | Path, config: Config, resume: bool) -> Path | None:
     """
     folder = Path(folder)
     last, recorded = folder / CHECKPOINT_FILE, folder / CONFIG_FILE
+    if joins:
+        return last if last.exists() else None
     if recorded.exists() and not resume:
         raise RunError(f"The run folder {folder} is in use; resume that run (--resume) or give another folder.")
     if last.exists() and recorded.read_text(encoding="utf-8") != config.to_yaml():
