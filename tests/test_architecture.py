@@ -119,10 +119,12 @@ def test_the_import_is_light(module: str):
 
 
 def test_the_public_names_are_these():
-    assert makesomenoise.__all__ == ["AudioTokenizer"]
+    assert makesomenoise.__all__ == ["AudioLanguageModel", "AudioTokenizer"]
     assert dir(makesomenoise) == makesomenoise.__all__
+    from makesomenoise.pipeline import AudioLanguageModel
     from makesomenoise.tokenizer.model import AudioTokenizer
 
+    assert makesomenoise.AudioLanguageModel is AudioLanguageModel
     assert makesomenoise.AudioTokenizer is AudioTokenizer
     with pytest.raises(AttributeError, match="no attribute 'Tokenizer'"):
         makesomenoise.Tokenizer  # noqa: B018 - reading it is the test

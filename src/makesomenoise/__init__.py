@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from makesomenoise.pipeline import AudioLanguageModel
     from makesomenoise.tokenizer.model import AudioTokenizer
 
-__all__ = ["AudioTokenizer"]
+__all__ = ["AudioLanguageModel", "AudioTokenizer"]
 
 
 def __getattr__(name: str) -> object:
@@ -13,6 +14,10 @@ def __getattr__(name: str) -> object:
         from makesomenoise.tokenizer.model import AudioTokenizer  # noqa: PLC0415 - torch is loaded only when it is used
 
         return AudioTokenizer
+    if name == "AudioLanguageModel":
+        from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415 - as is transformers
+
+        return AudioLanguageModel
     raise AttributeError(f"module 'makesomenoise' has no attribute '{name}'")
 
 
