@@ -31,3 +31,13 @@ def test_the_scene_branch_reaches_every_code() -> None:
 def test_a_scene_is_as_long_as_its_codes_need() -> None:
     scene = SceneEncoder(SCENE, n_mels=40).eval()
     assert scene(torch.randn(2, 40, 4 * (2 * CODES_PER_SCENE + 1))).shape == (2, 16, 3)
+
+
+def test_peaks_reach_the_codes_where_they_are_asked_for() -> None:
+    torch.manual_seed(0)
+    assert Encoder(CONFIG, n_mels=40).peaks is None
+    encoder = Encoder(CONFIG.model_copy(update={"peaks": True}), n_mels=40).eval()
+    mel = torch.randn(1, 40, 4 * 6)
+    before = encoder(mel)
+    torch.nn.init.zeros_(encoder.peaks.weight)
+    assert ((encoder(mel) - before).abs().amax(dim=1) > 0).all()

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
 
 from makesomenoise.data.clips import NO_LABEL
-from makesomenoise.training.asked import LabelConfig, LabelVotes, Outline
+from makesomenoise.training.asked import LabelConfig, LabelVotes, Outline, Peaks
 
 LABELS = torch.tensor([[0, 0, 0, 1, 1, 0, 1, 1]])
 
@@ -60,3 +61,20 @@ def test_an_outline_can_be_learned() -> None:
         outline.loss(latents, mel).backward()
         optimiser.step()
     assert float(outline.loss(latents, mel)) < 0.2 * first
+
+
+def test_codes_that_tell_the_tone_have_less_peaks_loss() -> None:
+    torch.manual_seed(0)
+    peaks = Peaks(dim=8, n_mels=40)
+    bands = torch.randint(4, 36, (8, 6))
+    mel = torch.zeros(8, 40, 24).scatter(1, bands.repeat_interleave(4, 1)[:, None], 2.0)
+    told = nn.functional.one_hot(bands, 40).float() @ torch.randn(40, 8)
+    optimizer = torch.optim.Adam(peaks.parameters(), 3e-3)
+    before = float(peaks.loss(told.transpose(1, 2), mel))
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = peaks.loss(told.transpose(1, 2), mel)
+        loss.backward()
+        optimizer.step()
+    assert float(loss) < before / 3
+    assert float(peaks.loss(torch.zeros(8, 8, 6), mel)) > 1.5 * float(loss)

@@ -1,13 +1,14 @@
 """What codes are asked in training, beside the decoder's own loss; the layers that answer are not shipped.
 
 A flow decoder sees levels and outlines in the noisy mel itself at all but the earliest times, so its loss alone hardly
-asks the codes for them (decoded envelopes were lost); nor does it ask what the sound is. Small layers that see nothing
-but codes ask for both.
+asks the codes for them (decoded envelopes were lost); nor does it ask what the sound is, nor how high it is, since a
+contour of pitch is a small part of any distance. Small layers that see nothing but codes ask for each.
 """
 
 import torch
 from torch import Tensor, nn
 
+from makesomenoise.audio.peaks import peak_shares
 from makesomenoise.config import Config
 from makesomenoise.data.clips import NO_LABEL
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
@@ -103,3 +104,34 @@ class Outline(nn.Module):
         """Mean absolute error of what latents [B, D, N] say about the normalised log-mel [B, M, 4N], a scalar."""
         guess = self.head(latents).unflatten(1, (mel.shape[1], FRAMES_PER_CODE))
         return (guess.transpose(2, 3).flatten(2) - mel).abs().mean()
+
+
+class PeaksConfig(Config):
+    """The loss that asks codes which bands stand out, and so for the contour of pitch and partials.
+
+    Attributes:
+        weight: its weight; 0 is the pure method.
+    """
+
+    weight: float = 0.0
+
+
+class Peaks(nn.Module):
+    """Guesses the bands that stand out in the frames of codes, from each code and two neighbours on each side.
+
+    Args:
+        dim: latent channels D.
+        n_mels: mel bands M.
+    """
+
+    def __init__(self, dim: int, n_mels: int):
+        super().__init__()
+        inner, middle = nn.Conv1d(dim, _HIDDEN, 3, padding=1), nn.Conv1d(_HIDDEN, _HIDDEN, 3, padding=1)
+        outer = nn.Conv1d(_HIDDEN, n_mels * FRAMES_PER_CODE, 1)
+        self.head = nn.Sequential(inner, nn.GELU(), middle, nn.GELU(), outer)
+
+    def loss(self, latents: Tensor, mel: Tensor) -> Tensor:
+        """Mean divergence of what latents [B, D, N] say from the peaks of mel [B, M, 4N], nats a frame, a scalar."""
+        guess = self.head(latents).unflatten(1, (mel.shape[1], FRAMES_PER_CODE)).transpose(2, 3).flatten(2)
+        said = torch.log_softmax(guess.float(), dim=1)
+        return nn.functional.kl_div(said, peak_shares(mel), reduction="none").sum(1).mean()

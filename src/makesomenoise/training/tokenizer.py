@@ -24,7 +24,7 @@ from makesomenoise.metrics.codebook import perplexity
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.training.asked import LabelConfig, LabelVotes, Outline, OutlineConfig
+from makesomenoise.training.asked import LabelConfig, LabelVotes, Outline, OutlineConfig, Peaks, PeaksConfig
 from makesomenoise.training.fitting import RunConfig, endless, fit
 from makesomenoise.training.likeness import Likeness, LikenessConfig
 from makesomenoise.training.optimiser import OptimiserConfig, follow, optimisers
@@ -64,11 +64,12 @@ class TokenizerTrainingConfig(Config):
     Attributes:
         model: the tokenizer.
         scene: model folder of a trained scene branch to start from (see `training.encoder`), or none.
-        start: model folder of a tokenizer to start from, or none.
+        start: tokenizer to start from, a model folder or a bundled name, or none.
         keep_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
         data: what it learns from.
         label: the loss that asks codes for labels.
         outline: the loss that asks codes for outlines.
+        peaks: the loss that asks codes which bands stand out.
         likeness: the loss that looks at the decoder's predictions.
         optimiser: how the weights move.
         run: length, seed and machine.
@@ -81,6 +82,7 @@ class TokenizerTrainingConfig(Config):
     data: DataConfig
     label: LabelConfig = LabelConfig()
     outline: OutlineConfig = OutlineConfig()
+    peaks: PeaksConfig = PeaksConfig()
     likeness: LikenessConfig = LikenessConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     run: RunConfig = Field(default_factory=RunConfig)
@@ -104,13 +106,14 @@ class TokenizerTraining(lightning.LightningModule):
             self.network = TokenizerNetwork(config.model)
             for module, source in ((self.network.encoder.scene, config.scene), (self.network, config.start)):
                 if source is not None:
-                    checkpoint.load_into(module, checkpoint.load_state(source), source)
+                    checkpoint.load_into(module, checkpoint.load_state(checkpoint.resolve(source)), source)
             if config.keep_codes:
                 for module in self._coding():
                     module.requires_grad_(False)
             dim = config.model.encoder.latent_dim
             self.votes = LabelVotes(config.label, dim, len(labels)) if labels else None
             self.outline = Outline(dim, config.model.mel.n_mels) if config.outline.weight else None
+            self.peaks = Peaks(dim, config.model.mel.n_mels) if config.peaks.weight else None
             look = config.likeness
             self.likeness = Likeness(look.scene, config.model.mel.n_mels) if look.scene and look.weight else None
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
@@ -132,6 +135,10 @@ class TokenizerTraining(lightning.LightningModule):
         if self.outline is not None:
             losses["outline"] = self.outline.loss(passed.quantized.latents, passed.mel)
             total = total + self.config.outline.weight * losses["outline"]
+        if self.peaks is not None:
+            asked = [self.peaks.loss(latents, passed.mel) for latents in (passed.latents, passed.quantized.latents)]
+            losses["peaks"] = (asked[0] + asked[1]) / 2
+            total = total + self.config.peaks.weight * losses["peaks"]
         if self.likeness is not None:
             losses["likeness"] = self.likeness(passed.reconstruction.mel, passed.mel)
             total = total + self.config.likeness.weight * losses["likeness"]
