@@ -150,12 +150,12 @@ class AudioLanguageModel:
         samples = round(seconds * rate)
         count = -(-samples // self.tokenizer.samples_per_code)
         length = f"{seconds:.1f}".removesuffix(".0") + (" second" if seconds == 1 else " seconds")
-        prompts = [
+        prompt, unconditional = (
             self.language.prompts.prompt([Turn("user", (said,))])
-            for said in (f"Make this sound for {length}: {text.rstrip(chr(46))}.", f"Make a sound for {length}.")
-        ]
+            for said in (f"Make this sound for {length}: {text.rstrip('.')}.", f"Make a sound for {length}.")
+        )
         generator = torch.Generator().manual_seed(seed)
-        codes = sample_codes(self.language, *prompts, count, sampling or Sampling(), generator, candidates)
+        codes = sample_codes(self.language, prompt, unconditional, count, sampling or Sampling(), generator, candidates)
         return self.tokenizer.decode(codes, seed=seed)[:, :samples]
 
     def _prompts(self, waveforms: Tensor, question: str) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Which bands of a log-mel stand out of their surroundings: partials, and so the contour of pitch; not level or outline."""
+"""Which bands of a log-mel stand out of their surroundings: partials and the contour of pitch, not level or outline."""
 
 from torch import Tensor, nn, softmax
 
