@@ -102,13 +102,23 @@ def test_the_fingerprint_is_of_weights_and_settings():
     assert checkpoint.fingerprint(_Settings(), {k: v.half().float() for k, v in _state().items()}) == first
 
 
+def test_a_setting_that_a_later_version_adds_changes_no_fingerprint():
+    class Later(_Settings):
+        option: bool = False
+
+    assert checkpoint.fingerprint(Later(), _state()) == checkpoint.fingerprint(_Settings(), _state())
+    assert checkpoint.fingerprint(Later(option=True), _state()) != checkpoint.fingerprint(_Settings(), _state())
+
+
 def test_a_part_can_be_left_out_of_the_fingerprint():
     def without_width(width: int, module: torch.Tensor) -> str:
         state = {**_state(), "width.weight": module}
         return checkpoint.fingerprint(_Settings(width=width), state, without="width")
 
     assert without_width(3, torch.zeros(2)) == without_width(4, torch.ones(2))
-    assert without_width(3, torch.zeros(2)) != checkpoint.fingerprint(_Settings(width=3), _state())
+    whole = [checkpoint.fingerprint(_Settings(width=width), _state()) for width in (3, 4)]
+    assert whole[0] != whole[1]
+    assert without_width(3, torch.zeros(2)) in whole
 
 
 def test_upload_sends_a_model_folder(monkeypatch):

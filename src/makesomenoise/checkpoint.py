@@ -147,14 +147,16 @@ def fingerprint(config: Config, state: dict[str, Tensor], without: str | None = 
     """16 hexadecimal digits that change with the configuration and with any weight.
 
     Weights are compared as 16-bit floats, the precision they are shipped in, so that a model keeps its fingerprint
-    when it is saved at half precision.
+    when it is saved at half precision. Of the settings those count that are not at their defaults, so that a setting
+    which a later version adds changes no fingerprint.
 
     Args:
         config: settings of the model.
         state: tensors by name.
         without: a part that does not count: a field of the configuration and the module of that name.
     """
-    digest = hashlib.sha256(config.to_yaml(without).encode())
+    chosen = config.model_dump_json(exclude={without} if without else None, exclude_defaults=True)
+    digest = hashlib.sha256(chosen.encode())
     for name in sorted(name for name in state if name.split(".")[0] != without):
         digest.update(name.encode())
         digest.update(_stored(state[name], half=True).numpy().tobytes())

@@ -51,13 +51,9 @@ class Config(BaseModel):
             raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
         return cls.from_dict(values, origin=str(path))
 
-    def to_yaml(self, without: str | None = None) -> str:
-        """The configuration as YAML text that `from_yaml` reads back.
-
-        Args:
-            without: a field to leave out.
-        """
-        return yaml.safe_dump(self.model_dump(mode="json", exclude={without} if without else None), sort_keys=False)
+    def to_yaml(self) -> str:
+        """The configuration as YAML text that `from_yaml` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
 def _explain(cls: type[BaseModel], error: ValidationError, origin: str) -> str:

@@ -27,7 +27,8 @@ def as_markdown(results: Mapping) -> str:
 _SURVIVES = (
     "Share of clips that a classifier trained on originals names right (its own labels for ESC-50 and UrbanSound8K, the"
     " kind of sound for the others; in brackets with each class weighing alike); share in which it hears the same"
-    " as in the original, among all names it knows; and the Fréchet distance of its features to those of the originals."
+    " as in the original, among the names of its largest task; and the Fréchet distance of its features to those of the"
+    " originals."
 )
 _FIDELITY = (
     "Bits without container. Distances reward blur: a decoder that averages what it does not know comes closer, and"
