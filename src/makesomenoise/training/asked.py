@@ -102,8 +102,7 @@ class Outline(nn.Module):
 
     def loss(self, latents: Tensor, mel: Tensor) -> Tensor:
         """Mean absolute error of what latents [B, D, N] say about the normalised log-mel [B, M, 4N], a scalar."""
-        guess = self.head(latents).unflatten(1, (mel.shape[1], FRAMES_PER_CODE))
-        return (guess.transpose(2, 3).flatten(2) - mel).abs().mean()
+        return (_frames(self.head(latents), mel.shape[1]) - mel).abs().mean()
 
 
 class PeaksConfig(Config):
@@ -132,6 +131,10 @@ class Peaks(nn.Module):
 
     def loss(self, latents: Tensor, mel: Tensor) -> Tensor:
         """Mean divergence of what latents [B, D, N] say from the peaks of mel [B, M, 4N], nats a frame, a scalar."""
-        guess = self.head(latents).unflatten(1, (mel.shape[1], FRAMES_PER_CODE)).transpose(2, 3).flatten(2)
-        said = torch.log_softmax(guess.float(), dim=1)
+        said = torch.log_softmax(_frames(self.head(latents), mel.shape[1]).float(), dim=1)
         return nn.functional.kl_div(said, peak_shares(mel), reduction="none").sum(1).mean()
+
+
+def _frames(guess: Tensor, n_mels: int) -> Tensor:
+    """What is said at each code [B, 4M, N] as frames [B, M, 4N]."""
+    return guess.unflatten(1, (n_mels, FRAMES_PER_CODE)).transpose(2, 3).flatten(2)
