@@ -8,7 +8,6 @@ contour of pitch is a small part of any distance. Small layers that see nothing 
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.audio.peaks import peak_shares
 from makesomenoise.config import Config
 from makesomenoise.data.clips import NO_LABEL
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
@@ -129,10 +128,10 @@ class Peaks(nn.Module):
         outer = nn.Conv1d(_HIDDEN, n_mels * FRAMES_PER_CODE, 1)
         self.head = nn.Sequential(inner, nn.GELU(), middle, nn.GELU(), outer)
 
-    def loss(self, latents: Tensor, mel: Tensor) -> Tensor:
-        """Mean divergence of what latents [B, D, N] say from the peaks of mel [B, M, 4N], nats a frame, a scalar."""
-        said = torch.log_softmax(_frames(self.head(latents), mel.shape[1]).float(), dim=1)
-        return nn.functional.kl_div(said, peak_shares(mel), reduction="none").sum(1).mean()
+    def loss(self, latents: Tensor, shares: Tensor) -> Tensor:
+        """Mean divergence of what latents [B, D, N] say from `peak_shares` [B, M, 4N], nats a frame, a scalar."""
+        said = torch.log_softmax(_frames(self.head(latents), shares.shape[1]).float(), dim=1)
+        return nn.functional.kl_div(said, shares, reduction="none").sum(1).mean()
 
 
 def _frames(guess: Tensor, n_mels: int) -> Tensor:

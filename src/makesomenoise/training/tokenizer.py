@@ -7,7 +7,7 @@ written at its end, so that a resumed run continues on an epoch's first example.
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytorch_lightning as lightning
@@ -17,13 +17,14 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
+from makesomenoise.audio.peaks import peak_shares
 from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences, frequent_labels
 from makesomenoise.data.manifest import Clip, read_clips
 from makesomenoise.metrics.codebook import perplexity
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
-from makesomenoise.tokenizer.network import TokenizerNetwork
+from makesomenoise.tokenizer.network import Passed, TokenizerNetwork
 from makesomenoise.training.asked import LabelConfig, LabelVotes, Outline, OutlineConfig, Peaks, PeaksConfig
 from makesomenoise.training.fitting import RunConfig, endless, fit
 from makesomenoise.training.likeness import Likeness, LikenessConfig
@@ -129,15 +130,13 @@ class TokenizerTraining(lightning.LightningModule):
         losses = {"reconstruction": passed.reconstruction.loss, "quantizer": passed.quantized.loss}
         total = losses["reconstruction"] + losses["quantizer"]
         if self.votes is not None:
-            named = [self.votes.loss(latents, labels) for latents in (passed.latents, passed.quantized.latents)]
-            losses["label"] = (named[0] + named[1]) / 2
+            losses["label"] = _of_both(self.votes.loss, passed, labels)
             total = total + self.config.label.weight * losses["label"]
         if self.outline is not None:
             losses["outline"] = self.outline.loss(passed.quantized.latents, passed.mel)
             total = total + self.config.outline.weight * losses["outline"]
         if self.peaks is not None:
-            asked = [self.peaks.loss(latents, passed.mel) for latents in (passed.latents, passed.quantized.latents)]
-            losses["peaks"] = (asked[0] + asked[1]) / 2
+            losses["peaks"] = _of_both(self.peaks.loss, passed, peak_shares(passed.mel))
             total = total + self.config.peaks.weight * losses["peaks"]
         if self.likeness is not None:
             losses["likeness"] = self.likeness(passed.reconstruction.mel, passed.mel)
@@ -212,6 +211,11 @@ class TokenizerTraining(lightning.LightningModule):
         """Randomness of one step on one device: what makes a resumed run the same run."""
         seed = (self.config.run.seed * 1_000_003 + number) * 1024 + self.global_rank
         return torch.Generator(self.device).manual_seed(seed)
+
+
+def _of_both(loss: Callable[[Tensor, Tensor], Tensor], passed: Passed, target: Tensor) -> Tensor:
+    """Mean of what a loss asks of latents before and after quantization."""
+    return (loss(passed.latents, target) + loss(passed.quantized.latents, target)) / 2
 
 
 def _halved(x: Tensor) -> Tensor:
