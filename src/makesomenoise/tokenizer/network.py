@@ -21,13 +21,13 @@ class Passed:
 
     Attributes:
         mel: [B, M, 4N] normalised, what was to be reconstructed.
-        reconstruction: what the decoder makes of it.
+        reconstruction: what the decoder makes of it; none if it was not asked.
         quantized: the quantizer's result; its loss is the other part of the objective.
         latents: [B, D, N] before quantization.
     """
 
     mel: Tensor
-    reconstruction: Reconstruction
+    reconstruction: Reconstruction | None
     quantized: Quantized
     latents: Tensor
 
@@ -56,7 +56,12 @@ class TokenizerNetwork(nn.Module):
         return self.config.scale.restore(self.decoder.decode(self.quantizer.decode(codes), noise, steps, guidance))
 
     def forward(
-        self, waveform: Tensor, progress: float, generator: torch.Generator, keep_codes: bool = False
+        self,
+        waveform: Tensor,
+        progress: float,
+        generator: torch.Generator,
+        keep_codes: bool = False,
+        reconstruct: bool = True,
     ) -> Passed:
         """The training path, which is `encode` and `decode` with gradients.
 
@@ -65,6 +70,7 @@ class TokenizerNetwork(nn.Module):
             progress: share of the training that is done.
             generator: source of randomness.
             keep_codes: give the decoder the codes of `encode`, through which no gradient flows.
+            reconstruct: ask the decoder, which is most of the work.
         """
         with torch.autocast(waveform.device.type, enabled=False):
             mel = self.config.scale.normalise(self.mel(waveform))
@@ -78,4 +84,5 @@ class TokenizerNetwork(nn.Module):
         # Distances to 1024 codes differ by less than bfloat16 resolves.
         with torch.autocast(waveform.device.type, enabled=False):
             quantized = self.quantizer(latents.float(), progress, generator)
-        return Passed(mel, self.decoder.reconstruct(mel, quantized.latents, generator), quantized, latents)
+        reconstruction = self.decoder.reconstruct(mel, quantized.latents, generator) if reconstruct else None
+        return Passed(mel, reconstruction, quantized, latents)

@@ -67,6 +67,9 @@ class TokenizerTrainingConfig(Config):
         scene: model folder of a trained scene branch to start from (see `training.encoder`), or none.
         start: tokenizer to start from, a model folder or a bundled name, or none.
         keep_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
+        asked_until: share of the training during which the decoder waits, and encoder and quantizer learn from what
+            codes are asked alone. Such a step costs half, and codes that have learned to tell pitch keep doing so,
+            while a decoder that comes first leaves no room for it.
         data: what it learns from.
         label: the loss that asks codes for labels.
         outline: the loss that asks codes for outlines.
@@ -80,6 +83,7 @@ class TokenizerTrainingConfig(Config):
     scene: str | None = None
     start: str | None = None
     keep_codes: bool = False
+    asked_until: float = 0.0
     data: DataConfig
     label: LabelConfig = LabelConfig()
     outline: OutlineConfig = OutlineConfig()
@@ -126,9 +130,13 @@ class TokenizerTraining(lightning.LightningModule):
         waveform, labels = batch["waveform"], batch["labels"]
         if progress < self.config.data.halved_until:
             waveform, labels = _halved(waveform), _halved(labels)
-        passed = self.network(waveform, progress, self._generator(self.global_step), self.config.keep_codes)
-        losses = {"reconstruction": passed.reconstruction.loss, "quantizer": passed.quantized.loss}
-        total = losses["reconstruction"] + losses["quantizer"]
+        generator, decoding = self._generator(self.global_step), progress >= self.config.asked_until
+        passed = self.network(waveform, progress, generator, self.config.keep_codes, decoding)
+        losses = {"quantizer": passed.quantized.loss}
+        total = losses["quantizer"]
+        if passed.reconstruction is not None:
+            losses["reconstruction"] = passed.reconstruction.loss
+            total = total + losses["reconstruction"]
         if self.votes is not None:
             losses["label"] = _of_both(self.votes.loss, passed, labels)
             total = total + self.config.label.weight * losses["label"]
@@ -138,7 +146,7 @@ class TokenizerTraining(lightning.LightningModule):
         if self.peaks is not None:
             losses["peaks"] = _of_both(self.peaks.loss, passed, peak_shares(passed.mel))
             total = total + self.config.peaks.weight * losses["peaks"]
-        if self.likeness is not None:
+        if self.likeness is not None and passed.reconstruction is not None:
             losses["likeness"] = self.likeness(passed.reconstruction.mel, passed.mel)
             total = total + self.config.likeness.weight * losses["likeness"]
         self.log_dict({f"train/{k}": v.detach() for k, v in {"loss": total, **losses}.items()})
