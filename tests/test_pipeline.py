@@ -7,12 +7,17 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from makesomenoise.audio import io
+from makesomenoise.audio.io import AudioError
 from makesomenoise.language.config import LanguageConfig, LanguageError
+from makesomenoise.language.listening import prompt_about
 from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.prompts import Sound
 from makesomenoise.pipeline import AudioLanguageModel, PipelineError
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 SIZES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+LABELS = ["dog", "rain", "siren"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def language(base: Path, codes: str) -> LanguageModel:
-    return LanguageModel.create(LanguageConfig(base=str(base), codes=codes), torch.randn(1024, 8))
+    codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
+    return LanguageModel.create(LanguageConfig(base=str(base), codes=codes), codebook)
 
 
 @pytest.fixture(scope="module")
@@ -42,30 +48,106 @@ def model(base: Path, tokenizer: AudioTokenizer) -> AudioLanguageModel:
     return AudioLanguageModel(tokenizer, language(base, tokenizer.fingerprint))
 
 
-def test_sounds_are_described_and_ranked(model, tone):
-    sounds = torch.stack([tone(1.0), tone(1.0, 880.0)])
-    assert len(model.answer(sounds, "Is it <|a5|> or <|/audio|>?", most_tokens=4)) == 2
-    for ranked in model.classify(sounds, ["dog", "rain", "siren"]):
-        assert {one.label for one in ranked} == {"dog", "rain", "siren"}
+def test_a_file_a_waveform_and_codes_are_the_same_sound(model, tone, tmp_path):
+    waveform = tone(1.2)
+    io.save(tmp_path / "tone.wav", waveform)
+    waveform = io.load(tmp_path / "tone.wav")
+    heard = model.hear(waveform)
+    assert heard == Sound(tuple(model.tokenizer.encode(waveform[None])[0].tolist()))
+    assert heard == model.hear(tmp_path / "tone.wav") == model.hear(str(tmp_path / "tone.wav")) == model.hear(heard)
+    assert len(set(model.answer([waveform, tmp_path / "tone.wav", heard], "What?", most_tokens=4))) == 1
+
+
+def test_sounds_of_unequal_length_are_described_as_each_alone(model, tone):
+    sounds = [tone(1.0), tone(2.3, 880.0), tone(0.1)]
+    assert model.caption(sounds) == [model.caption([sound])[0] for sound in sounds]
+    assert model.caption(torch.stack([sounds[0], sounds[0]])) == model.caption([sounds[0]]) * 2
+    assert "".join(model.stream_answer(sounds[1])) == model.caption(sounds)[1]
+
+
+def test_labels_are_ranked(model, tone):
+    together = model.classify([tone(1.0), tone(2.0, 880.0)], LABELS)
+    for ranked in together:
+        assert {one.label for one in ranked} == set(LABELS)
         assert sum(one.probability for one in ranked) == pytest.approx(1.0)
         assert ranked[0].probability >= ranked[-1].probability
+    assert model.classify([tone(1.0)], LABELS, prior=0.0)[0] != together[0]
+
+
+def test_long_sounds_are_taken_in_windows(model, tone):
+    sound = model.hear(tone(130.0))
+    with pytest.raises(LanguageError, match=r"The sound is 130\.0 s long, and 82\.9 s fit .*`--window 10`"):
+        model.caption([sound])
+    found = list(model.answer_windows(sound, 50.0))
+    assert [(round(one.start), round(one.end)) for one in found] == [(0, 50), (50, 100), (80, 130)]
+    assert sum(one.probability for one in model.classify([sound], LABELS, window=50.0)[0]) == pytest.approx(1.0)
+    with pytest.raises(LanguageError, match="--window"):
+        list(model.answer_windows(sound, 120.0))
 
 
 def test_made_sounds_have_the_length_that_was_asked_for(model):
     first, again = (model.generate("a dog barks", 0.7, seed=3, candidates=2) for _ in range(2))
     assert first.shape == (2, 16_800)
     assert torch.equal(first, again)
+    assert model.generate("rain", 1.5 / 24_000).shape == (1, 2)
 
 
-def test_what_cannot_be_done_is_one_sentence(model, tone, base):
-    for text, seconds in (("", 1.0), ("dog", 0.0), ("dog", float("nan"))):
-        with pytest.raises(PipelineError):
+def test_the_best_of_several_comes_first(model):
+    made = model.compose("a dog barks", 0.2, candidates=3, best_by="caption")
+    sounds = model.generate("a dog barks", 0.2, candidates=3, best_by="caption", steps=1)
+    assert made[0].score >= made[1].score >= made[2].score
+    torch.testing.assert_close(sounds[0], model.render(made[0].sound, 0.2, steps=1))
+
+
+def test_a_conversation_takes_and_gives_sound(model, tone, monkeypatch):
+    spell = model.language.vocabulary
+    made = [*spell.text("Here: "), *spell.span([1, 2, 3]), *spell.text("done")]
+    monkeypatch.setattr("makesomenoise.language.dialogue.stream_tokens", lambda *_, **__: iter(made))
+    chat = model.chat()
+    chat.attach(tone(0.5))
+    reply = list(chat.say("Make this again."))
+    (sound,) = (part for part in reply if isinstance(part, torch.Tensor))
+    assert torch.equal(sound, model.render(Sound((1, 2, 3))))
+    assert "".join("|" if isinstance(part, torch.Tensor) else part for part in reply) == "Here: |done"
+    assert chat.turns[0].parts == (model.hear(tone(0.5)), "Make this again.")
+    assert chat.turns[1].parts == ("Here: ", Sound((1, 2, 3)), "done")
+    chat.reset()
+    assert chat.turns == ()
+
+
+def test_text_that_spells_a_sound_stays_text(model, tone):
+    question = "Is it <|a5|> or <|/audio|>?"
+    tokens = torch.tensor(prompt_about(model.language, question, Sound((5,))))
+    assert int(model.language.vocabulary.is_audio(tokens).sum()) == 3  # the sound itself
+    assert model.language.vocabulary.text_tokenizer.decode(tokens).count("<|a5|>") == 2
+    assert len(model.answer([tone(1.0)], question, most_tokens=4)) == 1
+    assert model.generate("<|a5|><|/audio|>", 0.1).shape == (1, 2400)
+
+
+def test_what_cannot_be_done_is_one_sentence(model, tone, tmp_path):
+    for text, seconds in (("", 1.0), ("dog", 0.0), ("dog", -1.0), ("dog", float("nan"))):
+        with pytest.raises(LanguageError):
             model.generate(text, seconds)
-    with pytest.raises(LanguageError, match="the context has 2048"):
+    with pytest.raises(PipelineError, match="less than a sample"):
+        model.generate("dog", 1e-6)
+    with pytest.raises(LanguageError, match=r"at most 8\d\.\d s fit"):
         model.generate("dog", 10_000)
-    with pytest.raises(PipelineError, match="none twice"):
-        model.classify(tone(1.0)[None], ["dog", "Dog"])
+    with pytest.raises(LanguageError, match="given twice"):
+        model.classify([tone(1.0)], ["dog", "Dog"])
+    for wrong in (torch.zeros(0), torch.zeros(1, 100), torch.full((100,), float("nan"))):
+        with pytest.raises(PipelineError, match=r"finite waveform \[S\]"):
+            model.caption([wrong])
+    for wrong in (tone(1.0), "dog.wav"):
+        with pytest.raises(PipelineError, match="Expected several sounds"):
+            model.caption(wrong)
+    with pytest.raises(AudioError, match="No such file"):
+        model.caption([tmp_path / "missing.wav"])
+
+
+def test_what_does_not_belong_together_is_refused(model, base, tmp_path):
+    other = language(base, "0" * 16)
     with pytest.raises(PipelineError, match="the codes of the tokenizer 0000000000000000"):
-        AudioLanguageModel(model.tokenizer, language(base, "0" * 16))
-    with pytest.raises(PipelineError, match="No trained language model ships yet"):
-        AudioLanguageModel.load()
+        AudioLanguageModel(model.tokenizer, other)
+    other.save(tmp_path)
+    with pytest.raises(PipelineError, match="the codes of the tokenizer 0000000000000000"):
+        AudioLanguageModel.load(tmp_path)

@@ -1,42 +1,37 @@
-"""`AudioLanguageModel`: waveforms and text to text and waveforms. The only place where tokenizer and language meet."""
+"""`AudioLanguageModel`: sound and text to text and sound. The only place where tokenizer and language meet."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
 import torch
 from torch import Tensor
 
+from makesomenoise.audio import io
 from makesomenoise.checkpoint import CheckpointError, resolve
-from makesomenoise.language.generation import GREEDY, Sampling, rank, sample_codes, stream_tokens
+from makesomenoise.language import listening, naming, wording
+from makesomenoise.language.composing import BestBy, Composed, compose
+from makesomenoise.language.dialogue import Dialogue
+from makesomenoise.language.listening import LONGEST_ANSWER, Answered
 from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.naming import Ranked
 from makesomenoise.language.prompts import Sound, Turn
+from makesomenoise.language.sampling import GENERATING, Sampling
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 DEFAULT = "language"
-_CAPTION, _CLASSIFY = "Describe this sound.", "What is this sound? Answer with its name."
+Heard = Tensor | Sound | str | Path
 
 
 class PipelineError(ValueError):
     """A request that cannot be answered; the message is one sentence for the user."""
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """How well a label fits a sound.
-
-    Attributes:
-        label: as it was given.
-        probability: among the labels that were given, in [0, 1].
-    """
-
-    label: str
-    probability: float
-
-
 class AudioLanguageModel:
     """One LLM that hears and makes sound.
+
+    A sound that is given is a waveform [S] in [-1, 1] at the tokenizer's sample rate, the name of a sound file, which
+    is read in constant memory, or what `hear` made of either. Waveforms [B, S] are B of them.
 
     Args:
         tokenizer: waveforms to codes and back.
@@ -68,12 +63,13 @@ class AudioLanguageModel:
         Args:
             source: a model folder, a bundled name or a Hub id.
             tokenizer: see `AudioTokenizer.load`.
-            vocoder: see `AudioTokenizer.load`.
+            vocoder: see `AudioTokenizer.load`; `griffin-lim` loads soonest where no sound is to be made.
             device: where both compute.
 
         Raises:
             PipelineError: if they do not belong together, or no default ships.
             CheckpointError: if a model is missing or damaged.
+            LanguageError: if the base is missing, or is not the one that the weights were trained with.
         """
         try:
             folder = resolve(source)
@@ -84,49 +80,126 @@ class AudioLanguageModel:
         language = LanguageModel.load(folder, dtype=torch.bfloat16, fused=True).to(device)
         return cls(AudioTokenizer.load(tokenizer, vocoder, device), language)
 
-    def caption(self, waveforms: Tensor) -> list[str]:
-        """Describes sounds [B, S], one text each."""
-        return self.answer(waveforms, _CAPTION)
+    def hear(self, sound: Heard) -> Sound:
+        """The codes of a sound, which every method takes in its place.
 
-    def answer(self, waveforms: Tensor, question: str, most_tokens: int = 64) -> list[str]:
-        """Answers a question about each of the sounds.
+        Raises:
+            AudioError: if a file cannot be read.
+            PipelineError: if a waveform is not [S], is empty or is not finite.
+        """
+        if isinstance(sound, Sound):
+            return sound
+        if isinstance(sound, Tensor):
+            if sound.dim() != 1 or not len(sound) or not torch.isfinite(sound).all():
+                raise PipelineError(f"Expected a finite waveform [S] with S > 0; got one of shape {list(sound.shape)}.")
+            chunks = iter([sound])
+        else:
+            chunks = io.stream(sound, self.tokenizer.sample_rate)
+        pieces = self.tokenizer.stream_encode(chunk.to(self._device) for chunk in chunks)
+        return Sound(tuple(torch.cat([piece.cpu() for piece in pieces]).tolist()))
+
+    def caption(self, sounds: Sequence[Heard] | Tensor) -> list[str]:
+        """Describes each of the sounds in a sentence; errors are those of `answer`."""
+        return self.answer(sounds, wording.CAPTION)
+
+    def answer(self, sounds: Sequence[Heard] | Tensor, question: str, most_tokens: int = LONGEST_ANSWER) -> list[str]:
+        """Answers a question about each of the sounds, several at once.
 
         Args:
-            waveforms: [B, S].
+            sounds: of any lengths.
             question: not empty.
             most_tokens: the longest answer.
 
         Raises:
-            PipelineError: if the question is empty.
-            LanguageError: if a sound is too long for the context.
+            AudioError: as `hear`.
+            PipelineError: as `hear`.
+            LanguageError: if the question is empty, or a sound is too long for the context.
         """
-        question = _said(question)
-        return [self._text(prompt, most_tokens) for prompt in self._prompts(waveforms, question)]
+        return listening.answers(self.language, self._heard(sounds), question, most_tokens)
 
-    def classify(self, waveforms: Tensor, labels: Sequence[str]) -> list[list[Ranked]]:
-        """Ranks labels for each of the sounds, the likeliest first; what is said without a sound is subtracted.
+    def stream_answer(
+        self, sound: Heard, question: str = wording.CAPTION, most_tokens: int = LONGEST_ANSWER
+    ) -> Iterator[str]:
+        """Answers a question about a sound in pieces of text as they come; errors are those of `answer`."""
+        return listening.stream_answer(self.language, self.hear(sound), question, most_tokens)
+
+    def answer_windows(
+        self, sound: Heard, window: float, question: str = wording.CAPTION, most_tokens: int = LONGEST_ANSWER
+    ) -> Iterator[Answered]:
+        """Answers a question about each piece of a sound of any length.
 
         Args:
-            waveforms: [B, S].
-            labels: different names.
+            sound: any.
+            window: length of each piece, seconds; the last reaches back to it.
+            question: not empty.
+            most_tokens: the longest answer.
+
+        Yields:
+            answers with their times.
 
         Raises:
-            PipelineError: if there is no label, an empty one, or one twice.
-            LanguageError: if a sound is too long for the context.
+            LanguageError: if a window is shorter than a code or too long for the context; and as `answer`.
         """
-        names = [label.strip() for label in labels]
-        if not names or not all(names) or len({name.lower() for name in names}) < len(names):
-            raise PipelineError("Give at least one label, none empty and none twice.")
-        model = self.language
-        answers = [[*model.vocabulary.text(name), model.prompts.end_of_turn] for name in names]
-        prior = rank(model, model.prompts.prompt([Turn("user", (_CLASSIFY,))]), answers)
-        return [
-            _ranked(names, (rank(model, prompt, answers) - prior).softmax(0))
-            for prompt in self._prompts(waveforms, _CLASSIFY)
-        ]
+        return listening.answer_windows(self.language, self.hear(sound), question, window, most_tokens)
+
+    def classify(
+        self,
+        sounds: Sequence[Heard] | Tensor,
+        labels: Sequence[str],
+        window: float | None = None,
+        prior: float = 1.0,
+    ) -> list[list[Ranked]]:
+        """Ranks labels for each of the sounds, the likeliest first.
+
+        Args:
+            sounds: of any lengths.
+            labels: different names.
+            window: cut each sound into pieces of so many seconds, and take the mean of their log-probabilities.
+            prior: how much of what is said without a sound is subtracted.
+
+        Raises:
+            AudioError: as `hear`.
+            PipelineError: as `hear`.
+            LanguageError: if there is no label, an empty one, or one twice; or if a sound is too long for the context.
+        """
+        return naming.classify(self.language, self._heard(sounds), naming.checked_labels(labels), window, prior)
+
+    def compose(
+        self,
+        text: str,
+        seconds: float,
+        seed: int = 0,
+        sampling: Sampling = GENERATING,
+        candidates: int = 1,
+        best_by: BestBy | None = None,
+    ) -> list[Composed]:
+        """Makes sounds from a text, as codes for `render`; arguments and errors are those of `generate`."""
+        if 0.0 < seconds * self.tokenizer.sample_rate <= 0.5:  # noqa: PLR2004 - rounds to no sample
+            raise PipelineError(f"Cannot make {seconds:g} s of sound: that is less than a sample.")
+        return compose(self.language, text, seconds, seed, sampling, candidates, best_by)
+
+    def render(self, sound: Sound, seconds: float | None = None, seed: int = 0, steps: int | None = None) -> Tensor:
+        """The waveform [S] of codes.
+
+        Args:
+            sound: codes.
+            seconds: cut it to this length.
+            seed: the same seed gives the same waveform.
+            steps: ODE steps of the decoder.
+        """
+        codes = torch.tensor([sound.codes], device=self._device)
+        waveform = self.tokenizer.decode(codes, steps=steps, seed=seed)[0].cpu()
+        return waveform if seconds is None else waveform[: round(seconds * self.tokenizer.sample_rate)]
 
     def generate(
-        self, text: str, seconds: float, seed: int = 0, sampling: Sampling | None = None, candidates: int = 1
+        self,
+        text: str,
+        seconds: float,
+        seed: int = 0,
+        sampling: Sampling = GENERATING,
+        candidates: int = 1,
+        best_by: BestBy | None = None,
+        steps: int | None = None,
     ) -> Tensor:
         """Makes sounds from a text.
 
@@ -136,43 +209,73 @@ class AudioLanguageModel:
             seed: the same seed gives the same sounds.
             sampling: how codes are drawn.
             candidates: number of sounds C.
+            best_by: `caption` puts those first in which the model itself best recognises the text.
+            steps: ODE steps of the decoder.
 
         Returns:
             [C, S] waveforms of exactly that length.
 
         Raises:
-            PipelineError: if the text is empty or the length is not positive.
-            LanguageError: if the sound is too long for the context.
+            PipelineError: if the length is less than a sample.
+            LanguageError: if the text is empty, or the length is not above 0 or does not fit into the context.
         """
-        text, rate = _said(text), self.tokenizer.sample_rate
-        if not 0.0 < seconds < float("inf") or round(seconds * rate) < 1:
-            raise PipelineError(f"Cannot make {seconds:g} s of sound: give a length above 0 s.")
-        samples = round(seconds * rate)
-        count = -(-samples // self.tokenizer.samples_per_code)
-        length = f"{seconds:.1f}".removesuffix(".0") + (" second" if seconds == 1 else " seconds")
-        prompt, unconditional = (
-            self.language.prompts.prompt([Turn("user", (said,))])
-            for said in (f"Make this sound for {length}: {text.rstrip('.')}.", f"Make a sound for {length}.")
-        )
-        generator = torch.Generator().manual_seed(seed)
-        codes = sample_codes(self.language, prompt, unconditional, count, sampling or Sampling(), generator, candidates)
-        return self.tokenizer.decode(codes, seed=seed)[:, :samples]
+        made = self.compose(text, seconds, seed, sampling, candidates, best_by)
+        return torch.stack([self.render(one.sound, seconds, seed, steps) for one in made])
 
-    def _prompts(self, waveforms: Tensor, question: str) -> list[list[int]]:
-        sounds = [Sound(tuple(row.tolist())) for row in self.tokenizer.encode(waveforms)]
-        return [self.language.prompts.prompt([Turn("user", (sound, question))]) for sound in sounds]
+    def chat(self, seed: int = 0) -> "Chat":
+        """Begins a conversation.
 
-    def _text(self, prompt: list[int], most: int) -> str:
-        tokens = list(stream_tokens(self.language, prompt, most, GREEDY, torch.Generator()))
-        return str(self.language.vocabulary.text_tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+        Args:
+            seed: the same seed and the same turns give the same replies.
+        """
+        return Chat(self, seed)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.tokenizer.network.parameters()).device
+
+    def _heard(self, sounds: Sequence[Heard] | Tensor) -> list[Sound]:
+        if isinstance(sounds, str | Path) or (isinstance(sounds, Tensor) and sounds.dim() != 2):  # noqa: PLR2004 - [B, S]
+            raise PipelineError("Expected several sounds: give a list, or waveforms [B, S].")
+        return [self.hear(sound) for sound in sounds]
 
 
-def _said(text: str) -> str:
-    if not text.strip():
-        raise PipelineError("The text is empty: say what is asked for.")
-    return text.strip()
+class Chat:
+    """A conversation in which both sides may say text and sounds.
 
+    Args:
+        model: the other side.
+        seed: the same seed and the same turns give the same replies.
+    """
 
-def _ranked(names: list[str], chances: Tensor) -> list[Ranked]:
-    order = chances.argsort(descending=True).tolist()
-    return [Ranked(names[place], float(chances[place])) for place in order]
+    def __init__(self, model: AudioLanguageModel, seed: int = 0):
+        self._model, self._seed = model, seed
+        self._dialogue = Dialogue(model.language, seed)
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """What was said so far, sounds as codes."""
+        return self._dialogue.turns
+
+    def attach(self, sound: Heard) -> None:
+        """Puts a sound before what is said next.
+
+        Raises:
+            AudioError: as `AudioLanguageModel.hear`.
+            PipelineError: as `AudioLanguageModel.hear`.
+            LanguageError: if it is too long for what is left of the context; it is not attached then.
+        """
+        self._dialogue.attach(self._model.hear(sound))
+
+    def say(self, text: str) -> Iterator[str | Tensor]:
+        """Says something and streams the reply: pieces of text, and waveforms [S] of the sounds that are made.
+
+        Raises:
+            LanguageError: if the text is empty or the context is full, before the first piece is asked for.
+        """
+        reply = self._dialogue.say(text)
+        return (self._model.render(part, seed=self._seed) if isinstance(part, Sound) else part for part in reply)
+
+    def reset(self) -> None:
+        """Forgets all that was said and attached."""
+        self._dialogue.reset()

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from makesomenoise.language import wording
+from makesomenoise.language.wording import capital, length
+
 _PLAIN_SHARE = 0.4
 
 QUESTIONS = {
     "caption": (
-        "Describe this sound.",
+        wording.CAPTION,
         "What do you hear?",
         "Write a caption for this sound.",
         "What is going on here?",
@@ -21,7 +24,7 @@ QUESTIONS = {
         "Caption this.",
     ),
     "classify": (
-        "What is this sound? Answer with its name.",
+        wording.CLASSIFY,
         "Name this sound.",
         "Which sound is this? Give a short name.",
         "Give the label of this sound.",
@@ -29,21 +32,21 @@ QUESTIONS = {
         "What kind of sound is it? One name only.",
     ),
     "choose": (
-        "Which of these is it: {choices}?",
+        wording.CHOOSE,
         "Choose the name that fits this sound: {choices}.",
         "What is this sound? Choose from: {choices}.",
         "Classify this sound as one of {choices}.",
         "Here are some names: {choices}. Which one is right?",
     ),
     "presence": (
-        "Is there {heard} in this sound?",
+        wording.PRESENCE,
         "Can you hear {heard}?",
         "Do you hear {heard}?",
         "Does this recording contain {heard}?",
         "Listen: is there {heard} in it?",
     ),
     "generate": (
-        "Make this sound for {length}: {text}.",
+        wording.GENERATE,
         "Make {length} of sound: {text}.",
         "Generate this for {length}: {text}.",
         "I want to hear this for {length}: {text}.",
@@ -52,7 +55,7 @@ QUESTIONS = {
         "{text}, for {length}.",
     ),
     "go_on": (
-        "Continue this sound for {length}.",
+        wording.GO_ON,
         "How does this sound go on for {length}?",
         "Go on with this for {length}.",
         "Add {length} to this sound.",
@@ -147,11 +150,6 @@ def yes_or_no(present: bool, heard: str, rng: np.random.Generator | None = None)
     return _chosen(_YES if present else _NO, rng).format(heard=heard)
 
 
-def capital(text: str) -> str:
-    """The text with a capital at its beginning."""
-    return text[:1].upper() + text[1:]
-
-
 def times(count: int) -> str:
     """`twice`, `three times`, ..."""
     return _TIMES[count] if count < len(_TIMES) else f"{count} times"
@@ -160,12 +158,6 @@ def times(count: int) -> str:
 def repeated(text: str, count: int) -> str:
     """A clause or phrase with how often it happens, where that is more than once."""
     return f"{text} {times(count)}" if count > 1 else text
-
-
-def length(seconds: float) -> str:
-    """`1 second`, `2.5 seconds`, ...; never nothing."""
-    value = f"{max(seconds, 0.1):.1f}".removesuffix(".0")
-    return f"{value} second" if value == "1" else f"{value} seconds"
 
 
 def moment(seconds: float) -> str:

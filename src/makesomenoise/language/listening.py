@@ -1,0 +1,180 @@
+"""What a model says of sounds that are given as codes: answers, also window by window."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from makesomenoise.language.config import LanguageError
+from makesomenoise.language.generation import sample_texts, stream_tokens
+from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.prompts import Sound, Turn
+from makesomenoise.language.sampling import GREEDY, seeded
+from makesomenoise.language.speech import spoken
+
+LONGEST_ANSWER = 64
+_AT_ONCE = 8
+_USUAL_WINDOW = 10
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of a sound.
+
+    Attributes:
+        start: where it begins, seconds.
+        end: where it ends, seconds.
+        sound: its codes.
+    """
+
+    start: float
+    end: float
+    sound: Sound
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What was said about a window of a sound.
+
+    Attributes:
+        start: where the window begins, seconds.
+        end: where it ends, seconds.
+        text: the answer.
+    """
+
+    start: float
+    end: float
+    text: str
+
+
+def prompt_about(
+    model: LanguageModel, question: str, sound: Sound | None = None, room: int = LONGEST_ANSWER
+) -> list[int]:
+    """The tokens of a question about a sound, up to where the model is to speak.
+
+    Args:
+        model: is asked.
+        question: not empty.
+        sound: what it is about; none asks without one.
+        room: tokens that must be left for the answer.
+
+    Raises:
+        LanguageError: if the question or the sound is empty, or if they do not fit into the context.
+    """
+    if not question.strip():
+        raise LanguageError("The text is empty: say what is asked for.")
+    if sound is not None and not sound.codes:
+        raise LanguageError("The sound is empty: give one that holds samples.")
+    parts = (question.strip(),) if sound is None else (sound, question.strip())
+    prompt = model.prompts.prompt([Turn("user", parts)])
+    count = 0 if sound is None else len(sound.codes)
+    allowed = model.config.context_tokens - room - 1 - (len(prompt) - count)
+    if count > allowed:
+        raise _too_long(count / model.config.code_rate, allowed / model.config.code_rate)
+    return prompt
+
+
+def answers(model: LanguageModel, sounds: Sequence[Sound], question: str, most: int = LONGEST_ANSWER) -> list[str]:
+    """Answers a question about each of the sounds, several at once, in the likeliest words.
+
+    Args:
+        model: answers.
+        sounds: of any lengths.
+        question: not empty.
+        most: the most tokens of an answer.
+
+    Raises:
+        LanguageError: as `prompt_about`.
+    """
+    prompts = [prompt_about(model, question, sound, most) for sound in sounds]
+    found: list[str] = []
+    for first in range(0, len(prompts), _AT_ONCE):
+        batch = prompts[first : first + _AT_ONCE]
+        for tokens in sample_texts(model, batch, most, GREEDY, seeded(0)):
+            found.append("".join(str(piece) for piece in spoken(model.vocabulary, tokens)).strip())
+    return found
+
+
+def stream_answer(model: LanguageModel, sound: Sound, question: str, most: int = LONGEST_ANSWER) -> Iterator[str]:
+    """Answers a question about a sound piece by piece; the pieces follow each other to what `answers` gives.
+
+    Args:
+        model: answers.
+        sound: what the question is about.
+        question: not empty.
+        most: the most tokens of the answer.
+
+    Raises:
+        LanguageError: as `prompt_about`, before the first piece is asked for.
+    """
+    tokens = stream_tokens(model, prompt_about(model, question, sound, most), most, GREEDY, seeded(0))
+    return _stripped(str(piece) for piece in spoken(model.vocabulary, tokens))
+
+
+def windows(sound: Sound, seconds: float, code_rate: float) -> list[Window]:
+    """Cuts a sound into pieces of one length; the last reaches back to it, and a short sound is one piece.
+
+    Args:
+        sound: what to cut.
+        seconds: length of each piece, at least that of one code.
+        code_rate: codes a second.
+
+    Raises:
+        LanguageError: if the length is shorter than a code, or the sound is empty.
+    """
+    if not sound.codes:
+        raise LanguageError("The sound is empty: give one that holds samples.")
+    if not 1.0 <= seconds * code_rate < math.inf:
+        raise LanguageError(f"A window must be at least {1 / code_rate:.3f} s long; got {seconds:g} s.")
+    total, length = len(sound.codes), seconds * code_rate
+    count = max(math.ceil((total - 1) / length), 1)  # the last code may hold no more than a sample
+    starts = [round(number * length) for number in range(count)]
+    ends = [*starts[1:], total]
+    starts[-1] = max(min(starts[-1], total - round(length)), 0)
+    return [
+        Window(start / code_rate, end / code_rate, Sound(sound.codes[start:end]))
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def answer_windows(
+    model: LanguageModel, sound: Sound, question: str, seconds: float, most: int = LONGEST_ANSWER
+) -> Iterator[Answered]:
+    """Answers a question about each window of a sound, several windows at once.
+
+    Args:
+        model: answers.
+        sound: of any length.
+        question: not empty.
+        seconds: length of the windows.
+        most: the most tokens of an answer.
+
+    Raises:
+        LanguageError: as `windows` and `prompt_about`.
+    """
+    pieces = windows(sound, seconds, model.config.code_rate)
+    for first in range(0, len(pieces), _AT_ONCE):
+        batch = pieces[first : first + _AT_ONCE]
+        for piece, text in zip(batch, answers(model, [p.sound for p in batch], question, most), strict=True):
+            yield Answered(piece.start, piece.end, text)
+
+
+def _stripped(pieces: Iterator[str]) -> Iterator[str]:
+    """Texts that follow each other to what was given, without the space around all of it."""
+    held, begun = "", False
+    for piece in pieces:
+        text = held + piece if begun else piece.lstrip()
+        said = text.rstrip()
+        held = text[len(said) :]
+        if said:
+            begun = True
+            yield said
+
+
+def _too_long(seconds: float, allowed: float) -> LanguageError:
+    if allowed < 1.0:
+        return LanguageError("The question leaves no room for a sound in the context: give a shorter one.")
+    window = min(_USUAL_WINDOW, int(allowed))
+    return LanguageError(
+        f"The sound is {seconds:.1f} s long, and {allowed:.1f} s fit into the context: give a shorter one, or have "
+        f"it cut into windows (`--window {window}`)."
+    )

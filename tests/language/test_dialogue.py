@@ -1,0 +1,75 @@
+"""Turns of a conversation follow each other; replies hold text and whole sounds; what fails changes nothing."""
+
+from itertools import pairwise
+
+import pytest
+
+from makesomenoise.language.config import LanguageError
+from makesomenoise.language.dialogue import Dialogue
+from makesomenoise.language.prompts import Sound, Turn
+from makesomenoise.language.sampling import Sampling
+
+SOUND = Sound((3, 4, 5))
+
+
+@pytest.fixture
+def dialogue(model) -> Dialogue:
+    return Dialogue(model, seed=1, sampling=Sampling())
+
+
+def test_turns_are_kept_in_order(dialogue):
+    dialogue.attach(SOUND)
+    dialogue.attach(Sound((1,)))
+    reply = list(dialogue.say(" What are these? "))
+    user, assistant = dialogue.turns
+    assert user == Turn("user", (SOUND, Sound((1,)), "What are these?"))
+    assert assistant.role == "assistant"
+    text = "".join(part for part in reply if isinstance(part, str))
+    assert "".join(part for part in assistant.parts if isinstance(part, str)) == text
+    list(dialogue.say("And now?"))
+    assert dialogue.turns[2] == Turn("user", ("And now?",))
+    assert len(dialogue.turns) == 4
+
+
+def test_sounds_in_a_reply_are_whole(model):
+    sounds = []
+    for seed in range(6):
+        dialogue = Dialogue(model, seed, Sampling(temperature=2.0))
+        parts = list(dialogue.say("Make a sound."))
+        sounds += [part for part in parts if isinstance(part, Sound)]
+        kept = dialogue.turns[-1].parts
+        assert [part for part in kept if isinstance(part, Sound)] == [p for p in parts if isinstance(p, Sound)]
+        assert not any(isinstance(a, str) and isinstance(b, str) for a, b in pairwise(kept))
+    assert sounds
+    assert all(sound.codes for sound in sounds)
+
+
+def test_a_conversation_begins_anew_with_its_seed(dialogue):
+    dialogue.attach(SOUND)
+    first = list(dialogue.say("What is it?"))
+    dialogue.attach(SOUND)
+    dialogue.reset()
+    assert dialogue.turns == ()
+    dialogue.attach(SOUND)
+    assert list(dialogue.say("What is it?")) == first
+
+
+def test_a_reply_that_is_left_changes_nothing(dialogue):
+    dialogue.attach(SOUND)
+    next(dialogue.say("What is it?"))
+    assert dialogue.turns == ()
+    list(dialogue.say("Well?"))
+    assert dialogue.turns[0] == Turn("user", (SOUND, "Well?"))
+
+
+def test_what_does_not_fit_is_one_sentence_and_changes_nothing(dialogue):
+    for text in ("", "  "):
+        with pytest.raises(LanguageError, match="text is empty"):
+            dialogue.say(text)
+    with pytest.raises(LanguageError, match="sound is empty"):
+        dialogue.attach(Sound(()))
+    for wrong in (lambda: dialogue.attach(Sound((0,) * 3000)), lambda: dialogue.say("word " * 2000)):
+        with pytest.raises(LanguageError, match=r"the context has 2048: start anew \(`/reset`\)"):
+            wrong()
+    list(dialogue.say("Hello"))
+    assert dialogue.turns[0] == Turn("user", ("Hello",))

@@ -1,0 +1,76 @@
+"""Labels are ranked by what the sound adds to how likely they are said."""
+
+import pytest
+import torch
+
+from makesomenoise.language import wording
+from makesomenoise.language.config import LanguageError
+from makesomenoise.language.listening import prompt_about, windows
+from makesomenoise.language.naming import checked_labels, classify, log_likelihood, recognised
+from makesomenoise.language.prompts import Sound
+
+SOUND, LONG = Sound((3, 4, 5)), Sound(tuple(n % 20 for n in range(60)))
+LABELS = ["dog", "rain on a roof", "siren"]
+
+
+def scored(model, sound: Sound | None) -> torch.Tensor:
+    said = [[*model.vocabulary.text(label), model.prompts.end_of_turn] for label in LABELS]
+    return log_likelihood(model, prompt_about(model, wording.CLASSIFY, sound), said)
+
+
+def chances(ranked) -> list[float]:
+    found = {one.label: one.probability for one in ranked}
+    return [found[label] for label in LABELS]
+
+
+def test_a_likelihood_is_that_of_the_whole_answer(model):
+    prompt = prompt_about(model, wording.CLASSIFY, SOUND)
+    answer = [*model.vocabulary.text("siren"), model.prompts.end_of_turn]
+    scores = model.logits(model.hidden(torch.tensor([prompt + answer])))[0, len(prompt) - 1 : -1].log_softmax(-1)
+    expected = scores.gather(1, torch.tensor(answer)[:, None]).sum()
+    torch.testing.assert_close(scored(model, SOUND)[2], expected.detach(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("prior", [0.0, 0.5, 1.0])
+def test_what_is_said_without_a_sound_is_subtracted(model, prior: float):
+    (ranked,) = classify(model, [SOUND], LABELS, prior=prior)
+    expected = (scored(model, SOUND) - prior * scored(model, None)).softmax(0)
+    torch.testing.assert_close(torch.tensor(chances(ranked)), expected, rtol=1e-3, atol=1e-4)
+    assert [one.probability for one in ranked] == sorted(chances(ranked), reverse=True)
+    assert sum(chances(ranked)) == pytest.approx(1.0)
+
+
+def test_windows_are_averaged(model):
+    (ranked,) = classify(model, [LONG], LABELS, window=1.0)
+    pieces = [scored(model, w.sound) for w in windows(LONG, 1.0, model.config.code_rate)]
+    expected = (torch.stack(pieces).mean(0) - scored(model, None)).softmax(0)
+    torch.testing.assert_close(torch.tensor(chances(ranked)), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_several_sounds_are_ranked_as_each_alone(model):
+    together = classify(model, [SOUND, LONG], LABELS)
+    for ranked, sound in zip(together, [SOUND, LONG], strict=True):
+        assert chances(ranked) == pytest.approx(chances(classify(model, [sound], LABELS)[0]))
+
+
+def test_a_text_is_recognised_as_caption_or_as_name(model):
+    end = model.prompts.end_of_turn
+
+    def said(question: str, answer: str) -> torch.Tensor:
+        return log_likelihood(model, prompt_about(model, question, SOUND), [[*model.vocabulary.text(answer), end]])
+
+    expected = torch.stack([said(wording.CAPTION, "A dog barks."), said(wording.CLASSIFY, "a dog barks")]).logsumexp(0)
+    found = recognised(model, [SOUND, LONG], "A dog barks")
+    assert found[0] == pytest.approx(float(expected), rel=1e-4)
+    assert len(found) == 2
+
+
+def test_labels_must_differ_and_say_something(model):
+    assert checked_labels([" dog", "rain "]) == ["dog", "rain"]
+    with pytest.raises(LanguageError, match="'Dog' is given twice"):
+        classify(model, [SOUND], ["dog", "rain", "Dog "])
+    for labels in ([], ["dog", " "]):
+        with pytest.raises(LanguageError, match="at least one label"):
+            classify(model, [SOUND], labels)
+    with pytest.raises(LanguageError, match="window"):
+        classify(model, [SOUND], LABELS, window=0.0)
