@@ -9,6 +9,12 @@ COMMANDS = [
     ("train", "tokenizer"),
     ("train", "vocoder"),
     ("evaluate", "tokenizer"),
+    ("caption",),
+    ("classify",),
+    ("ask",),
+    ("generate",),
+    ("chat",),
+    ("merge",),
     ("bench",),
     ("demo",),
 ]

@@ -6,7 +6,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from makesomenoise.cli import bench, data, decode, demo, encode, evaluate, info, train
+from makesomenoise.cli import (
+    ask,
+    bench,
+    caption,
+    chat,
+    classify,
+    data,
+    decode,
+    demo,
+    encode,
+    evaluate,
+    generate,
+    info,
+    merge,
+    train,
+)
 from makesomenoise.cli.errors import is_own, show
 
 
@@ -41,5 +56,11 @@ app.command()(info.info)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.command()(caption.caption)
+app.command()(classify.classify)
+app.command()(ask.ask)
+app.command()(generate.generate)
+app.command()(chat.chat)
+app.command()(merge.merge)
 app.command()(bench.bench)
 app.command()(demo.demo)
