@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.examples import Conversation, Examples, ExamplesError, Mixture
 from makesomenoise.data.sounds import find, names
@@ -143,6 +144,18 @@ def test_tasks_come_as_often_as_the_mixture_says(plain_clips: list[CodeClip], sc
     counts = Counter(mixed[number].task for number in range(400))
     assert set(counts) == {"caption", "scene_question"}
     assert 0.68 < counts["caption"] / 400 < 0.82
+
+
+def test_chats_come_between_where_there_are_some(plain_clips: list[CodeClip]):
+    chats = [Chat(f"What is {n} plus 1?", f"{n + 1}.") for n in range(20)]
+    mixed = Examples(plain_clips, RATE, Mixture(**NOTHING | {"classify": 1.0}, chat=1.0), chats=chats)
+    said = [mixed[number] for number in range(200)]
+    talked = [conversation for conversation in said if conversation.task == "chat"]
+    assert 70 < len(talked) < 130
+    assert {Chat(asked(one), answered(one)) for one in talked} == set(chats)
+    assert all(len(one.turns) == 2 and len(one.turns[0].parts) == 1 for one in talked)
+    assert set(Examples([], RATE, chats=chats).tasks) == {"chat"}
+    assert "chat" not in Examples(plain_clips, RATE).tasks
 
 
 def test_tasks_without_clips_are_left_out(plain_clips: list[CodeClip], scene: CodeClip):

@@ -1,4 +1,4 @@
-"""Encoded clips as conversations to learn from, by task.
+"""Encoded clips, and chats without any, as conversations to learn from, by task.
 
 Example number `n` depends on the seed and on `n` alone, as crops do. What is asked about a clip follows from its label
 where the label is to be trusted (`sounds.py`), and from its events where it is a scene.
@@ -13,6 +13,7 @@ import numpy as np
 
 from makesomenoise.config import Config
 from makesomenoise.data import phrasings
+from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.questions import described, others, parts, scene_questions
 from makesomenoise.data.sounds import EXACT, NOISY, Name, find
@@ -41,6 +42,7 @@ class Mixture(Config):
         scene_caption: describe a scene.
         scene_question: answer a question about a scene.
         scene_generate: text to a scene.
+        chat: words alone; counts only where there are chats.
         exact_share: share of the named clips drawn from collections that were labelled by hand.
         longest_seconds: longer clips are cropped to this; scenes are not.
     """
@@ -54,6 +56,7 @@ class Mixture(Config):
     scene_caption: float = 1.0
     scene_question: float = 2.0
     scene_generate: float = 1.0
+    chat: float = 0.5
     exact_share: float = 0.75
     longest_seconds: float = 5.0
 
@@ -72,20 +75,29 @@ class Conversation:
 
 
 class Examples:
-    """Endless conversations about clips.
+    """Endless conversations about clips, with chats between them.
 
     Args:
         clips: encoded clips and scenes.
         code_rate: codes a second.
         mixture: how often each task comes.
         seed: the same seed gives the same examples.
+        chats: questions and answers without any sound.
 
     Raises:
-        ExamplesError: if there are no clips for any task that is asked for.
+        ExamplesError: if there are no clips or chats for any task that is asked for.
     """
 
-    def __init__(self, clips: Sequence[CodeClip], code_rate: float, mixture: Mixture | None = None, seed: int = 0):
+    def __init__(
+        self,
+        clips: Sequence[CodeClip],
+        code_rate: float,
+        mixture: Mixture | None = None,
+        seed: int = 0,
+        chats: Sequence[Chat] = (),
+    ):
         self.mixture = mixture or Mixture()
+        self._chats = chats
         self._rate, self._seed = code_rate, seed
         self._scenes = [clip for clip in clips if clip.events]
         self._any = [clip for clip in clips if not clip.events and clip.seconds > 1.5]  # noqa: PLR2004 - two halves
@@ -106,10 +118,10 @@ class Examples:
         return self._made(task, np.random.default_rng([self._seed, number, 1]))
 
     def _tasks(self) -> dict[str, bool]:
-        """For each task, whether there are clips for it."""
+        """For each task, whether there are clips or chats for it."""
         named = dict.fromkeys(("caption", "classify", "choose", "presence", "generate"), bool(self._named))
         scenes = dict.fromkeys(("scene_caption", "scene_question", "scene_generate"), bool(self._scenes))
-        return named | {"go_on": bool(self._any)} | scenes
+        return named | {"go_on": bool(self._any)} | scenes | {"chat": bool(self._chats)}
 
     def _made(self, task: str, rng: np.random.Generator) -> Conversation:
         makers: dict[str, Callable[[np.random.Generator], tuple[Turn, ...]]] = {
@@ -122,6 +134,7 @@ class Examples:
             "scene_caption": self._scene_caption,
             "scene_question": self._scene_question,
             "scene_generate": self._scene_generate,
+            "chat": self._chat,
         }
         return Conversation(task, makers[task](rng))
 
@@ -187,6 +200,10 @@ class Examples:
         length = phrasings.length(len(clip.codes) / self._rate)
         question = phrasings.question("generate", rng, text=described(parts(clip.events)), length=length)
         return Turn("user", (question,)), Turn("assistant", (Sound(clip.codes),))
+
+    def _chat(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        chat = self._chats[int(rng.integers(len(self._chats)))]
+        return Turn("user", (chat.question,)), Turn("assistant", (chat.answer,))
 
     def _scene(self, rng: np.random.Generator) -> CodeClip:
         return self._scenes[int(rng.integers(len(self._scenes)))]
