@@ -9,6 +9,12 @@ from makesomenoise.cli.options import VocoderName
 
 app = typer.Typer(no_args_is_help=True, help="Measure: `msn evaluate tokenizer CORPUS OUTPUT`.")
 NAMES = ["default", "vqvae"]
+Report = Annotated[Path, typer.Argument(help="Folder for results.json, results.md, plots.", show_default=False)]
+Classifier = Annotated[Path, typer.Option(help="Folder of the event classifier.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most so many clips of each dataset.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting, such as guidance=3 or ask=[speed]; repeat it.")
+]
 
 
 @app.callback()
@@ -19,11 +25,11 @@ def main() -> None:
 @app.command()
 def tokenizer(
     corpus: Annotated[Path, typer.Argument(help="Folder with train-*.tar and valid-*.tar.", show_default=False)],
-    output: Annotated[Path, typer.Argument(help="Folder for results.json, results.md, plots.", show_default=False)],
+    output: Report,
     models: Annotated[list[str], typer.Option("--model", help="Tokenizers to compare; repeat it.")] = NAMES,
-    classifier: Annotated[Path, typer.Option(help="Folder of the event classifier.")] = Path("runs/classifier"),
+    classifier: Classifier = Path("runs/classifier"),
     vocoder: VocoderName = "default",
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many clips of each dataset.")] = None,
+    limit: Limit = None,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps decoded clips.")] = None,
 ) -> None:
     """Ask what survives coding, what the codes know, how close, how fast, how small."""
@@ -32,4 +38,27 @@ def tokenizer(
 
     compared = {Path(name).name: name for name in models}
     evaluate_tokenizer(compared, Corpus.read(corpus, cache), classifier, output, Questions(limit=limit), vocoder)
+    typer.echo(f"Results in {output / 'results.md'}")
+
+
+@app.command()
+def language(
+    codes: Annotated[
+        Path, typer.Argument(help="Code shards of the validation split, with scenes.", show_default=False)
+    ],
+    output: Report,
+    corpus: Annotated[Path, typer.Option(help="Folder with train-*.tar and valid-*.tar.")] = Path("corpus"),
+    classifier: Classifier = Path("runs/classifier"),
+    model: Annotated[str, typer.Option(help="Language model: a folder, a bundled name or a Hub id.")] = "language",
+    tokenizer: Annotated[str, typer.Option(help="Tokenizer: a folder, a bundled name or a Hub id.")] = "default",
+    limit: Limit = None,
+    settings: Settings = None,
+) -> None:
+    """Ask what an LLM hears, says and makes, what it kept of its language, how fast; run it again to go on."""
+    from makesomenoise.evaluation.language_questions import LanguageQuestions, Sources
+    from makesomenoise.evaluation.language_report import evaluate_language
+
+    given = [f"limit={limit}"] if limit else []
+    questions = LanguageQuestions.from_settings([*given, *(settings or [])])
+    evaluate_language(Sources(codes, corpus, classifier, model, tokenizer), output, questions)
     typer.echo(f"Results in {output / 'results.md'}")

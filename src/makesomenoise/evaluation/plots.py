@@ -98,3 +98,53 @@ def plot_panel(rows: Sequence[str], columns: Sequence[Column], mel: LogMel, path
             axes.set_title(column.title if row == 0 else "", fontsize=9)
             axes.set_ylabel(name if number == 0 else "", fontsize=9)
     figure.savefig(path, dpi=110, format="png")
+
+
+def plot_confusion(names: Sequence[str], counts: Sequence[Sequence[int]], path: Path) -> None:
+    """Draws how often each class was taken for each, as a PNG.
+
+    Args:
+        names: of the classes C.
+        counts: [C][C], the right class first.
+        path: of the picture.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - heavy, and only pictures need it
+
+    shares = torch.tensor(counts, dtype=torch.float64)
+    shares = 100 * shares / shares.sum(1, keepdim=True).clamp_min(1)
+    size = 3.0 + 0.17 * len(names)
+    figure = Figure(figsize=(size + 0.8, size), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares.numpy(), cmap="magma_r", vmin=0, vmax=100)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.set_xlabel("what the model says")
+    axes.set_ylabel("what it is")
+    figure.colorbar(image, label="% of the sounds of the class", shrink=0.6)
+    figure.savefig(path, dpi=120, format="png")
+
+
+def plot_groups(groups: Mapping[str, Mapping[str, float]], label: str, path: Path) -> None:
+    """Draws shares in groups, as a PNG.
+
+    Args:
+        groups: by the name under the group, shares from 0 to 1 by the name in the legend.
+        label: of the axis.
+        path: of the picture.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - heavy, and only pictures need it
+
+    figure = Figure(figsize=(2.5 + 1.4 * len(groups), 4.5), layout="constrained")
+    axes = figure.subplots()
+    names = list(dict.fromkeys(name for shares in groups.values() for name in shares))
+    width = 0.8 / max(len(names), 1)
+    for number, name in enumerate(names):
+        places = [place + (number - (len(names) - 1) / 2) * width for place in range(len(groups))]
+        shares = [100 * shares.get(name, 0.0) for shares in groups.values()]
+        axes.bar_label(axes.bar(places, shares, width, label=name), fmt="%.0f", fontsize=7)
+    axes.set_xticks(range(len(groups)), list(groups), fontsize=8)
+    axes.set_ylabel(label)
+    axes.set_ylim(0, 105)
+    if names:
+        axes.legend(fontsize=7)
+    figure.savefig(path, dpi=120, format="png")

@@ -1,0 +1,44 @@
+"""The pictures of a language model's evaluation; reads only what `results.json` holds."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from makesomenoise.audio.io import replacing
+from makesomenoise.evaluation.plots import plot_confusion, plot_groups
+
+
+def draw_language(results: Mapping, output: Path) -> None:
+    """Draws `confusion-<dataset>.png`, `scenes.png` and `making.png`, of what was asked about.
+
+    Args:
+        results: the content of `results.json`.
+        output: folder of the pictures.
+    """
+    for dataset, found in results.get("naming", {}).items():
+        _drawn(output / f"confusion-{dataset}.png", lambda p, f=found: plot_confusion(f["names"], f["confusion"], p))
+    if results.get("scenes"):
+        groups = {kind: _answers(found) for kind, found in results["scenes"].items()}
+        _drawn(output / "scenes.png", lambda p: plot_groups(groups, "questions about scenes answered right, %", p))
+    if results.get("making"):
+        groups = {
+            f"{task}, top {best}": {name: row[f"any{best}" if best > 1 else "top1"] for name, row in rows.items()}
+            for task, rows in results["making"].items()
+            for best in (1, 5)
+        }
+        _drawn(
+            output / "making.png", lambda p: plot_groups(groups, "sounds in which what was asked for is heard, %", p)
+        )
+
+
+def _answers(found: Mapping) -> dict[str, float]:
+    return {
+        "with the sound": found["with_sound"],
+        "without it": found["without_sound"],
+        "most frequent answer": found["majority"],
+        "chance": found["chance"],
+    }
+
+
+def _drawn(path: Path, draw: Callable[[Path], None]) -> None:
+    with replacing(path) as temporary:
+        draw(temporary)

@@ -1,0 +1,118 @@
+"""How often the model names a sound right: by how likely it finds each name of the dataset, and in its own words.
+
+A name is scored by the log-likelihood of its tokens and of the end of the turn after them: their sum, or their mean,
+which does not punish long names. Some names are likelier than others whatever is heard; what they score without a sound
+is subtracted, in part or whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from makesomenoise.data.codes import CodeClip
+from makesomenoise.evaluation.answering import asked, greedy_answers
+from makesomenoise.evaluation.code_clips import plain
+from makesomenoise.evaluation.parts import Parts
+from makesomenoise.language import wording
+from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.naming import log_likelihood
+from makesomenoise.metrics.classification import accuracy, balanced_accuracy
+from makesomenoise.metrics.ranking import confusion, top_accuracy
+
+STRENGTHS = (0.0, 0.5, 1.0)
+MEAN, SUM = "mean", "sum"
+USUAL = (SUM, "1")  # what `msn classify` does
+_TOP = 5
+_AT_ONCE = 16
+_MOST_TOKENS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """How well clips were named.
+
+    Attributes:
+        accuracy: share of clips named right.
+        top5: share of clips whose name is among the five best.
+        macro: accuracy with each class weighing alike.
+    """
+
+    accuracy: float
+    top5: float
+    macro: float
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What the model made of a dataset.
+
+    Attributes:
+        clips: how many were named.
+        folds: of the dataset.
+        names: the names to choose from, in order.
+        named: by the sum over tokens, less all of what is scored without a sound, as `msn classify` does.
+        accuracies: by how tokens are put together (`mean` or `sum`), then by the share of the scores without a sound
+            that is subtracted.
+        free: share of clips whose name is exactly what the model says by itself.
+        confusion: [C][C] how often each class, in order, was taken for each, by the ranking of `named`.
+    """
+
+    clips: int
+    folds: tuple[str, ...]
+    names: tuple[str, ...]
+    named: Named
+    accuracies: dict[str, dict[str, float]]
+    free: float
+    confusion: list[list[int]]
+
+
+def name_clips(model: LanguageModel, clips: Sequence[CodeClip], names: Sequence[str], parts: Parts) -> Naming:
+    """Names the clips of one dataset.
+
+    Args:
+        model: names them.
+        clips: at least one; their labels are among the names.
+        names: to choose from.
+        parts: keeps scores and answers.
+    """
+    about = [clips[0].dataset, [clip.key for clip in clips], list(names)]
+    answers = [[*model.vocabulary.text(name), model.prompts.end_of_turn] for name in names]
+
+    def scored(some: Sequence[CodeClip | None]) -> list:
+        prompts = (asked(model, wording.CLASSIFY, clip.codes if clip else None) for clip in some)
+        return [[round(score, 4) for score in log_likelihood(model, prompt, answers).tolist()] for prompt in prompts]
+
+    def said(some: Sequence[CodeClip]) -> list:
+        return greedy_answers(model, [asked(model, wording.CLASSIFY, clip.codes) for clip in some], _MOST_TOKENS)
+
+    scores = torch.tensor(parts.each(f"naming {clips[0].dataset}", about, [None, *clips], scored))
+    free = parts.each(f"naming freely {clips[0].dataset}", about, clips, said, _AT_ONCE)
+    lengths = torch.tensor([len(answer) for answer in answers])
+    return _naming(clips, names, scores[1:], scores[0], lengths, free)
+
+
+def named(scores: Tensor, classes: Tensor) -> Named:
+    """How well scores [B, C] name the classes [B]."""
+    return Named(accuracy(scores, classes), top_accuracy(scores, classes, _TOP), balanced_accuracy(scores, classes))
+
+
+def _naming(
+    clips: Sequence[CodeClip], names: Sequence[str], scores: Tensor, prior: Tensor, lengths: Tensor, free: list[str]
+) -> Naming:
+    classes = torch.tensor([names.index(clip.label) for clip in clips])
+    ways = {
+        way: {f"{strength:g}": weight * (scores - strength * prior) for strength in STRENGTHS}
+        for way, weight in ((SUM, torch.ones(len(names))), (MEAN, 1.0 / lengths))
+    }
+    best = ways[USUAL[0]][USUAL[1]]
+    return Naming(
+        clips=len(clips),
+        folds=tuple(sorted({clip.fold for clip in clips})),
+        names=tuple(names),
+        named=named(best, classes),
+        accuracies={way: {k: accuracy(v, classes) for k, v in found.items()} for way, found in ways.items()},
+        free=sum(plain(text) == plain(clip.label) for text, clip in zip(free, clips, strict=True)) / len(clips),
+        confusion=confusion(best.argmax(1), classes, len(names)).tolist(),
+    )
