@@ -71,6 +71,16 @@ def test_a_run_can_start_from_trained_weights(config: VocoderTrainingConfig, tmp
         assert torch.equal(module.average.module.state_dict()[name], tensor)
 
 
+def test_a_run_can_start_from_a_bundled_vocoder(config: VocoderTrainingConfig, tmp_path: Path) -> None:
+    bundled = checkpoint.resolve("vocoder")
+    changes = {"start": "vocoder", "model": checkpoint.load_config(bundled, IstftVocoderConfig)}
+    module = vocoder.VocoderTraining(config.model_copy(update=changes), tmp_path)
+    for name, tensor in checkpoint.load_state(bundled).items():
+        assert torch.equal(module.vocoder.state_dict()[name], tensor)
+    with pytest.raises(checkpoint.CheckpointError, match="No model 'vocodr'"):
+        vocoder.VocoderTraining(config.model_copy(update={"start": "vocodr"}), tmp_path)
+
+
 def test_an_interrupted_run_goes_on_exactly(
     config: VocoderTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,6 @@ where the label is to be trusted (`sounds.py`), and from its events where it is 
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +14,11 @@ from makesomenoise.config import Config
 from makesomenoise.data import phrasings
 from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
+from makesomenoise.data.named import NamedClips, label_of
 from makesomenoise.data.questions import described, others, parts, scene_questions
-from makesomenoise.data.sounds import EXACT, NOISY, Name, find
-from makesomenoise.language.prompts import Sound, Turn
+from makesomenoise.data.sounds import NOISY, Name
+from makesomenoise.language import wording
+from makesomenoise.language.prompts import Part, Sound, Turn
 
 _MOST_CHOICES = 10
 _SOUND_FIRST = 0.8
@@ -43,6 +44,9 @@ class Mixture(Config):
         scene_question: answer a question about a scene.
         scene_generate: text to a scene.
         chat: words alone; counts only where there are chats.
+        follow_ups: the most further questions about the same scene, in the same conversation.
+        unconditional: share of the requests for a named sound or a scene that ask for nothing but a length: guidance
+            compares with these.
         exact_share: share of the named clips drawn from collections that were labelled by hand.
         longest_seconds: longer clips are cropped to this; scenes are not.
     """
@@ -57,6 +61,8 @@ class Mixture(Config):
     scene_question: float = 2.0
     scene_generate: float = 1.0
     chat: float = 0.5
+    follow_ups: int = 3
+    unconditional: float = 0.1
     exact_share: float = 0.75
     longest_seconds: float = 5.0
 
@@ -101,7 +107,7 @@ class Examples:
         self._rate, self._seed = code_rate, seed
         self._scenes = [clip for clip in clips if clip.events]
         self._any = [clip for clip in clips if not clip.events and clip.seconds > 1.5]  # noqa: PLR2004 - two halves
-        self._named = _Named([clip for clip in clips if not clip.events], self.mixture.exact_share)
+        self._named = NamedClips([clip for clip in clips if not clip.events], self.mixture.exact_share)
         weights = {task: getattr(self.mixture, task) for task, enough in self._tasks().items() if enough}
         total = sum(weights.values())
         if total <= 0:
@@ -151,11 +157,11 @@ class Examples:
 
     def _classify(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
-        return _heard(self._excerpt(clip, rng), phrasings.question("classify", rng), _label(clip, name), rng)
+        return _heard(self._excerpt(clip, rng), phrasings.question("classify", rng), label_of(clip, name), rng)
 
     def _choose(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
-        right = _label(clip, name)
+        right = label_of(clip, name)
         wrong = self._named.labels(clip.dataset) - {right}
         count = int(rng.integers(2, _MOST_CHOICES))
         pool = sorted(wrong) if len(wrong) >= count else [other.name for other in others([name], count, rng)]
@@ -173,9 +179,8 @@ class Examples:
     def _generate(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
         codes = self._asked_for(clip, rng)
-        text = (name.heard, name.happens, _label(clip, name))[int(rng.integers(3))]
-        question = phrasings.question("generate", rng, text=text, length=phrasings.length(len(codes) / self._rate))
-        return Turn("user", (question,)), Turn("assistant", (Sound(codes),))
+        text = (name.heard, name.happens, label_of(clip, name))[int(rng.integers(3))]
+        return self._made_from(text, codes, rng)
 
     def _go_on(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         codes = self._cropped(self._any[int(rng.integers(len(self._any)))], rng, self.mixture.longest_seconds)
@@ -192,14 +197,24 @@ class Examples:
     def _scene_question(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip = self._scene(rng)
         asked = scene_questions(clip, rng, varied=True)
-        question = asked[int(rng.integers(len(asked)))]
-        return _heard(clip.codes, question.question, phrasings.answer(question.type, rng, answer=question.short), rng)
+        count = 1 + int(rng.integers(self.mixture.follow_ups + 1))
+        turns: tuple[Turn, ...] = ()
+        for question in [asked[int(n)] for n in rng.permutation(len(asked))[:count]]:
+            answer = Turn("assistant", (phrasings.answer(question.type, rng, answer=question.short),))
+            said = (question.question,) if turns else _with_sound(clip.codes, question.question, rng)
+            turns += Turn("user", said), answer
+        return turns
 
     def _scene_generate(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip = self._scene(rng)
-        length = phrasings.length(len(clip.codes) / self._rate)
-        question = phrasings.question("generate", rng, text=described(parts(clip.events)), length=length)
-        return Turn("user", (question,)), Turn("assistant", (Sound(clip.codes),))
+        return self._made_from(described(parts(clip.events)), clip.codes, rng)
+
+    def _made_from(self, text: str, codes: tuple[int, ...], rng: np.random.Generator) -> tuple[Turn, ...]:
+        length = wording.length(len(codes) / self._rate)
+        question = phrasings.question("generate", rng, text=text, length=length)
+        if rng.random() < self.mixture.unconditional:
+            question = wording.ANYTHING.format(length=length)
+        return Turn("user", (question,)), Turn("assistant", (Sound(codes),))
 
     def _chat(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         chat = self._chats[int(rng.integers(len(self._chats)))]
@@ -236,45 +251,12 @@ class Examples:
         return codes[: self._codes_in(int(rng.integers(-(-halves // 2), halves + 1)) / 2)]
 
 
-class _Named:
-    """The clips that have a name, drawn so that rare sounds are heard too."""
-
-    def __init__(self, clips: Sequence[CodeClip], exact_share: float):
-        self._groups: dict[tuple[bool, str], list[tuple[CodeClip, Name]]] = defaultdict(list)
-        self._labels: dict[str, set[str]] = defaultdict(set)
-        for clip in clips:
-            name = find(clip.label, clip.dataset)
-            if name is not None:
-                self._groups[clip.dataset in EXACT, name.name].append((clip, name))
-                self._labels[clip.dataset].add(_label(clip, name))
-        self._keys = sorted(self._groups)
-        weights = np.sqrt([len(self._groups[key]) for key in self._keys])
-        exact = np.array([key[0] for key in self._keys], dtype=bool)
-        if exact.any() and not exact.all():
-            weights = (
-                np.where(exact, exact_share / weights[exact].sum(), (1 - exact_share) / weights[~exact].sum()) * weights
-            )
-        self._weights = weights / weights.sum() if len(weights) else weights
-
-    def __bool__(self) -> bool:
-        return bool(self._keys)
-
-    def draw(self, rng: np.random.Generator) -> tuple[CodeClip, Name]:
-        group = self._groups[self._keys[int(rng.choice(len(self._keys), p=self._weights))]]
-        return group[int(rng.integers(len(group)))]
-
-    def labels(self, dataset: str) -> set[str]:
-        """The labels of a collection that was labelled by hand, which are told apart; of others none."""
-        return self._labels[dataset] if dataset in EXACT else set()
-
-
 def _heard(codes: tuple[int, ...], question: str, answer: str, rng: np.random.Generator) -> tuple[Turn, ...]:
-    asked = (Sound(codes), question) if rng.random() < _SOUND_FIRST else (question, Sound(codes))
-    return Turn("user", asked), Turn("assistant", (answer,))
+    return Turn("user", _with_sound(codes, question, rng)), Turn("assistant", (answer,))
 
 
-def _label(clip: CodeClip, name: Name) -> str:
-    return clip.label if clip.dataset in EXACT else name.name
+def _with_sound(codes: tuple[int, ...], question: str, rng: np.random.Generator) -> tuple[Part, ...]:
+    return (Sound(codes), question) if rng.random() < _SOUND_FIRST else (question, Sound(codes))
 
 
 def _fits(text: str, name: Name) -> bool:

@@ -167,6 +167,12 @@ class LanguageModel(nn.Module):
         return self._rows_of(self.causal.get_output_embeddings())
 
     @property
+    def text_rows(self) -> Tensor:
+        """[V, H] the base's own rows that score tokens, which are never learned; those of codes mean nothing here."""
+        table: Any = self.causal.get_output_embeddings()
+        return _weight(table if self.fused else table.token_adapter.base_layer).detach()
+
+    @property
     def tied(self) -> bool:
         """Whether the base reads and scores tokens by the same rows."""
         return self.rows.data_ptr() == self.output_rows.data_ptr()

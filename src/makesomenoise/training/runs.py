@@ -30,14 +30,22 @@ def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = Fal
         RunError: if the folder already holds a run and `resume` is not set, or holds one of another configuration.
     """
     folder = Path(folder)
-    last, recorded = folder / CHECKPOINT_FILE, folder / CONFIG_FILE
+    last, recorded = _last(folder), folder / CONFIG_FILE
     if joins:
-        return last if last.exists() else None
+        return last
     if recorded.exists() and not resume:
         raise RunError(f"The run folder {folder} is in use; resume that run (--resume) or give another folder.")
-    if last.exists() and recorded.read_text(encoding="utf-8") != config.to_yaml():
+    if last is not None and recorded.read_text(encoding="utf-8") != config.to_yaml():
         raise RunError(f"The configuration differs from {recorded}; a run resumes only with its own.")
     folder.mkdir(parents=True, exist_ok=True)
     recorded.write_text(config.to_yaml(), encoding="utf-8")
     (folder / COMMIT_FILE).write_text(f"{source_commit()}\n", encoding="utf-8")
-    return last if last.exists() else None
+    return last
+
+
+def _last(folder: Path) -> Path | None:
+    """The newest checkpoint: a file, or a folder of transformers' trainer, which writes its state last."""
+    if (folder / CHECKPOINT_FILE).exists():
+        return folder / CHECKPOINT_FILE
+    whole = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
+    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

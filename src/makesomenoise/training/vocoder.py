@@ -101,7 +101,7 @@ class VocoderTrainingConfig(Config):
 
     Attributes:
         model: the vocoder.
-        start: model folder of a vocoder to start from, or none.
+        start: vocoder to start from, a model folder or a bundled name, or none.
         data: what it learns from.
         game: losses and discriminators.
         optimiser: how the weights move.
@@ -138,7 +138,8 @@ class VocoderTraining(lightning.LightningModule):
             torch.manual_seed(config.run.seed)
             self.vocoder = IstftVocoder(config.model)
             if config.start is not None:
-                checkpoint.load_into(self.vocoder, checkpoint.load_state(config.start), config.start)
+                state = checkpoint.load_state(checkpoint.resolve(config.start))
+                checkpoint.load_into(self.vocoder, state, config.start)
             self.discriminators = Discriminators(config.game.discriminators)
         self.average = AveragedModel(self.vocoder, multi_avg_fn=_averaging(config.optimiser.average))
         self.log_mel = LogMel(config.model.mel)

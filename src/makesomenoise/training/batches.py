@@ -1,0 +1,107 @@
+"""Batches of conversations of about equal length: what a language model's training sees at each step.
+
+Batch number `n` depends on the seed and on `n` alone, so that a resumed run goes on with the batch it would have had.
+Conversations are drawn in pools of many batches, sorted by length and cut into batches of about as many tokens, padding
+included: hardly any work is spent on padding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from makesomenoise.data.examples import Examples
+from makesomenoise.language.prompts import IGNORED, Example, Prompts
+
+_POOL = 16  # batches
+_MOST_DRAWN, _MOST_POOLS = 1_000_000, 100_000  # numbers of conversations of different pools and parts never meet
+
+
+class BatchesError(ValueError):
+    """Conversations that no batches can be made of; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a training with a mixture of its own.
+
+    Attributes:
+        examples: what is drawn from.
+        batches: how many batches long it is.
+    """
+
+    examples: Examples
+    batches: int
+
+
+class Batches(Dataset[dict[str, Tensor]]):
+    """All batches of a run in order.
+
+    Args:
+        parts: what comes after what.
+        prompts: turns conversations into tokens.
+        batch_tokens: tokens of a batch, about.
+        most_tokens: longer conversations are left out.
+        seed: of the order within a pool.
+    """
+
+    def __init__(self, parts: Sequence[Part], prompts: Prompts, batch_tokens: int, most_tokens: int, seed: int):
+        self.parts, self.prompts, self.seed = parts, prompts, seed
+        self.batch_tokens, self.most_tokens = batch_tokens, most_tokens
+        self._pool: tuple[tuple[int, int], list[dict[str, Tensor]]] = (-1, -1), []
+
+    def __len__(self) -> int:
+        return sum(part.batches for part in self.parts)
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        """Batch `number`: `tokens`, `labels`, `attention_mask`, each [B, L]."""
+        if number >= len(self):
+            raise IndexError(number)
+        place = 0
+        while number >= self.parts[place].batches:
+            number -= self.parts[place].batches
+            place += 1
+        wanted = place, number // _POOL
+        if self._pool[0] != wanted:
+            self._pool = wanted, self._drawn(*wanted)
+        return self._pool[1][number % _POOL]
+
+    def _drawn(self, place: int, pool: int) -> list[dict[str, Tensor]]:
+        """The batches of a pool, in random order."""
+        found: list[Example] = []
+        tokens, number = 0, 0
+        examples = self.parts[place].examples
+        while tokens < _POOL * self.batch_tokens or len(found) < _POOL:
+            if number == _MOST_DRAWN:
+                raise BatchesError(f"Hardly any conversation has at most {self.most_tokens} tokens: allow for more.")
+            example = self.prompts.example(examples[(place * _MOST_POOLS + pool) * _MOST_DRAWN + number].turns)
+            number += 1
+            if len(example.tokens) <= self.most_tokens:
+                found.append(example)
+                tokens += len(example.tokens)
+        found.sort(key=lambda example: len(example.tokens))
+        ends = np.cumsum([len(example.tokens) for example in found])
+        cuts = np.searchsorted(ends, ends[-1] * np.arange(1, _POOL) / _POOL)
+        cuts = np.clip(cuts, np.arange(1, _POOL), len(found) - _POOL + np.arange(1, _POOL))  # none is empty
+        cuts = np.maximum.accumulate(cuts - np.arange(1, _POOL)) + np.arange(1, _POOL)
+        batches = [collate(found[first:last]) for first, last in pairwise([0, *map(int, cuts), len(found)])]
+        order = np.random.default_rng([self.seed, place, pool]).permutation(_POOL)
+        return [batches[int(n)] for n in order]
+
+
+def collate(examples: Sequence[Example]) -> dict[str, Tensor]:
+    """Examples to tensors [B, L], padded at the end."""
+    longest = max(len(example.tokens) for example in examples)
+
+    def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+        return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
+
+    return {
+        "tokens": padded([example.tokens for example in examples], 0),
+        "labels": padded([example.labels for example in examples], IGNORED),
+        "attention_mask": padded([[1] * len(example.tokens) for example in examples], 0),
+    }

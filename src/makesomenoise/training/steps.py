@@ -1,0 +1,228 @@
+"""The steps of a language model's training, run by transformers' trainer; knows no data.
+
+Checkpoints hold what is learned in float32, so that a resumed run continues exactly; the model folder beside them holds
+it in 16 bits, as it is shipped.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
+from torch.utils.tensorboard.writer import SummaryWriter
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from makesomenoise.config import Config
+from makesomenoise.language import adapter
+from makesomenoise.training.answers import Answers
+
+_LEARNED = "learned.safetensors"
+_LOG_EVERY = 10
+_log = logging.getLogger(__name__)
+
+
+class RatesConfig(Config):
+    """How fast weights move.
+
+    Attributes:
+        matrices: highest learning rate of AdamW for the low-rank matrices.
+        rows: highest learning rate for the rows of the new words.
+        warmup_steps: steps over which rates rise from 0.
+        falling: share of the run over which they fall in a straight line to a fiftieth.
+        weight_decay: of AdamW, for the matrices.
+        clip: largest norm of the gradient.
+    """
+
+    matrices: float = Field(default=5e-4, gt=0.0)
+    rows: float = Field(default=1e-3, gt=0.0)
+    warmup_steps: int = Field(default=50, ge=0)
+    falling: float = Field(default=0.6, gt=0.0, le=1.0)
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    clip: float = Field(default=1.0, gt=0.0)
+
+    def factor(self, step: int, steps: int) -> float:
+        """The rates of a step of a run of `steps`, as a factor of the highest."""
+        left = max(steps - step, 0) / max(self.falling * steps, 1.0)
+        return min((step + 1) / max(self.warmup_steps, 1), max(left, 0.02), 1.0)
+
+
+class LanguageRunConfig(Config):
+    """Size of a step and of the machine.
+
+    Attributes:
+        batch_tokens: tokens of a batch on one device, padding included, about.
+        accumulated: batches of a step.
+        valid_every: steps between two validations, at which checkpoints are written.
+        seed: of rows, matrices, and the order of what is learned.
+        threads: CPU threads; none leaves the choice to torch.
+        bfloat16: whether the base and the products are in bfloat16.
+        checkpointed: whether activations are computed again in the backward pass, to save memory.
+    """
+
+    batch_tokens: int = Field(default=2000, ge=1)
+    accumulated: int = Field(default=1, ge=1)
+    valid_every: int = Field(default=100, ge=1)
+    seed: int = 0
+    threads: int | None = None
+    bfloat16: bool = True
+    checkpointed: bool = False
+
+
+class Validation(TrainerCallback):
+    """Curves of training, losses on fixed batches, and the model folder, all in a run folder.
+
+    Args:
+        batches: what to look at.
+        folder: the run folder.
+    """
+
+    def __init__(self, batches: Sequence[dict[str, Tensor]], folder: Path):
+        self.batches = batches
+        self.folder = folder
+        self._noted: list[dict[str, float]] = []
+        self._curves: SummaryWriter | None = None
+
+    def note(self, losses: dict[str, Tensor]) -> None:
+        """Remembers the losses of a batch until the next step that is logged."""
+        self._noted.append({name: float(value.detach()) for name, value in losses.items()})
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Logs, and at times looks at the fixed batches."""
+        last = state.global_step == state.max_steps
+        if state.global_step % _LOG_EVERY == 0 or last:
+            self._log("train", self._noted, state.global_step)
+            self._noted = []
+        if state.is_world_process_zero and (control.should_save or last):
+            answers: Any = kwargs["model"]
+            self._look(getattr(answers, "module", answers), args, state.global_step)
+
+    def _look(self, answers: Answers, args: TrainingArguments, step: int) -> None:
+        answers.eval()
+        seen = []
+        for batch in self.batches:
+            moved = {name: tensor.to(args.device) for name, tensor in batch.items()}
+            with torch.no_grad(), torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
+                seen.append({name: float(value) for name, value in answers(**moved).items()})
+        answers.train()
+        self._log("valid", seen, step)
+        answers.language.save(self.folder / "model")
+
+    def _log(self, stage: str, seen: list[dict[str, float]], step: int) -> None:
+        """Means over batches; those of kinds of tokens weigh each token alike."""
+        if not seen:
+            return
+        values = {"loss": sum(one["loss"] for one in seen) / len(seen)}
+        for kind in ("text", "audio"):
+            count = sum(one[f"{kind}s"] for one in seen)
+            if count:
+                values[kind] = sum(one[kind] * one[f"{kind}s"] for one in seen) / count
+        if self._curves is None:
+            self._curves = SummaryWriter(str(self.folder / "curves"))
+        for name, value in values.items():
+            self._curves.add_scalar(f"{stage}/{name}", value, step)
+        self._curves.flush()
+        _log.info("step %d, %s: %s", step, stage, {name: round(value, 4) for name, value in values.items()})
+
+
+class _Trainer(Trainer):
+    """Takes whole batches as they are, and keeps nothing of the base in checkpoints."""
+
+    def __init__(self, validation: Validation, **settings: Any):
+        super().__init__(**settings)
+        self._validation = validation
+
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:
+        losses = model(**inputs)
+        self._validation.note(losses)
+        return (losses["loss"], losses) if return_outputs else losses["loss"]
+
+    def get_train_dataloader(self) -> DataLoader:
+        dataset: Any = self.train_dataset
+        loader = DataLoader(dataset, batch_size=1, sampler=SequentialSampler(dataset), collate_fn=_first)
+        return self.accelerator.prepare(loader)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        del state_dict
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.contiguous() for name, value in self._learned().items()}, folder / _LEARNED)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        del model
+        answers: Any = self.accelerator.unwrap_model(self.model)
+        adapter.set_learned(answers.language.network, load_file(Path(resume_from_checkpoint) / _LEARNED))
+
+    def _learned(self) -> dict[str, Tensor]:
+        answers: Any = self.accelerator.unwrap_model(self.model)
+        return {name: value.detach().float().cpu() for name, value in answers.language.learned().items()}
+
+
+def run_steps(
+    answers: Answers,
+    batches: Dataset,
+    steps: int,
+    validation: Validation,
+    rates: RatesConfig,
+    run: LanguageRunConfig,
+    last: Path | None,
+) -> None:
+    """Trains on all batches in order.
+
+    Args:
+        answers: what learns.
+        batches: one item is one batch.
+        steps: length of the run.
+        validation: watches, and knows the run folder.
+        rates: how fast weights move.
+        run: size of a step and of the machine.
+        last: checkpoint to go on from, or none.
+    """
+    if run.checkpointed:
+        answers.language.causal.enable_input_require_grads()
+        answers.language.causal.gradient_checkpointing_enable({"use_reentrant": False})
+    settings = TrainingArguments(
+        output_dir=str(validation.folder),
+        max_steps=steps,
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=run.accumulated,
+        max_grad_norm=rates.clip,
+        bf16=run.bfloat16,
+        use_cpu=not torch.cuda.is_available(),
+        save_steps=run.valid_every,
+        save_total_limit=1,
+        logging_strategy="no",
+        report_to=[],
+        seed=run.seed,
+        remove_unused_columns=False,
+        label_names=["labels"],
+    )
+    trainer = _Trainer(
+        validation,
+        model=answers,
+        args=settings,
+        train_dataset=batches,
+        optimizers=_optimisers(answers, rates, steps),
+        callbacks=[validation],
+    )
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+
+
+def _optimisers(answers: Answers, rates: RatesConfig, steps: int) -> Any:
+    """AdamW, with rows at a rate of their own, and its schedule."""
+    rows = {id(answers.language.rows), id(answers.language.output_rows)}
+    trained = [parameter for parameter in answers.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if id(p) in rows], "lr": rates.rows, "weight_decay": 0.0},
+        {"params": [p for p in trained if id(p) not in rows], "lr": rates.matrices, "weight_decay": rates.weight_decay},
+    ]
+    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+    return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rates.factor(step, steps))
+
+
+def _first(items: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return items[0]
