@@ -1,5 +1,6 @@
 """Shards hold the codes that the tokenizer gives; what is done is not done again; what cannot be done is said."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,17 @@ def test_every_clip_is_encoded_as_the_tokenizer_does(sounds: Path, model: Path, 
         assert np.mean(np.array(clip.codes) == expected.numpy()) > 0.9  # 16 bits of a clip are kept, not 32
         assert clip.seconds == pytest.approx(len(io.load(sounds / f"{clip.key}.flac")) / 24_000)
     assert read_stamp(tmp_path / "codes").code_rate == tokenizer.code_rate
+
+
+def test_what_records_say_is_kept(sounds: Path, model: Path, tmp_path: Path):
+    record = {"label": "dog", "fold": 3, "split": "valid", "captions": ["A dog barks."], "license": "CC0"}
+    (sounds / "dog" / "dog.json").write_text(json.dumps(record))
+    encode_corpus([sounds / "dog"], tmp_path / "codes", model)
+    (clip,) = read_codes(tmp_path / "codes")
+    assert (clip.fold, clip.split, clip.captions, clip.license) == ("3", "valid", ("A dog barks.",), "CC0")
+    (sounds / "dog" / "dog.json").write_text(json.dumps(record | {"split": "train"}))
+    assert encode_corpus([sounds / "dog"], tmp_path / "codes", model).clips == 1  # it changed
+    assert read_codes(tmp_path / "codes")[0].split == "train"
 
 
 def test_silence_is_marked(sounds: Path, model: Path, tmp_path: Path):

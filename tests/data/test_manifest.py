@@ -10,6 +10,7 @@ import pytest
 from makesomenoise.data.manifest import Clip, ManifestError, read_clips
 
 RECORD = {"dataset": "d", "fold": 3, "kind": "sfx", "label": "dog", "title": None, "seconds": 1.5, "license": "CC0"}
+RECORD |= {"split": "valid", "captions": ["A dog barks."]}
 
 
 def shard(path: Path, members: dict[str, bytes]) -> Path:
@@ -28,8 +29,9 @@ def test_a_shard_gives_records_and_bytes(tmp_path: Path):
     assert [clip.read() for clip in clips] == [b"second", b"first"]
     first = clips[0]
     assert (first.dataset, first.fold, first.kind, first.label, first.title) == ("d", "3", "sfx", "dog", "")
-    assert first.seconds == 1.5
-    assert (clips[1].label, clips[1].seconds) == ("", 0.0)
+    assert (first.seconds, first.split, first.captions, first.license) == (1.5, "valid", ("A dog barks.",), "CC0")
+    last = clips[1]
+    assert (last.label, last.seconds, last.split, last.captions, last.license) == ("", 0.0, "", (), "")
 
 
 def test_a_star_stands_for_several_shards_in_order(tmp_path: Path):
@@ -50,10 +52,12 @@ def test_a_folder_takes_labels_from_sidecars_and_from_folder_names(tmp_path: Pat
     for name in ("siren/b.wav", "siren/a.FLAC", "top.mp3", "siren/readme.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
-    (tmp_path / "siren" / "b.json").write_text(json.dumps({"label": "ambulance", "seconds": 2}))
+    record = {"label": "ambulance", "seconds": 2, "split": "train", "captions": "A siren wails.", "license": None}
+    (tmp_path / "siren" / "b.json").write_text(json.dumps(record))
     clips = read_clips([tmp_path])
     assert [(clip.key, clip.label) for clip in clips] == [("siren/a", "siren"), ("siren/b", "ambulance"), ("top", "")]
     assert clips[0].read() == b"siren/a.FLAC"
+    assert (clips[1].split, clips[1].captions, clips[1].license) == ("train", ("A siren wails.",), "")
     assert {clip.dataset for clip in clips} == {tmp_path.name}
 
 
@@ -85,7 +89,13 @@ def test_what_cannot_be_read_is_one_sentence(name: str, content: bytes | None, m
     assert "\n" not in str(caught.value)
 
 
-def test_a_record_that_is_not_json_is_named(tmp_path: Path):
-    path = shard(tmp_path / "s.tar", {"a.wav": b"x", "a.json": b"{"})
-    with pytest.raises(ManifestError, match="is not a readable WebDataset tar shard"):
+@pytest.mark.parametrize("record", [b"{", b"[]", b"\xff"])
+def test_a_record_that_is_no_json_object_is_named(record: bytes, tmp_path: Path):
+    path = shard(tmp_path / "s.tar", {"a.wav": b"x", "a.json": record})
+    with pytest.raises(ManifestError, match=r"a\.json in .*s\.tar is not a JSON object"):
         read_clips([path])
+    path.unlink()
+    (tmp_path / "b.wav").write_bytes(b"x")
+    (tmp_path / "b.json").write_bytes(record)
+    with pytest.raises(ManifestError, match=r"b\.json is not a JSON object"):
+        read_clips([tmp_path])

@@ -24,7 +24,6 @@ from makesomenoise.data.codes import SUFFIX, CodeClip, Stamp, read_stamp, write_
 from makesomenoise.data.jobs import SCENES, Added, Job, added_jobs, clip_jobs, left_over
 from makesomenoise.data.manifest import read_clips
 from makesomenoise.data.questions import described, parts
-from makesomenoise.data.records import recorded
 from makesomenoise.data.scenes import SceneMaker
 from makesomenoise.data.sounds import find
 from makesomenoise.data.variation import varied
@@ -89,11 +88,11 @@ def encode_corpus(
     """
     added = added or Added()
     stamp = _stamp(_tokenizer(str(tokenizer)))
-    clips = recorded(read_clips(sources))
-    trusted = [item for item in clips if find(item.clip.label, item.clip.dataset)]
+    clips = read_clips(sources)
+    trusted = [clip for clip in clips if find(clip.label, clip.dataset)]
     _check(Path(output), stamp)
     if added.scenes:
-        SceneMaker(ClipStore([item.clip for item in trusted], 1))  # says now if there are too few sounds
+        SceneMaker(ClipStore(trusted, 1))  # says now if there are too few sounds
     jobs = [*clip_jobs(clips, Path(output), stamp), *added_jobs(trusted, Path(output), stamp, added)]
     Path(output).mkdir(parents=True, exist_ok=True)
     for path in left_over(jobs):
@@ -142,7 +141,7 @@ def _worked_off(jobs: Sequence[Job], tokenizer: str, cache: str | Path | None, w
 
 def _work(job: Job, tokenizer: str, cache: str | Path | None) -> _Made:
     model = _tokenizer(tokenizer)
-    store = ClipStore([item.clip for item in job.clips], model.sample_rate, cache)
+    store = ClipStore(job.clips, model.sample_rate, cache)
     skipped: list[str] = []
     clips = list(_scenes(job, store, model) if job.scenes else _clips(job, store, model, skipped))
     write_codes(job.target, clips, job.stamp)
@@ -150,14 +149,13 @@ def _work(job: Job, tokenizer: str, cache: str | Path | None) -> _Made:
 
 
 def _clips(job: Job, store: ClipStore, model: AudioTokenizer, skipped: list[str]) -> Iterator[CodeClip]:
-    for number, item in enumerate(job.clips):
+    for number, clip in enumerate(job.clips):
         try:
             waveform = store.waveform(number)
         except io.AudioError as error:
             # One file among thousands that nobody can read is no reason to stop.
             skipped.append(str(error))
             continue
-        clip = item.clip
         if job.copy:
             digits = int(hashlib.sha256(clip.key.encode()).hexdigest()[:12], 16)
             waveform = varied(waveform, model.sample_rate, np.random.default_rng([job.seed, job.copy, digits]))
@@ -167,13 +165,13 @@ def _clips(job: Job, store: ClipStore, model: AudioTokenizer, skipped: list[str]
             seconds=len(waveform) / model.sample_rate,
             sounding=sounding(waveform, model.sample_rate),
             dataset=clip.dataset,
-            split=item.split,
+            split=clip.split,
             fold=clip.fold,
             kind=clip.kind,
             label=clip.label,
             title=clip.title,
-            captions=item.captions,
-            license=item.license,
+            captions=clip.captions,
+            license=clip.license,
         )
 
 
@@ -182,7 +180,7 @@ def _scenes(job: Job, store: ClipStore, model: AudioTokenizer) -> Iterator[CodeC
     for number in job.scenes:
         scene = maker.make(np.random.default_rng([job.seed, number]))
         used = [job.clips[source] for source in scene.sources]
-        splits = {item.split for item in used}
+        splits = {clip.split for clip in used}
         yield CodeClip(
             key=f"{SCENES}-{job.seed}-{number}",
             codes=_codes(model, scene.waveform),
@@ -192,7 +190,7 @@ def _scenes(job: Job, store: ClipStore, model: AudioTokenizer) -> Iterator[CodeC
             split=splits.pop() if len(splits) == 1 else "",
             kind="scene",
             title=described(parts(scene.events)),
-            license="; ".join(sorted({item.license for item in used if item.license})),
+            license="; ".join(sorted({clip.license for clip in used if clip.license})),
             events=scene.events,
         )
 

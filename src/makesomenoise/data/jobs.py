@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from makesomenoise.data.codes import SUFFIX, CodesError, Stamp, read_stamp
-from makesomenoise.data.records import Recorded
+from makesomenoise.data.manifest import Clip
 
 SCENES, _COPIES = "scenes", "copies"
 _JOB_CLIPS = 256
@@ -43,7 +43,7 @@ class Job:
     """
 
     target: Path
-    clips: tuple[Recorded, ...]
+    clips: tuple[Clip, ...]
     stamp: Stamp
     seed: int = 0
     copy: int = 0
@@ -62,11 +62,11 @@ class Job:
             return False
 
 
-def clip_jobs(clips: list[Recorded], output: Path, stamp: Stamp) -> Iterator[Job]:
+def clip_jobs(clips: list[Clip], output: Path, stamp: Stamp) -> Iterator[Job]:
     """The clips as jobs: of each tar shard and of each folder on its own."""
-    groups: dict[Path, list[Recorded]] = defaultdict(list)
-    for item in clips:
-        groups[item.clip.path if item.clip.path.suffix == ".tar" else item.clip.path.parent].append(item)
+    groups: dict[Path, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        groups[clip.path if clip.path.suffix == ".tar" else clip.path.parent].append(clip)
     names = Counter(path.stem for path in groups)
     for path, group in groups.items():
         # Two folders of one name are told apart by where they are.
@@ -75,7 +75,7 @@ def clip_jobs(clips: list[Recorded], output: Path, stamp: Stamp) -> Iterator[Job
             yield Job(_target(output, name, number), part, replace(stamp, made_from=_digest(map(_identity, part))))
 
 
-def added_jobs(trusted: list[Recorded], output: Path, stamp: Stamp, added: Added) -> Iterator[Job]:
+def added_jobs(trusted: list[Clip], output: Path, stamp: Stamp, added: Added) -> Iterator[Job]:
     """Copies and scenes as jobs.
 
     Args:
@@ -104,17 +104,17 @@ def left_over(jobs: Sequence[Job]) -> list[Path]:
     return sorted(found - targets)
 
 
-def _split(items: Sequence[Recorded]) -> Iterator[tuple[Recorded, ...]]:
-    return (tuple(items[first : first + _JOB_CLIPS]) for first in range(0, len(items), _JOB_CLIPS))
+def _split(clips: Sequence[Clip]) -> Iterator[tuple[Clip, ...]]:
+    return (tuple(clips[first : first + _JOB_CLIPS]) for first in range(0, len(clips), _JOB_CLIPS))
 
 
 def _target(output: Path, name: str, number: int) -> Path:
     return output / f"{name}-{number:03d}{SUFFIX}"
 
 
-def _identity(item: Recorded) -> str:
+def _identity(clip: Clip) -> str:
     """All that is known of a clip but where it lies, which may change."""
-    return str(replace(item, clip=replace(item.clip, path=Path(), offset=0)))
+    return str(replace(clip, path=Path(), offset=0))
 
 
 def _digest(texts: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
+_TEXTS = ("dataset", "split", "fold", "kind", "label", "title", "license")
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,9 @@ class Clip:
         label: short English name, or empty.
         title: a freer description, or empty.
         seconds: length by the record, 0 where unknown.
+        split: train or valid, or empty.
+        captions: whole sentences about it.
+        license: what its source allows, or empty.
     """
 
     key: str
@@ -47,6 +51,9 @@ class Clip:
     label: str = ""
     title: str = ""
     seconds: float = 0.0
+    split: str = ""
+    captions: tuple[str, ...] = ()
+    license: str = ""
 
     def read(self) -> bytes:
         """The encoded bytes of the sound file."""
@@ -86,7 +93,7 @@ def _read_folder(folder: Path) -> list[Clip]:
 def _file_clip(folder: Path, file: Path) -> Clip:
     sidecar = file.with_suffix(".json")
     parent = file.parent.name.replace("_", " ") if file.parent != folder else ""
-    record = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.exists() else {"label": parent}
+    record = _record(sidecar.read_bytes(), str(sidecar)) if sidecar.exists() else {"label": parent}
     key = str(file.relative_to(folder).with_suffix(""))
     return _clip(key, file, 0, file.stat().st_size, {"dataset": folder.name, **record})
 
@@ -101,12 +108,24 @@ def _read_shard(shard: Path) -> list[Clip]:
                 if dot + suffix.lower() in AUDIO_SUFFIXES:
                     sounds[stem] = member
                 elif suffix == "json" and (file := tar.extractfile(member)):
-                    records[stem] = json.load(file)
-    except (tarfile.TarError, json.JSONDecodeError, OSError) as error:
+                    records[stem] = _record(file.read(), f"{member.name} in {shard}")
+    except (tarfile.TarError, OSError) as error:
         raise ManifestError(f"{shard} is not a readable WebDataset tar shard ({error}).") from None
     return [_clip(key, shard, m.offset_data, m.size, records.get(key, {})) for key, m in sounds.items()]
 
 
+def _record(data: bytes, place: str) -> dict:
+    try:
+        record = json.loads(data)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        record = None
+    if not isinstance(record, dict):
+        raise ManifestError(f'The record {place} is not a JSON object: expected one such as {{"label": "dog"}}.')
+    return record
+
+
 def _clip(key: str, path: Path, offset: int, size: int, record: dict) -> Clip:
-    text = {name: str(record.get(name) or "") for name in ("dataset", "fold", "kind", "label", "title")}
-    return Clip(key, path, offset, size, seconds=float(record.get("seconds") or 0.0), **text)
+    text = {name: str(record.get(name) or "") for name in _TEXTS}
+    captions = record.get("captions") or ()
+    captions = (captions,) if isinstance(captions, str) else tuple(map(str, captions))
+    return Clip(key, path, offset, size, seconds=float(record.get("seconds") or 0.0), captions=captions, **text)
