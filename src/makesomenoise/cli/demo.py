@@ -14,11 +14,16 @@ def demo(
     model: Model = "default",
     baseline: Annotated[str, typer.Option(help="Tokenizer to compare with.")] = "vqvae",
     vocoder: VocoderName = "default",
+    language: Annotated[
+        str, typer.Option(help="Language model: a folder, `language`, `none` or a Hub id.")
+    ] = "language",
     seed: Seed = 0,
 ) -> None:
-    """Build a page with each clip as it was, as we decode it, and as the baseline does."""
+    """Build a page: each clip as it was, as we decode it, as the baseline does, in words; and sounds made from text."""
     from makesomenoise.evaluation.demo import build_page
+    from makesomenoise.evaluation.demo_language import find_speaker
     from makesomenoise.tokenizer.model import AudioTokenizer
 
     ours, theirs = (AudioTokenizer.load(name, vocoder) for name in (model, baseline))
-    typer.echo(f"Open {build_page(clips, output, ours, theirs, seed)} in a browser.")
+    page = build_page(clips, output, ours, theirs, seed, find_speaker(language, ours))
+    typer.echo(f"Open {page} in a browser.")

@@ -1,6 +1,7 @@
 """The demo page: each clip as it was, as a tokenizer decodes it, and as a baseline does, to hear and to see.
 
-The page works from disk: one `index.html`, sound files and pictures beside it, nothing from elsewhere.
+With a language model it also says what is heard in each clip, and ends with sounds that were made from text. The page
+works from disk: one `index.html`, sound files and pictures beside it, nothing from elsewhere.
 """
 
 import html
@@ -9,17 +10,26 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from makesomenoise.audio import io
 from makesomenoise.audio.mel import LogMel
+from makesomenoise.evaluation.demo_language import Made, heard, made
 from makesomenoise.tokenizer.files import decode_file, encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
 
+if TYPE_CHECKING:
+    from makesomenoise.pipeline import AudioLanguageModel
+
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 _BITS_PER_SAMPLE = 16
+_WORDS = (
+    "<p>What is <b>heard</b> in each sound was written by a language model that reads those integers; the sounds at "
+    "the end it made from nothing but the words above them.</p>"
+)
 _DARKEST, _BRIGHTEST = -9.0, 3.5  # log-mel; the same for all pictures, so that colours compare
 
 
@@ -46,7 +56,14 @@ class Column:
     codes: tuple[int, ...] = ()
 
 
-def build_page(clips: Path, output: Path, ours: AudioTokenizer, baseline: AudioTokenizer, seed: int = 0) -> Path:
+def build_page(
+    clips: Path,
+    output: Path,
+    ours: AudioTokenizer,
+    baseline: AudioTokenizer,
+    seed: int = 0,
+    speaker: "AudioLanguageModel | None" = None,
+) -> Path:
     """Builds the page.
 
     Args:
@@ -54,7 +71,8 @@ def build_page(clips: Path, output: Path, ours: AudioTokenizer, baseline: AudioT
         output: folder of the page; made if missing, files in it are replaced.
         ours: the tokenizer to show.
         baseline: the tokenizer to compare with.
-        seed: of the decoded sounds.
+        seed: of the decoded and of the made sounds.
+        speaker: describes the clips and makes sounds from text; none leaves both out.
 
     Returns:
         The `index.html`.
@@ -70,21 +88,28 @@ def build_page(clips: Path, output: Path, ours: AudioTokenizer, baseline: AudioT
     mel = LogMel(ours.config.mel)
     rows = []
     for source in sources:
-        original = _original(source, output, mel, ours.sample_rate)
+        waveform = io.load(source, ours.sample_rate)
+        original = _original(source, waveform, output, mel, ours.sample_rate)
         decoded = [
             _decoded(source, output, mel, tokenizer, name, seed)
             for name, tokenizer in (("makesomenoise", ours), ("VQ-VAE baseline", baseline))
         ]
-        rows.append(_row(source.stem, [original, *decoded]))
+        rows.append(_row(source.stem, [original, *decoded], heard(speaker, waveform) if speaker else ""))
+    if speaker:
+        columns = [_made(one, output, mel, speaker.tokenizer) for one in made(speaker, seed)]
+        rows.append(_row("made from text", columns))
+    return _written(output, rows, ours, _WORDS if speaker else "")
+
+
+def _written(output: Path, rows: list[str], ours: AudioTokenizer, words: str) -> Path:
     page = Template(resources.files("makesomenoise.evaluation").joinpath("demo.html").read_text(encoding="utf-8"))
-    text = page.substitute(rows="\n".join(rows), rate=f"{ours.bits_per_second:.0f}", codes=f"{ours.code_rate:.1f}")
+    rates = {"rate": f"{ours.bits_per_second:.0f}", "codes": f"{ours.code_rate:.1f}"}
     with io.replacing(output / "index.html") as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(page.substitute(rates, rows="\n".join(rows), words=words), encoding="utf-8")
     return output / "index.html"
 
 
-def _original(source: Path, output: Path, mel: LogMel, sample_rate: int) -> Column:
-    waveform = io.load(source, sample_rate)
+def _original(source: Path, waveform: Tensor, output: Path, mel: LogMel, sample_rate: int) -> Column:
     sound = f"{source.stem}-original.wav"
     io.save(output / sound, waveform, sample_rate)
     bits = len(waveform) * _BITS_PER_SAMPLE
@@ -100,6 +125,13 @@ def _decoded(source: Path, output: Path, mel: LogMel, tokenizer: AudioTokenizer,
     return Column(title, f"{stem}.wav", picture, bits, tuple(read.codes.tolist()))
 
 
+def _made(one: Made, output: Path, mel: LogMel, tokenizer: AudioTokenizer) -> Column:
+    sound = f"made-{one.text.replace(' ', '-')}.wav"
+    io.save(output / sound, one.waveform, tokenizer.sample_rate)
+    bits = len(one.codes) * tokenizer.bits_per_code
+    return Column(one.text, sound, _picture(one.waveform, output / sound, mel), bits, one.codes)
+
+
 def _picture(waveform: Tensor, sound: Path, mel: LogMel) -> str:
     from matplotlib import image  # noqa: PLC0415 - matplotlib comes with the extra `demo`
 
@@ -111,9 +143,10 @@ def _picture(waveform: Tensor, sound: Path, mel: LogMel) -> str:
     return name
 
 
-def _row(name: str, columns: list[Column]) -> str:
+def _row(name: str, columns: list[Column], words: str = "") -> str:
     cells = "\n".join(map(_cell, columns))
-    return f'<section><h2>{html.escape(name)}</h2><div class="versions">{cells}</div></section>'
+    said = f'<p class="heard">heard: <q>{html.escape(words)}</q></p>' if words else ""
+    return f'<section><h2>{html.escape(name)}</h2>{said}<div class="versions">{cells}</div></section>'
 
 
 def _cell(column: Column) -> str:
