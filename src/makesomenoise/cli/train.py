@@ -1,5 +1,8 @@
 """`msn train`."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from makesomenoise.cli.options import ConfigFile, Resume, RunFolder
@@ -31,3 +34,22 @@ def vocoder(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
     from makesomenoise.training.vocoder import VocoderTrainingConfig, train_vocoder
 
     typer.echo(f"Model written to {train_vocoder(VocoderTrainingConfig.from_yaml(config), run, resume)}")
+
+
+@app.command()
+def language(
+    config: ConfigFile,
+    run: Annotated[Path | None, typer.Option("--run", help="Folder of the run: checkpoints, curves, weights.")] = None,
+    resume: Resume = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the run would take.")] = False,
+) -> None:
+    """Train what an LLM learns of sound: matrices beside its layers, and rows for the codes."""
+    from makesomenoise.training.language import LanguageTrainingConfig, estimate_language, train_language
+
+    settings = LanguageTrainingConfig.from_yaml(config)
+    if dry_run:
+        typer.echo(str(estimate_language(settings)))
+    elif run is None:
+        raise typer.BadParameter("name the folder of the run, or ask for a --dry-run.", param_hint="--run")
+    else:
+        typer.echo(f"Model written to {train_language(settings, run, resume)}")

@@ -25,6 +25,7 @@ from makesomenoise.training.alignment import AlignmentConfig, NamedCodes, accura
 from makesomenoise.training.answers import Answers, AnswersConfig
 from makesomenoise.training.batches import Batches, Part
 from makesomenoise.training.chat import base_answers
+from makesomenoise.training.estimate import Estimate, estimate
 from makesomenoise.training.runs import open_run
 from makesomenoise.training.steps import LanguageRunConfig, RatesConfig, Validation, run_steps
 
@@ -131,6 +132,15 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
     seen = Validation(_fixed(config, model, valid, tokenizer), folder)
     run_steps(Answers(model, config.answers), batches, config.steps, seen, config.rates, config.run, last)
     return folder / "model"
+
+
+def estimate_language(config: LanguageTrainingConfig) -> Estimate:
+    """What a run will take, without its data and weights.
+
+    Raises:
+        LanguageError: if the configuration gives no shape and the base's configuration cannot be read.
+    """
+    return estimate(config.base, config.shape, config.lora, config.run)
 
 
 def _clips(sources: Sequence[str], tokenizer: AudioTokenizer) -> list[CodeClip]:
