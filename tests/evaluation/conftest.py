@@ -1,5 +1,6 @@
 """A tiny corpus of tones, noises and clicks, and a random language model."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,18 @@ def language_model(base: Path) -> LanguageModel:
 @pytest.fixture
 def parts(tmp_path: Path) -> Parts:
     return Parts(tmp_path / "parts", "test")
+
+
+@pytest.fixture
+def canned(tmp_path: Path) -> Callable[[dict[str, list]], Parts]:
+    """Makes parts in which answers were found before, by the name of the question."""
+
+    class Canned(Parts):
+        def __init__(self, answers: dict[str, list]):
+            super().__init__(tmp_path, "canned")
+            self._answers = answers
+
+        def each(self, name: str, *_, **__) -> list:
+            return self._answers[name]
+
+    return Canned

@@ -35,7 +35,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_comes_back_is_what_json_makes_of_it(parts: Parts):
-    first = parts.each("pairs", None, [(1, 2)], lambda some: list(some))
+    first = parts.each("pairs", None, [(1, 2)], list)
     assert first == parts.each("pairs", None, [(1, 2)], lambda _: []) == [[1, 2]]
 
 

