@@ -8,6 +8,7 @@ import torch
 CONFIGS = Path(__file__).parents[1] / "configs"
 TOKENIZERS = sorted((CONFIGS / "tokenizer").glob("*.yaml"))
 ENCODERS = sorted((CONFIGS / "encoder").glob("*.yaml"))
+LANGUAGES = sorted((CONFIGS / "language").glob("*.yaml"))
 VOCODERS = sorted((CONFIGS / "vocoder").glob("*.yaml"))
 
 
@@ -42,7 +43,35 @@ def test_vocoder_configs_build(path: Path):
     assert vocoder.config.mel.n_mels == 100
 
 
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda p: p.stem)
+def test_language_configs_fit_one_gpu(path: Path):
+    from makesomenoise.training.language import LanguageTrainingConfig, estimate_language
+
+    config = LanguageTrainingConfig.from_yaml(path)
+    assert config.steps > 0
+    if config.shape:  # of a base that is not on this machine
+        assert estimate_language(config).total_bytes < 80e9
+
+
+@pytest.mark.parametrize("name", ["vicuna-7b", "qwen2.5-7b"])
+def test_a_small_base_of_the_same_architecture_reads_and_makes_codes(name: str, tmp_path: Path):
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from makesomenoise.language.config import LanguageConfig
+    from makesomenoise.language.model import LanguageModel
+    from makesomenoise.training.language import LanguageTrainingConfig
+    from tests.language.conftest import SIZES, bytes_tokenizer
+
+    shape = LanguageTrainingConfig.from_yaml(CONFIGS / "language" / f"{name}.yaml").shape
+    AutoModelForCausalLM.from_config(AutoConfig.for_model(**(shape | SIZES))).save_pretrained(tmp_path)
+    bytes_tokenizer().save_pretrained(tmp_path)
+    made = LanguageModel.create(LanguageConfig(base=str(tmp_path), codes="0" * 16, codebook_size=9), torch.randn(9, 4))
+    tokens = torch.tensor([made.vocabulary.span([1, 2, 3])])
+    assert made.logits(made.hidden(tokens)).isfinite().all()
+
+
 def test_the_promised_configs_are_there():
     assert {p.stem for p in TOKENIZERS} >= {"tiny", "small", "base", "vqvae"}
     assert {p.stem for p in ENCODERS} >= {"tiny", "small", "base"}
     assert {p.stem for p in VOCODERS} >= {"small"}
+    assert {p.stem for p in LANGUAGES} == {"tiny", "smollm2", "vicuna-7b", "qwen2.5-7b"}

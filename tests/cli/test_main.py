@@ -8,7 +8,9 @@ COMMANDS = [
     ("info",),
     ("train", "tokenizer"),
     ("train", "vocoder"),
+    ("train", "language"),
     ("evaluate", "tokenizer"),
+    ("evaluate", "language"),
     ("caption",),
     ("classify",),
     ("ask",),
@@ -41,6 +43,15 @@ def test_a_bad_configuration_is_one_sentence(msn, tmp_path):
     assert "Unknown key 'modle'" in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_says_what_a_run_takes(msn, tmp_path):
+    config = "configs/language/vicuna-7b.yaml"
+    result = msn("train", "language", config, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "6,738 M parameters" in result.stdout
+    assert msn("train", "language", config).exit_code == 2
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_bug_keeps_its_traceback(msn, monkeypatch):

@@ -1,0 +1,33 @@
+"""Rates rise, hold and fall as they say; the loss noted is that of tokens, not of batches."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from transformers import TrainerControl, TrainerState, TrainingArguments
+
+from makesomenoise.training.steps import RatesConfig, Validation
+
+
+def test_rates_rise_hold_and_fall():
+    rates = RatesConfig(warmup_steps=10, falling=0.5)
+    assert rates.factor(0, 100) == pytest.approx(0.1)
+    assert rates.factor(9, 100) == 1.0
+    assert rates.factor(50, 100) == 1.0
+    assert rates.factor(75, 100) == pytest.approx(0.5)
+    assert rates.factor(100, 100) == pytest.approx(0.02)
+
+
+def test_losses_are_means_over_tokens(tmp_path: Path):
+    seen = Validation([], tmp_path)
+    for text, texts, audios in ((1.0, 1, 0), (3.0, 3, 2)):
+        values = {"loss": text, "text": text, "audio": 7.0, "texts": texts, "audios": audios}
+        seen.note({name: torch.tensor(value) for name, value in values.items()})
+    state = TrainerState(global_step=10, max_steps=100)
+    arguments = TrainingArguments(output_dir=str(tmp_path), report_to=[], use_cpu=True)
+    seen.on_step_end(arguments, state, TrainerControl())
+    curves = EventAccumulator(str(tmp_path / "curves"))
+    curves.Reload()
+    found = {tag: curves.Scalars(tag)[0].value for tag in curves.Tags()["scalars"]}
+    assert found == {"train/loss": 2.0, "train/text": 2.5, "train/audio": 7.0}
