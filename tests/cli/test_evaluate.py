@@ -17,7 +17,7 @@ def test_settings_that_do_not_exist_are_named(msn, tmp_path: Path):
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_models_and_codes_are_one_sentence(msn, models, tmp_path: Path):
+def test_missing_models_and_codes_are_one_sentence(msn, tmp_path: Path):
     result = msn("evaluate", "language", tmp_path, tmp_path / "out", "--model", tmp_path / "nowhere")
     assert result.exit_code == 2
     assert result.stderr.startswith("msn: ")

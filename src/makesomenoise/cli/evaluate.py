@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import VocoderName
+from makesomenoise.cli.options import LanguageName, TokenizerName, VocoderName
 
 app = typer.Typer(no_args_is_help=True, help="Measure: `msn evaluate tokenizer CORPUS OUTPUT`.")
 NAMES = ["default", "vqvae"]
@@ -49,8 +49,8 @@ def language(
     output: Report,
     corpus: Annotated[Path, typer.Option(help="Folder with train-*.tar and valid-*.tar.")] = Path("corpus"),
     classifier: Classifier = Path("runs/classifier"),
-    model: Annotated[str, typer.Option(help="Language model: a folder, a bundled name or a Hub id.")] = "language",
-    tokenizer: Annotated[str, typer.Option(help="Tokenizer: a folder, a bundled name or a Hub id.")] = "default",
+    model: LanguageName = "language",
+    tokenizer: TokenizerName = "default",
     limit: Limit = None,
     settings: Settings = None,
 ) -> None:
