@@ -12,6 +12,11 @@ from makesomenoise.language.sampling import Sampling
 SOUND = Sound((3, 4, 5))
 
 
+@pytest.fixture(autouse=True)
+def short_replies(monkeypatch) -> None:
+    monkeypatch.setattr("makesomenoise.language.dialogue._LONGEST_REPLY", 60)
+
+
 @pytest.fixture
 def dialogue(model) -> Dialogue:
     return Dialogue(model, seed=1, sampling=Sampling())
@@ -33,7 +38,7 @@ def test_turns_are_kept_in_order(dialogue):
 
 def test_sounds_in_a_reply_are_whole(model):
     sounds = []
-    for seed in range(6):
+    for seed in range(12):
         dialogue = Dialogue(model, seed, Sampling(temperature=2.0))
         parts = list(dialogue.say("Make a sound."))
         sounds += [part for part in parts if isinstance(part, Sound)]

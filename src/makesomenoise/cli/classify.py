@@ -36,14 +36,15 @@ def classify(  # noqa: PLR0913 - each is an option
     device: Device = "cpu",
 ) -> None:
     """Rank names for sounds, with their probabilities: `msn classify dog.wav --labels dog,rain,siren`."""
-    from makesomenoise.cli.hearing import Failures, load
+    from makesomenoise.cli.hearing import Failures, heard, load
+    from makesomenoise.language import wording
 
     names, failures = chosen(labels, label_set), Failures()
-    listener = load(model, tokenizer, device)
-    for file in files:
-        with failures.shown():
-            (ranked,) = listener.classify([file], names, window, prior)
-            show(file, ranked[:top], len(files) > 1, as_json)
+    listener, question = load(model, tokenizer, device), None if window is not None else wording.CLASSIFY
+    for batch in heard(listener, files, question, failures):
+        ranked = listener.classify([sound for _, sound in batch], names, window, prior)
+        for (file, _), names_of_it in zip(batch, ranked, strict=True):
+            show(file, names_of_it[:top], len(files) > 1, as_json)
     failures.end()
 
 

@@ -52,6 +52,33 @@ class Failures:
             raise typer.Exit(2)
 
 
+Batch = list[tuple[Path, "Sound"]]
+
+
+def heard(
+    model: "AudioLanguageModel", files: Sequence[Path], question: str | None, failures: Failures
+) -> Iterator[Batch]:
+    """Several files at a time with their codes; shows why those are left out that cannot be used.
+
+    Args:
+        model: hears them.
+        files: any sound files.
+        question: that they must fit into the context with; none lets them be of any length.
+        failures: remembers that files were left out.
+    """
+    from makesomenoise.language.listening import prompt_about
+
+    for first in range(0, len(files), _AT_ONCE):
+        batch: Batch = []
+        for file in files[first : first + _AT_ONCE]:
+            with failures.shown():
+                sound = model.hear(file)
+                if question is not None:
+                    prompt_about(model.language, question, sound)
+                batch.append((file, sound))
+        yield batch
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is asked about sound files, and how the answers are shown.
@@ -85,8 +112,8 @@ class Asked:
             with failures.shown():
                 self._streamed(model, files[0])
         else:
-            for first in range(0, len(files), _AT_ONCE):
-                self._together(model, files[first : first + _AT_ONCE], failures)
+            for batch in heard(model, files, self.question, failures):
+                self._together(model, batch)
         failures.end()
 
     def _streamed(self, model: "AudioLanguageModel", file: Path) -> None:
@@ -101,17 +128,9 @@ class Asked:
             else:
                 typer.echo(f"{f'{file}: ' if several else ''}{found.start:.1f}-{found.end:.1f} s: {found.text}")
 
-    def _together(self, model: "AudioLanguageModel", files: Sequence[Path], failures: Failures) -> None:
-        from makesomenoise.language.listening import prompt_about
-
-        heard: list[tuple[Path, Sound]] = []
-        for file in files:
-            with failures.shown():
-                sound = model.hear(file)
-                prompt_about(model.language, self.question, sound)  # whether it fits
-                heard.append((file, sound))
-        texts = model.answer([sound for _, sound in heard], self.question)
-        for (file, _), text in zip(heard, texts, strict=True):
+    def _together(self, model: "AudioLanguageModel", batch: "Batch") -> None:
+        texts = model.answer([sound for _, sound in batch], self.question)
+        for (file, _), text in zip(batch, texts, strict=True):
             if self.as_json:
                 self._json(file, text)
             else:
