@@ -30,6 +30,7 @@ def test_an_untrained_model_has_kept_its_language(language_model):
     assert found.tokens == len(_text().encode())  # the tokens are bytes
     # Its rows for codes may come too, which takes a little.
     assert found.perplexity_before < found.perplexity_after < 1.2 * found.perplexity_before
+    assert found.perplexity_in_text == pytest.approx(found.perplexity_before, rel=1e-4)
     assert [one.question for one in found.chat] == ["What is rain?"]
     assert found.chat[0].before == found.chat[0].after
 

@@ -4,7 +4,15 @@ import torch
 
 from makesomenoise.audio.mel import LogMel, MelConfig
 from makesomenoise.data.manifest import Clip
-from makesomenoise.evaluation.plots import Bar, Column, choose_panel, plot_panel, plot_survival
+from makesomenoise.evaluation.plots import (
+    Bar,
+    Column,
+    choose_panel,
+    plot_confusion,
+    plot_groups,
+    plot_panel,
+    plot_survival,
+)
 
 PNG = b"\x89PNG"
 
@@ -24,3 +32,10 @@ def test_pictures_are_written(tmp_path: Path):
     plot_panel(["dog"], [Column("original", [torch.zeros(2400)])], LogMel(MelConfig()), tmp_path / "panel.png")
     assert (tmp_path / "bars.png").read_bytes()[:4] == PNG
     assert (tmp_path / "panel.png").read_bytes()[:4] == PNG
+
+
+def test_confusions_and_groups_are_written(tmp_path: Path):
+    plot_confusion(["cow", "dog"], [[3, 1], [0, 0]], tmp_path / "confusion.png")
+    plot_groups({"top 1": {"real": 0.5, "made": 0.25}, "top 5": {"real": 1.0}}, "right, %", tmp_path / "groups.png")
+    assert (tmp_path / "confusion.png").read_bytes()[:4] == PNG
+    assert (tmp_path / "groups.png").read_bytes()[:4] == PNG

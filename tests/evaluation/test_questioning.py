@@ -37,7 +37,7 @@ def test_who_hears_and_who_does_not_are_told_apart(language_model, canned):
     assert found["first"].chance == pytest.approx(1 / 4)
     assert found["first"].majority == 1.0  # it is a dog every time
     assert found["start"].near == 1.0
-    assert found["presence"].majority < 1.0
+    assert 0.5 <= found["presence"].majority < 1.0
 
 
 def test_a_moment_may_be_half_a_second_off(language_model, canned):

@@ -47,6 +47,7 @@ class Kept:
         tokens: of the text.
         perplexity_before: of the base among its own tokens; exponential of the mean negative log-likelihood of a token.
         perplexity_after: of the model among all its tokens, codes included.
+        perplexity_in_text: of the model among the tokens of the base, as where no sound may come.
         chat: greedy answers of both.
     """
 
@@ -54,6 +55,7 @@ class Kept:
     tokens: int
     perplexity_before: float
     perplexity_after: float
+    perplexity_in_text: float
     chat: tuple[Spoken, ...]
 
 
@@ -76,6 +78,7 @@ def kept_language(model: LanguageModel, questions: Sequence[str] = QUESTIONS) ->
         tokens=len(tokens),
         perplexity_before=perplexity(before, tokens, before.vocabulary.first),
         perplexity_after=perplexity(model, tokens),
+        perplexity_in_text=perplexity(model, tokens, model.vocabulary.first),
         chat=tuple(Spoken(*said) for said in zip(questions, *answers, strict=True)),
     )
 

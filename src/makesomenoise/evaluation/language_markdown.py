@@ -6,11 +6,12 @@ from makesomenoise.evaluation.recognition import USUAL
 from makesomenoise.evaluation.tables import figure, percent, table
 
 _PUBLISHED = {"esc50": (("LTU-7B", 0.831), ("Qwen2-Audio, its own words", 0.466))}
+_SUBTRACTED = {"0": "nothing", "0.5": "half of the prior", "1": "the prior"}
 _GIBIBYTE = 2**30
 _NAMING = (
     "Share of clips named right. The model ranks the names of the dataset by the log-likelihood of their tokens and of"
     " the end of the turn. The first row is what `msn classify` does: the sum over tokens, less what the name scores"
-    " without a sound. Published rows are of far larger models and other set-ups."
+    " without a sound (the prior). Published rows are of far larger models and other set-ups."
 )
 _CAPTIONING = (
     "CIDEr and ROUGE-L as in pycocoevalcap with words split at blanks; similarity is the cosine of all-MiniLM-L6-v2"
@@ -18,8 +19,8 @@ _CAPTIONING = (
     " training uses. Captions of other clips are the model's own in another order: what it would reach if it were deaf."
 )
 _SCENES = (
-    "Choices ranked by log-likelihood. The most frequent answer is the one that is right most often for a type, among"
-    " the choices; own words are greedy answers that equal the right one; near is a start named within half a second."
+    "Choices ranked by log-likelihood. The most frequent answer is what always giving it would get right; own"
+    " words are greedy answers that equal the right one; near is a start named within half a second."
 )
 _MAKING = (
     "What the event classifier, trained on originals, hears first (top 1) and among the first five. Scenes ask for"
@@ -66,7 +67,7 @@ def _dataset(name: str, found: Mapping) -> list[str]:
     rows = [["**the model, ranking**", *(percent(found["named"][key]) for key in ("accuracy", "top5", "macro"))]]
     for way, strengths in ways.items():
         rows += [
-            [f"{way} over tokens, less {share} of the score without sound", percent(value), "-", "-"]
+            [f"ranking by the {way} over tokens, {_SUBTRACTED[share]} subtracted", percent(value), "-", "-"]
             for share, value in strengths.items()
             if (way, share) != USUAL
         ]
@@ -81,13 +82,14 @@ def _probe(found: Mapping) -> list[str]:
     if "skipped" in found:
         return [f"probe on the codes: {found['skipped']}", "-", "-", "-"]
     share = f"{100 * found['mean']:.1f} ± {100 * found['deviation']:.1f} %"
-    return ["probe on the codes", share, "-", "-"]
+    return [f"probe on the codes ({found['clips']} clips)", share, "-", "-"]
 
 
 def _judge(found: Mapping) -> list[str]:
     if "skipped" in found:
         return [f"event classifier on originals: {found['skipped']}", "-", "-", "-"]
-    return ["event classifier on originals", *(percent(found[key]) for key in ("accuracy", "top5", "macro"))]
+    name = f"event classifier on originals ({found['clips']} clips)"
+    return [name, *(percent(found[key]) for key in ("accuracy", "top5", "macro"))]
 
 
 def _captioning(found: Mapping) -> list[str]:
@@ -131,13 +133,18 @@ def _making(tasks: Mapping[str, Mapping]) -> list[str]:
 
 
 def _kept(found: Mapping) -> list[str]:
-    before, after = found["perplexity_before"], found["perplexity_after"]
-    text = (
+    before, after, text = (found[f"perplexity_{key}"] for key in ("before", "after", "in_text"))
+    said = (
         f"Perplexity of a text of {found['words']} words that was written for this ({found['tokens']} tokens): "
-        f"{before:.2f} before, {after:.2f} after ({100 * (after / before - 1):+.1f} %)."
+        f"{before:.2f} before, {after:.2f} after ({_change(before, after)}); {text:.2f} ({_change(before, text)}) where "
+        "no sound may come."
     )
-    chat = [[_cell(said[key]) for key in ("question", "before", "after")] for said in found["chat"]]
-    return [text, table(["asked", "the base", "the model"], chat)]
+    chat = [[_cell(one[key]) for key in ("question", "before", "after")] for one in found["chat"]]
+    return [said, table(["asked", "the base", "the model"], chat)]
+
+
+def _change(before: float, after: float) -> str:
+    return f"{100 * (after / before - 1):+.1f} %"
 
 
 def _speed(found: Mapping) -> list[str]:

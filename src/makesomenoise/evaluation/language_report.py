@@ -126,12 +126,16 @@ class _Asking:
         found = {}
         for dataset in NAMED:
             names = self._names(dataset)
-            clips = [clip for clip in self.clips if clip.dataset == dataset and clip.label in names]
-            if clips:
+            # Who else names them takes all clips, also where the model is asked about a few.
+            some, every = (
+                [clip for clip in clips if clip.dataset == dataset and clip.label in names]
+                for clips in (self.clips, self.all)
+            )
+            if some:
                 found[dataset] = {
-                    **asdict(name_clips(self.model.language, clips, names, self.parts)),
-                    "classifier": rivals.classifier(clips),
-                    "probe": rivals.probe(clips, names),
+                    **asdict(name_clips(self.model.language, some, names, self.parts)),
+                    "classifier": rivals.classifier(every),
+                    "probe": rivals.probe(every, names),
                 }
         return found
 

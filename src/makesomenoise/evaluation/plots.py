@@ -145,6 +145,5 @@ def plot_groups(groups: Mapping[str, Mapping[str, float]], label: str, path: Pat
     axes.set_xticks(range(len(groups)), list(groups), fontsize=8)
     axes.set_ylabel(label)
     axes.set_ylim(0, 105)
-    if names:
-        axes.legend(fontsize=7)
+    figure.legend(loc="outside upper center", ncols=len(names), fontsize=7)
     figure.savefig(path, dpi=120, format="png")

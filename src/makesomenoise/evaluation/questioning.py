@@ -7,7 +7,7 @@ model is also asked for its own words.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,7 @@ class Answered:
         with_sound: share in which the right choice is ranked first.
         less_without: the same after what the choices score without the sound has been subtracted.
         without_sound: share in which it is ranked first when there is no sound.
-        majority: share that the answer, among the choices, which is right most often would get right.
+        majority: share that always giving the most frequent answer would get right.
         chance: share that guessing among the choices would get right.
         free: share in which the model's own words are the answer, whatever the case and punctuation.
         near: share in which its own words name a moment within half a second of the right one; only for `start`.
@@ -114,9 +114,8 @@ def _answered(rows: Sequence[Row]) -> Answered:
 
 
 def _majority(questions: Sequence[Question]) -> float:
-    """Right answers of who always takes, among the choices, the answer that is right most often in all of them."""
-    often = Counter(question.answer for question in questions)
-    return _share(max(question.choices, key=lambda c: often[c]) == question.answer for question in questions)
+    """Right answers of who always gives the answer that is right most often."""
+    return Counter(question.answer for question in questions).most_common(1)[0][1] / len(questions)
 
 
 def _is_near(clip: CodeClip, question: Question, text: str) -> bool:
@@ -135,6 +134,5 @@ def seconds_said(text: str) -> float | None:
     return float(number[0]) if number else spelled
 
 
-def _share(outcomes) -> float:
-    found = [bool(outcome) for outcome in outcomes]
-    return sum(found) / len(found)
+def _share(outcomes: Iterable[bool]) -> float:
+    return float(np.mean(list(outcomes)))

@@ -74,10 +74,11 @@ class Rivals:
             [clip.fold for clip in clips],
         )
         result = probe_codes(known, held, self._tokenizer.codebook_size)
-        return {"mean": result.mean, "deviation": result.deviation, "recipe": result.recipe, "train_clips": len(train)}
+        return {"clips": len(clips), "mean": result.mean, "deviation": result.deviation, "recipe": result.recipe}
 
     def _encoded(self, store: ClipStore, number: int) -> Tensor:
-        return self._tokenizer.encode(torch.from_numpy(store.waveform(number))[None])[0].cpu()
+        device = next(self._tokenizer.network.parameters()).device
+        return self._tokenizer.encode(torch.from_numpy(store.waveform(number))[None].to(device))[0].cpu()
 
 
 @torch.inference_mode()
