@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
+from transformers.initialization import no_init_weights
 
 from makesomenoise import checkpoint
 from makesomenoise.language import adapter
@@ -243,7 +244,12 @@ def _extended(config: LanguageConfig, dtype: torch.dtype) -> tuple[Base, AudioVo
     base = load_base(config.base, dtype)
     vocabulary = AudioVocabulary.extend(base.text_tokenizer, config.codebook_size)
     if vocabulary.end >= len(_weight(base.network.get_input_embeddings())):
-        base.network.resize_token_embeddings(vocabulary.end + 1, mean_resizing=False)
+        known = len(_weight(base.network.get_input_embeddings()))
+        with no_init_weights():  # which would draw every row, and then copy all that there were
+            base.network.resize_token_embeddings(vocabulary.end + 1, mean_resizing=False)
+        with torch.no_grad():
+            for table in adapter.tables_of(base.network):
+                _weight(table)[known:] = 0.0
     return base, vocabulary
 
 
