@@ -136,7 +136,10 @@ class _Trainer(Trainer):
         super().__init__(**settings)
         self._validation = validation
 
-    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        del num_items_in_batch
         losses = model(**inputs)
         self._validation.note(losses)
         return (losses["loss"], losses) if return_outputs else losses["loss"]
