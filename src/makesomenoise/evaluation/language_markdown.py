@@ -136,8 +136,8 @@ def _kept(found: Mapping) -> list[str]:
     before, after, text = (found[f"perplexity_{key}"] for key in ("before", "after", "in_text"))
     said = (
         f"Perplexity of a text of {found['words']} words that was written for this ({found['tokens']} tokens): "
-        f"{before:.2f} before, {after:.2f} after ({_change(before, after)}); {text:.2f} ({_change(before, text)}) where "
-        "no sound may come."
+        f"{before:.2f} before, {after:.2f} after ({_change(before, after)}); {text:.2f} ({_change(before, text)}) "
+        "where no sound may come."
     )
     chat = [[_cell(one[key]) for key in ("question", "before", "after")] for one in found["chat"]]
     return [said, table(["asked", "the base", "the model"], chat)]

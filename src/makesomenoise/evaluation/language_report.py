@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from makesomenoise.evaluation.captioning import describe_clips
 from makesomenoise.evaluation.classifier import EventClassifier
 from makesomenoise.evaluation.code_clips import chosen, digest
 from makesomenoise.evaluation.corpus import Corpus
-from makesomenoise.evaluation.kept import kept_language
+from makesomenoise.evaluation.kept import Kept, kept_language
 from makesomenoise.evaluation.language_markdown import language_markdown
 from makesomenoise.evaluation.language_pictures import draw_language
 from makesomenoise.evaluation.language_questions import (
@@ -181,7 +181,8 @@ class _Asking:
 
     def kept(self) -> dict:
         """What is left of the base's language."""
-        return self.parts.whole("kept", None, lambda: asdict(kept_language(self.model.language)))
+        about = [field.name for field in fields(Kept)]  # an answer of an older version may lack some
+        return self.parts.whole("kept", about, lambda: asdict(kept_language(self.model.language)))
 
     def speed(self) -> dict:
         """How fast; measured anew in each run."""
