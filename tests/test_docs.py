@@ -66,16 +66,18 @@ def test_the_tree_in_the_readme_is_the_real_one():
 
 
 def test_the_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (code,) = blocks(ROOT / "README.md", "python")
     (tmp_path / "demo_clips").symlink_to(ROOT / "demo_clips")
     monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    exec(compile(code, "README.md", "exec"), names)
-    for name in ("waveform", "codes", "sound"):
-        (line,) = (line for line in code.splitlines() if line.startswith(f"{name} ="))
-        shape = [int(n) for n in re.search(r"# \[([\d, ]+)\]", line)[1].split(",")]
-        assert list(names[name].shape) == shape
+    shapes = {}
+    for code in blocks(ROOT / "README.md", "python"):
+        names: dict = {}
+        exec(compile(code, "README.md", "exec"), names)
+        for name, shape in re.findall(r"^(\w+) = .*# \[([\d, ]+)\]", code, re.MULTILINE):
+            shapes[name] = [int(n) for n in shape.split(",")]
+            assert list(names[name].shape) == shapes[name]
+    assert shapes.keys() == {"waveform", "codes", "sound", "sounds"}
     assert (tmp_path / "rain.wav").stat().st_size == 44 + 2 * 120_000
+    assert (tmp_path / "made.wav").stat().st_size == 44 + 2 * 48_000
 
 
 def test_demo_clips_are_short_small_and_attributed():
