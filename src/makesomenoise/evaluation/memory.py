@@ -1,7 +1,6 @@
 """How much memory coding a long file takes, measured in a fresh process that does nothing else."""
 
 import multiprocessing
-import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -9,11 +8,9 @@ from pathlib import Path
 import torch
 
 from makesomenoise.audio import io
+from makesomenoise.evaluation.resident import peak_resident_bytes
 from makesomenoise.tokenizer.files import decode_file, encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
-
-_PROCESS_STATUS = Path("/proc/self/status")
-_KIBIBYTE = 1024
 
 
 def peak_memory(source: str | Path, vocoder: str | Path = "default", minutes: float = 60.0, threads: int = 2) -> int:
@@ -40,15 +37,4 @@ def _coded(source: str, vocoder: str, minutes: float, threads: int, folder: str)
             write(0.1 * torch.randn(tokenizer.sample_rate, generator=generator))
     encode_file(tokenizer, original, coded)
     decode_file(tokenizer, coded, decoded)
-    return _peak_resident_bytes()
-
-
-def _peak_resident_bytes() -> int:
-    # getrusage would also count the parent, whose pages a new process briefly shares; VmHWM starts with the process.
-    if _PROCESS_STATUS.exists():
-        line = next(line for line in _PROCESS_STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * _KIBIBYTE
-    import resource  # noqa: PLC0415 - not on every system
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * _KIBIBYTE
+    return peak_resident_bytes()
