@@ -1,6 +1,8 @@
 """The results of an evaluation as Markdown tables; reads only what `results.json` holds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+
+from makesomenoise.evaluation.tables import percent, table
 
 _PUBLISHED_PROBES = (("EnCodec", "34.8-37.0 %"), ("DAC", "28.6-36.7 %"), ("WavTokenizer", "34.5 %"))
 _GIBIBYTE = 2**30
@@ -56,11 +58,11 @@ def _survives(systems: Mapping[str, Mapping]) -> str:
     for name, figures in systems.items():
         cells = [name]
         for found in (figures["survives"][dataset] for dataset in datasets):
-            balanced = "" if found["task"] in datasets else f" ({_percent(found['balanced_accuracy'])})"
-            cells += [_percent(found["accuracy"]) + balanced, _percent(found["agreement"])]
+            balanced = "" if found["task"] in datasets else f" ({percent(found['balanced_accuracy'])})"
+            cells += [percent(found["accuracy"]) + balanced, percent(found["agreement"])]
             cells += [f"{found['frechet_distance']:.2f}"]
         rows.append(cells)
-    return _table(["system", *heads], rows)
+    return table(["system", *heads], rows)
 
 
 def _fidelity(systems: Mapping[str, Mapping]) -> str:
@@ -78,10 +80,10 @@ def _fidelity(systems: Mapping[str, Mapping]) -> str:
                     f"{found['log_mel_distance']:.3f}",
                     f"{found['stft_distance']:.3f}",
                     "-" if codes is None else f"{codes:.0f}",
-                    "-" if share is None else _percent(share),
+                    "-" if share is None else percent(share),
                 ]
             )
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _probes(probes: Mapping[str, Mapping]) -> str:
@@ -92,7 +94,7 @@ def _probes(probes: Mapping[str, Mapping]) -> str:
         else:
             rows.append([name, f"{100 * found['mean']:.1f} ± {100 * found['deviation']:.1f} %", found["recipe"]])
     rows += [[name, figure, "published"] for name, figure in _PUBLISHED_PROBES]
-    return _table(["codes of", "accuracy", "probe"], rows)
+    return table(["codes of", "accuracy", "probe"], rows)
 
 
 def _speed(speeds: Sequence[Mapping]) -> str:
@@ -100,13 +102,4 @@ def _speed(speeds: Sequence[Mapping]) -> str:
         [s["name"], f"{s['bits_per_second']:.0f}", f"{s['encode_speed']:.1f}x", f"{s['decode_speed']:.1f}x"]
         for s in speeds
     ]
-    return _table(["codec", "bit/s", "encode, times real time", "decode, times real time"], rows)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return table(["codec", "bit/s", "encode, times real time", "decode, times real time"], rows)
