@@ -147,7 +147,7 @@ class AudioLanguageModel:
         sounds: Sequence[Heard] | Tensor,
         labels: Sequence[str],
         window: float | None = None,
-        prior: float = 1.0,
+        prior: float = naming.PRIOR,
     ) -> list[list[Ranked]]:
         """Ranks labels for each of the sounds, the likeliest first.
 

@@ -31,10 +31,10 @@ def test_the_prior_and_the_length_of_a_name_decide(language_model, canned):
         "0.5": pytest.approx(2 / 3),
         "1": pytest.approx(1 / 3),
     }
-    assert found.named.accuracy == found.accuracies["sum"]["1"]
-    assert found.confusion == [[0, 1, 0], [0, 1, 0], [0, 1, 0]]
+    assert found.named.accuracy == found.accuracies["sum"]["0.5"]
+    assert found.confusion == [[1, 0, 0], [0, 1, 0], [1, 0, 0]]
     assert found.named.top5 == 1.0
-    assert found.named.macro == pytest.approx(1 / 3)
+    assert found.named.macro == pytest.approx(2 / 3)
     assert found.free == pytest.approx(2 / 3)  # "a cow" is not the name
     assert (found.clips, found.folds) == (3, ("4",))
     # With the end of the turn "rain" has five tokens, the others four: the mean does not punish it for that.

@@ -43,7 +43,7 @@ def test_what_is_said_without_a_sound_is_subtracted(model, prior: float):
 def test_windows_are_averaged(model):
     (ranked,) = classify(model, [LONG], LABELS, window=1.0)
     pieces = [scored(model, w.sound) for w in windows(LONG, 1.0, model.config.code_rate)]
-    expected = (torch.stack(pieces).mean(0) - scored(model, None)).softmax(0)
+    expected = (torch.stack(pieces).mean(0) - 0.5 * scored(model, None)).softmax(0)
     torch.testing.assert_close(torch.tensor(chances(ranked)), expected, rtol=1e-3, atol=1e-4)
 
 

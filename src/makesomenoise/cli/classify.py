@@ -28,7 +28,7 @@ def classify(  # noqa: PLR0913 - each is an option
     labels: Labels = None,
     label_set: LabelSet = None,
     top: Top = 5,
-    prior: Prior = 1.0,
+    prior: Prior = 0.5,
     window: Window = None,
     as_json: Json = False,
     model: LanguageName = "language",

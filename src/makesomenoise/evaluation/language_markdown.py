@@ -10,8 +10,8 @@ _SUBTRACTED = {"0": "nothing", "0.5": "half of the prior", "1": "the prior"}
 _GIBIBYTE = 2**30
 _NAMING = (
     "Share of clips named right. The model ranks the names of the dataset by the log-likelihood of their tokens and of"
-    " the end of the turn. The first row is what `msn classify` does: the sum over tokens, less what the name scores"
-    " without a sound (the prior). Published rows are of far larger models and other set-ups."
+    " the end of the turn. The first row is what `msn classify` does: the sum over tokens, less half of what the name"
+    " scores without a sound (the prior). Published rows are of far larger models and other set-ups."
 )
 _CAPTIONING = (
     "CIDEr and ROUGE-L as in pycocoevalcap with words split at blanks; similarity is the cosine of all-MiniLM-L6-v2"

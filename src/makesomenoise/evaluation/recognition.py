@@ -17,13 +17,13 @@ from makesomenoise.evaluation.code_clips import plain
 from makesomenoise.evaluation.parts import Parts
 from makesomenoise.language import wording
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.language.naming import log_likelihood
+from makesomenoise.language.naming import PRIOR, log_likelihood
 from makesomenoise.metrics.classification import accuracy, balanced_accuracy
 from makesomenoise.metrics.ranking import confusion, top_accuracy
 
 STRENGTHS = (0.0, 0.5, 1.0)
 MEAN, SUM = "mean", "sum"
-USUAL = (SUM, "1")  # what `msn classify` does
+USUAL = (SUM, f"{PRIOR:g}")  # what `msn classify` does
 _TOP = 5
 _AT_ONCE = 16
 _MOST_TOKENS = 16
@@ -52,7 +52,7 @@ class Naming:
         clips: how many were named.
         folds: of the dataset.
         names: the names to choose from, in order.
-        named: by the sum over tokens, less all of what is scored without a sound, as `msn classify` does.
+        named: by the sum over tokens, less half of what is scored without a sound, as `msn classify` does.
         accuracies: by how tokens are put together (`mean` or `sum`), then by the share of the scores without a sound
             that is subtracted.
         free: share of clips whose name is exactly what the model says by itself.
