@@ -2,8 +2,9 @@
 
 import torch
 
-from makesomenoise.evaluation.answering import asked, greedy_answers
+from makesomenoise.evaluation.answering import asked
 from makesomenoise.language.generation import stream_tokens
+from makesomenoise.language.listening import greedy_answers
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GREEDY
 

@@ -12,11 +12,12 @@ import numpy as np
 from makesomenoise.data import phrasings
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.sounds import NOISY, find
-from makesomenoise.evaluation.answering import asked, greedy_answers
+from makesomenoise.evaluation.answering import asked
 from makesomenoise.evaluation.caption_scores import CaptionScorer, CaptionScores
 from makesomenoise.evaluation.code_clips import plain
 from makesomenoise.evaluation.parts import Parts
 from makesomenoise.language import wording
+from makesomenoise.language.listening import greedy_answers
 from makesomenoise.language.model import LanguageModel
 
 _AT_ONCE = 16

@@ -10,8 +10,9 @@ from importlib import resources
 
 import torch
 
-from makesomenoise.evaluation.answering import asked, greedy_answers
+from makesomenoise.evaluation.answering import asked
 from makesomenoise.language.base import load_base
+from makesomenoise.language.listening import greedy_answers
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.vocabulary import AudioVocabulary
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.questions import TYPES, Question, parts, scene_questions
-from makesomenoise.evaluation.answering import asked, greedy_answers
+from makesomenoise.evaluation.answering import asked
 from makesomenoise.evaluation.code_clips import plain
 from makesomenoise.evaluation.parts import Parts
+from makesomenoise.language.listening import greedy_answers
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import log_likelihood
 

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.evaluation.answering import asked, greedy_answers
+from makesomenoise.evaluation.answering import asked
 from makesomenoise.evaluation.code_clips import plain
 from makesomenoise.evaluation.parts import Parts
 from makesomenoise.language import wording
+from makesomenoise.language.listening import greedy_answers
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import PRIOR, log_likelihood
 from makesomenoise.metrics.classification import accuracy, balanced_accuracy

@@ -88,10 +88,23 @@ def answers(model: LanguageModel, sounds: Sequence[Sound], question: str, most: 
     prompts = [prompt_about(model, question, sound, most) for sound in sounds]
     found: list[str] = []
     for first in range(0, len(prompts), _AT_ONCE):
-        batch = prompts[first : first + _AT_ONCE]
-        for tokens in sample_texts(model, batch, most, GREEDY, seeded(0)):
-            found.append("".join(str(piece) for piece in spoken(model.vocabulary, tokens)).strip())
+        found += greedy_answers(model, prompts[first : first + _AT_ONCE], most)
     return found
+
+
+def greedy_answers(model: LanguageModel, prompts: Sequence[Sequence[int]], most: int = LONGEST_ANSWER) -> list[str]:
+    """What a model says after each prompt, in the likeliest words and in one batch.
+
+    Args:
+        model: answers.
+        prompts: tokens up to where the assistant is to speak.
+        most: the most tokens of an answer.
+
+    Raises:
+        LanguageError: if the context is too short.
+    """
+    found = sample_texts(model, prompts, most, GREEDY, seeded(0))
+    return ["".join(str(piece) for piece in spoken(model.vocabulary, tokens)).strip() for tokens in found]
 
 
 def stream_answer(model: LanguageModel, sound: Sound, question: str, most: int = LONGEST_ANSWER) -> Iterator[str]:

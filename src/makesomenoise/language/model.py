@@ -169,9 +169,13 @@ class LanguageModel(nn.Module):
 
     @property
     def text_rows(self) -> Tensor:
-        """[V, H] the base's own rows that score tokens, which are never learned; those of codes mean nothing here."""
-        table: Any = self.causal.get_output_embeddings()
-        return _weight(table if self.fused else table.token_adapter.base_layer).detach()
+        """[V, H] the base's own rows that tokens are read by, never learned; those of codes mean nothing here."""
+        return self._own_rows_of(self.causal.get_input_embeddings())
+
+    @property
+    def output_text_rows(self) -> Tensor:
+        """[V, H] the base's own rows that score tokens; those of `text_rows` where the base is `tied`."""
+        return self._own_rows_of(self.causal.get_output_embeddings())
 
     @property
     def tied(self) -> bool:
@@ -237,6 +241,9 @@ class LanguageModel(nn.Module):
             return _weight(table)[self.vocabulary.first : self.vocabulary.end + 1]
         token_adapter: Any = table.token_adapter
         return token_adapter.trainable_tokens_delta[token_adapter.active_adapters[0]]
+
+    def _own_rows_of(self, table: Any) -> Tensor:
+        return _weight(table if self.fused else table.token_adapter.base_layer).detach()
 
 
 def _extended(config: LanguageConfig, dtype: torch.dtype) -> tuple[Base, AudioVocabulary]:

@@ -82,7 +82,7 @@ class Answers(nn.Module):
 
     def _scores(self, hidden: Tensor, first: int) -> Tensor:
         """Scores of the tokens from `first` to the end of a sound, from [P, H]."""
-        spell, table = self.language.vocabulary, self.language.text_rows
+        spell, table = self.language.vocabulary, self.language.output_text_rows
         rows = self.language.output_rows.to(hidden.dtype)
         scores = F.linear(hidden, rows)
         if first == spell.first:

@@ -86,8 +86,8 @@ class Batches(Dataset[dict[str, Tensor]]):
         found.sort(key=lambda example: len(example.tokens))
         ends = np.cumsum([len(example.tokens) for example in found])
         cuts = np.searchsorted(ends, ends[-1] * np.arange(1, _POOL) / _POOL)
-        cuts = np.clip(cuts, np.arange(1, _POOL), len(found) - _POOL + np.arange(1, _POOL))  # none is empty
-        cuts = np.maximum.accumulate(cuts - np.arange(1, _POOL)) + np.arange(1, _POOL)
+        least = np.arange(1, _POOL)  # none is empty
+        cuts = least + np.maximum.accumulate(np.clip(cuts - least, 0, len(found) - _POOL))
         batches = [collate(found[first:last]) for first, last in pairwise([0, *map(int, cuts), len(found)])]
         order = np.random.default_rng([self.seed, place, pool]).permutation(_POOL)
         return [batches[int(n)] for n in order]

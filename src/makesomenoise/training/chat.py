@@ -6,15 +6,14 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
-from transformers import DynamicCache
 
 from makesomenoise.data.chat import Chat
+from makesomenoise.language.generation import sample_texts
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Turn
+from makesomenoise.language.sampling import Sampling
 
-_TEMPERATURE = 0.7
+_DRAWN = Sampling(temperature=0.7)
 _WHOLE_SENTENCES = re.compile(r".*[^\s\d][.!?][\"')*]*(?=\s|$)", re.DOTALL)
 
 
@@ -48,43 +47,11 @@ def base_answers(
 
 
 def _answers(model: LanguageModel, batch: Sequence[str], most: int, generator: torch.Generator) -> Iterator[str]:
-    end, text_tokenizer = model.prompts.end_of_turn, model.vocabulary.text_tokenizer
-    drawn = _drawn(model, [model.prompts.prompt([Turn("user", (text,))]) for text in batch], most, generator)
-    for tokens in drawn:
-        ended = end in tokens
-        said = tokens[: tokens.index(end)] if ended else tokens
-        text = str(text_tokenizer.decode(said, skip_special_tokens=True))
-        whole = text if ended else _whole_sentences(text)
-        yield whole.strip()
-
-
-def _drawn(model: LanguageModel, questions: list[list[int]], most: int, generator: torch.Generator) -> list[list[int]]:
-    """Up to `most` tokens for each question; after the first that ends the turn they mean nothing."""
-    device = model.rows.device
-    longest = max(map(len, questions))
-    tokens = torch.tensor([[*[0] * (longest - len(question)), *question] for question in questions], device=device)
-    mask = torch.tensor([[0] * (longest - len(q)) + [1] * len(q) for q in questions], device=device)
-    positions = (mask.cumsum(1) - 1).clamp_min(0)
-    cache, drawn = DynamicCache(), []
-    over = torch.zeros(len(questions), dtype=torch.bool, device=device)
-    for _ in range(most):
-        scores = _words_only(model, model.logits(model.hidden(tokens, mask, cache, positions)[:, -1]).float())
-        chances = (scores / _TEMPERATURE).softmax(-1).cpu()
-        tokens = torch.multinomial(chances, 1, generator=generator).to(device)
-        drawn.append(tokens)
-        over |= tokens[:, 0] == model.prompts.end_of_turn
-        if over.all():
-            break
-        mask, positions = F.pad(mask, (0, 1), value=1), positions[:, -1:] + 1
-    return torch.cat(drawn, dim=1).tolist()
-
-
-def _words_only(model: LanguageModel, scores: Tensor) -> Tensor:
-    """Scores [B, V] that leave text and the end of the turn: no sound, no other special token, no spare row."""
-    special = [token for token in model.vocabulary.text_tokenizer.all_special_ids if token != model.prompts.end_of_turn]
-    scores[:, special] = -torch.inf
-    scores[:, model.vocabulary.first :] = -torch.inf
-    return scores
+    questions = [model.prompts.prompt([Turn("user", (text,))]) for text in batch]
+    for tokens in sample_texts(model, questions, most, _DRAWN, generator):
+        text = str(model.vocabulary.text_tokenizer.decode(tokens, skip_special_tokens=True))
+        ended = len(tokens) < most
+        yield (text if ended else _whole_sentences(text)).strip()
 
 
 def _whole_sentences(text: str) -> str:

@@ -128,7 +128,9 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
         torch.set_num_threads(config.run.threads)
     model = _model(config, tokenizer, clips if last is None else [])
     chats = _chats(model, config, folder)
-    batches = _batches(config, model, [_examples(clips, part, tokenizer, config, chats) for part in config.parts])
+    seed = config.run.seed
+    examples = [Examples(clips, tokenizer.code_rate, part.mixture, seed, chats) for part in config.parts]
+    batches = _batches(config, model, examples)
     seen = Validation(_fixed(config, model, valid, tokenizer), folder)
     run_steps(Answers(model, config.answers), batches, config.steps, seen, config.rates, config.run, last)
     return folder / "model"
@@ -183,8 +185,7 @@ def _align(model: LanguageModel, clips: Sequence[CodeClip], config: LanguageTrai
     known = NamedCodes(
         tuple(torch.tensor(clip.codes) for clip in named), torch.tensor([place[clip.label] for clip in named])
     )
-    table = model.causal.get_input_embeddings().token_adapter.base_layer.weight
-    wanted = label_rows(table, [model.vocabulary.text(f" {name}") for name in names])
+    wanted = label_rows(model.text_rows, [model.vocabulary.text(f" {name}") for name in names])
     rows = model.rows.detach().clone()
     generator = torch.Generator().manual_seed(config.run.seed)
     rows[:-2] = align(rows[:-2], wanted, known, config.alignment, generator)
@@ -199,16 +200,6 @@ def _chats(model: LanguageModel, config: LanguageTrainingConfig, folder: Path) -
         asked = prompts(config.data.chats, config.run.seed)
         write_chat(path, base_answers(model, asked, seed=config.run.seed))
     return read_chat(path) if config.data.chats else []
-
-
-def _examples(
-    clips: Sequence[CodeClip],
-    part: PartConfig,
-    tokenizer: AudioTokenizer,
-    config: LanguageTrainingConfig,
-    chats: Sequence[Chat],
-) -> Examples:
-    return Examples(clips, tokenizer.code_rate, part.mixture, config.run.seed, chats)
 
 
 def _batches(config: LanguageTrainingConfig, model: LanguageModel, examples: Sequence[Examples]) -> Batches:

@@ -7,6 +7,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import nn
 
 from makesomenoise.config import Config
+from makesomenoise.training.schedule import factor
 
 
 class OptimiserConfig(Config):
@@ -30,8 +31,7 @@ class OptimiserConfig(Config):
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step of a run of `steps`, as a factor of the highest."""
-        left = max(steps - step, 0) / max(self.falling * steps, 1.0)
-        return min((step + 1) / max(self.warmup_steps, 1), max(left, 0.01), 1.0)
+        return factor(step, steps, self.warmup_steps, self.falling, least=0.01)
 
 
 def optimisers(parameters: Iterable[nn.Parameter], config: OptimiserConfig, steps: int) -> OptimizerLRScheduler:

@@ -20,6 +20,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from makesomenoise.config import Config
 from makesomenoise.language import adapter
 from makesomenoise.training.answers import Answers
+from makesomenoise.training.schedule import factor
 
 _LEARNED = "learned.safetensors"
 _LOG_EVERY = 10
@@ -47,8 +48,7 @@ class RatesConfig(Config):
 
     def factor(self, step: int, steps: int) -> float:
         """The rates of a step of a run of `steps`, as a factor of the highest."""
-        left = max(steps - step, 0) / max(self.falling * steps, 1.0)
-        return min((step + 1) / max(self.warmup_steps, 1), max(left, 0.02), 1.0)
+        return factor(step, steps, self.warmup_steps, self.falling, least=0.02)
 
 
 class LanguageRunConfig(Config):
