@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.questions import TYPES, Question, described, others, parts, scene_questions
+from makesomenoise.data.questions import TYPES, Question, described, heard_in, others, parts, scene_questions
 from makesomenoise.data.sounds import names
 
 
 def asked(clip: CodeClip, count: int = 40, varied: bool = False) -> list[Question]:
-    return [q for seed in range(count) for q in scene_questions(clip, np.random.default_rng(seed), varied)]
+    return [q for seed in range(count) for q in scene_questions(clip, np.random.default_rng(seed), varied=varied)]
 
 
 def answers(clip: CodeClip, kind: str) -> set[tuple[str, str]]:
@@ -60,6 +60,34 @@ def test_choices_hold_the_answer_once_and_in_any_place(scene: CodeClip, varied: 
 def test_scenes_are_described_in_order(scene: CodeClip, mixed_scene: CodeClip):
     assert described(parts(scene.events)) == "a dog barks twice, then rain falls"
     assert described(parts(mixed_scene.events)) == "rain falls while a dog barks"
+
+
+def test_every_moment_is_a_choice_of_when_it_starts(scene: CodeClip):
+    choices = {frozenset(q.choices) for q in asked(scene) if q.type == "start"}
+    assert choices == {frozenset(["Right away.", "After 1 second.", *(f"After {n} seconds." for n in range(2, 9))])}
+
+
+def test_absent_sounds_come_as_often_as_in_the_pool(scene: CodeClip):
+    pool = [names()["rain"], *[names()["siren"]] * 9, names()["cow"]]
+    rngs = [np.random.default_rng(seed) for seed in range(400)]
+    found = [q for rng in rngs for q in scene_questions(scene, rng, pool) if q.type == "presence"]
+    absent = [q.question for q in found if q.answer == "No."]
+    sirens = np.mean([names()["siren"].heard in question for question in absent])
+    assert 0.8 < sirens < 1.0
+    assert all(names()[name].heard in "".join(absent) for name in ("siren", "cow"))
+
+
+def test_others_come_from_the_pool_first():
+    rng, rain = np.random.default_rng(0), names()["rain"]
+    pool = [names()[name] for name in ("siren", "cow", "siren", "rain")]
+    few = others([rain], 2, rng, pool)
+    assert set(few) == {names()["siren"], names()["cow"]}
+    assert set(few) < set(others([rain], 5, rng, pool))
+    assert len(set(others([rain], 5, rng, pool))) == 5
+
+
+def test_heard_in_counts_a_sound_once_a_scene(scene: CodeClip, plain_clips: list[CodeClip]):
+    assert [name.name for name in heard_in([scene, *plain_clips, scene])] == ["dog", "rain"] * 2
 
 
 def test_others_are_not_easily_confused():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from makesomenoise.data.codes import CodeClip, Event
-from makesomenoise.data.questions import TYPES, scene_questions
+from makesomenoise.data.questions import TYPES, heard_in, scene_questions
 from makesomenoise.evaluation.questioning import question_scenes, seconds_said
 
 
@@ -14,7 +14,9 @@ def scene(number: int) -> CodeClip:
 
 
 SCENES = [scene(number) for number in range(8)]
-ASKED = [scene_questions(one, np.random.default_rng([0, number])) for number, one in enumerate(SCENES)]
+ASKED = [
+    scene_questions(one, np.random.default_rng([0, number]), heard_in(SCENES)) for number, one in enumerate(SCENES)
+]
 
 
 def right(question) -> list[float]:

@@ -13,6 +13,8 @@ from tests.language.conftest import bases, codebook, model
 __all__ = ["bases", "codebook", "model"]  # fixtures
 
 TEXT = (Turn("user", (Sound((1, 2, 3)), "What?")), Turn("assistant", ("a dog",)))
+CHAT = (Turn("user", ("Why?",)), Turn("assistant", ("Because it is.",)))
+ALONE = (Turn("text", ("The sea is wide.",)),)
 SOUND = (Turn("user", ("Make it.",)), Turn("assistant", (Sound(tuple(range(19))),)))
 
 
@@ -68,6 +70,42 @@ def test_z_loss_counts_the_spread_of_scores(model: LanguageModel):
     everything, _ = scores(model, seen)
     plain, bound = (Answers(model, AnswersConfig(z_loss=z))(**seen)["loss"] for z in (0.0, 0.5))
     torch.testing.assert_close(bound - plain, 0.5 * everything.logsumexp(-1).square().mean(), rtol=1e-4, atol=1e-5)
+
+
+def foreseen(model: LanguageModel, seen: dict[str, torch.Tensor], words: int) -> torch.Tensor:
+    """Log-probabilities of the text tokens among the first `words`, wherever a token follows."""
+    scores = model.logits(model.hidden(seen["tokens"], seen["attention_mask"])[:, :-1])[..., :words]
+    return scores.log_softmax(-1)[seen["attention_mask"][:, 1:] == 1][:, : model.vocabulary.first].detach()
+
+
+def test_without_sound_the_model_is_held_to_its_base(model: LanguageModel):
+    seen, spell = batch(model, CHAT, ALONE), model.vocabulary
+    with model.network.disable_adapter():
+        before = foreseen(model, seen, spell.first)
+    after = foreseen(model, seen, spell.end + 1)
+    expected = (before.exp() * (before - after)).sum(-1)
+    found = Answers(model, AnswersConfig(kept_weight=2.0))(**seen)
+    assert float(expected.mean()) > 0.01
+    torch.testing.assert_close(found["kept"], expected.mean(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found["loss"].detach(), 2.0 * expected.sum() / seen["attention_mask"].sum())
+    assert (int(found["kepts"]), int(found["texts"]), int(found["audios"])) == (len(expected), 0, 0)
+
+
+def test_an_untrained_model_loses_only_what_it_gives_to_sounds(model: LanguageModel):
+    with torch.no_grad():
+        for name, tensor in model.learned().items():
+            tensor.mul_(0.0 if "lora_B" in name else 1.0)
+    seen = batch(model, ALONE)
+    left = foreseen(model, seen, model.vocabulary.end + 1).exp().sum(-1)
+    found = Answers(model, AnswersConfig())(**seen)["kept"]
+    torch.testing.assert_close(found, -left.log().mean(), rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_asked_of_sounds_is_the_same_beside_words_alone(model: LanguageModel):
+    learn = Answers(model, AnswersConfig(kept_weight=0.0))
+    torch.testing.assert_close(
+        learn(**batch(model, TEXT, CHAT, ALONE))["loss"], learn(**batch(model, TEXT))["loss"], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_only_matrices_and_rows_get_gradients(model: LanguageModel):

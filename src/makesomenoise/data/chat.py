@@ -46,6 +46,12 @@ TOPIC_FORMS = (
     "Where does one find out more about {topic}?",
     "What would the world be like without {topic}?",
     "Say something nice about {topic}.",
+    "Write a paragraph about {topic}.",
+    "Begin an essay about {topic}.",
+    "Begin a story about {topic}.",
+    "Write a news item about {topic}.",
+    "Write a diary entry about {topic}.",
+    "Write instructions that have to do with {topic}.",
 )
 PAIR_FORMS = (
     "What do {topic} and {other} have in common?",

@@ -15,12 +15,13 @@ from makesomenoise.data import phrasings
 from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.named import NamedClips, label_of
-from makesomenoise.data.questions import described, others, parts, scene_questions
+from makesomenoise.data.questions import described, heard_in, others, parts, scene_questions
 from makesomenoise.data.sounds import NOISY, Name
 from makesomenoise.language import wording
 from makesomenoise.language.prompts import Part, Sound, Turn
 
 _MOST_CHOICES = 10
+_MOST_TRIES = 20
 _SOUND_FIRST = 0.8
 _WRITTEN_SHARE = 0.15
 _SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,'-]+\.?")
@@ -43,7 +44,7 @@ class Mixture(Config):
         scene_caption: describe a scene.
         scene_question: answer a question about a scene.
         scene_generate: text to a scene.
-        chat: words alone; counts only where there are chats.
+        chat: words alone, half of the time an answer without its question; counts only where there are chats.
         follow_ups: the most further questions about the same scene, in the same conversation.
         unconditional: share of the requests for a named sound or a scene that ask for nothing but a length: guidance
             compares with these.
@@ -107,6 +108,8 @@ class Examples:
         self._rate, self._seed = code_rate, seed
         self._scenes = [clip for clip in clips if clip.events]
         self._any = [clip for clip in clips if not clip.events and clip.seconds > 1.5]  # noqa: PLR2004 - two halves
+        # As often as they are heard, so that a name alone does not tell whether it is there.
+        self._heard = heard_in(self._scenes)
         self._named = NamedClips([clip for clip in clips if not clip.events], self.mixture.exact_share)
         weights = {task: getattr(self.mixture, task) for task, enough in self._tasks().items() if enough}
         total = sum(weights.values())
@@ -172,7 +175,7 @@ class Examples:
     def _presence(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
         present = bool(rng.random() < 0.5)  # noqa: PLR2004 - even chances
-        asked = name if present else others([name], 1, rng)[0]
+        asked = name if present else self._absent(name, rng)
         question = phrasings.question("presence", rng, heard=asked.heard)
         return _heard(self._excerpt(clip, rng), question, phrasings.yes_or_no(present, asked.heard, rng), rng)
 
@@ -196,7 +199,7 @@ class Examples:
 
     def _scene_question(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip = self._scene(rng)
-        asked = scene_questions(clip, rng, varied=True)
+        asked = scene_questions(clip, rng, self._heard, varied=True)
         count = 1 + int(rng.integers(self.mixture.follow_ups + 1))
         turns: tuple[Turn, ...] = ()
         for question in [asked[int(n)] for n in rng.permutation(len(asked))[:count]]:
@@ -218,7 +221,17 @@ class Examples:
 
     def _chat(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         chat = self._chats[int(rng.integers(len(self._chats)))]
+        if rng.random() < 0.5:  # noqa: PLR2004 - even chances
+            return (Turn("text", (chat.answer,)),)
         return Turn("user", (chat.question,)), Turn("assistant", (chat.answer,))
+
+    def _absent(self, name: Name, rng: np.random.Generator) -> Name:
+        """A name that is asked for where another sounds, drawn as those that sound are."""
+        for _ in range(_MOST_TRIES):
+            other = self._named.draw(rng)[1]
+            if other.group != name.group:
+                return other
+        return others([name], 1, rng)[0]
 
     def _scene(self, rng: np.random.Generator) -> CodeClip:
         return self._scenes[int(rng.integers(len(self._scenes)))]

@@ -16,8 +16,7 @@ Item = TypeVar("Item")
 TYPES = ("first", "last", "count", "presence", "louder", "start", "order")
 _CHOICES = 4
 _LOUDER_DB = 4.0
-_MOMENTS = range(8)
-_APART_SECONDS = 2
+_MOMENTS = range(9)  # seconds, those of the longest scenes
 
 
 @dataclass(frozen=True)
@@ -83,36 +82,57 @@ def described(scene: Sequence[Part]) -> str:
     return phrasings.then(clauses)
 
 
-def scene_questions(clip: CodeClip, rng: np.random.Generator, varied: bool = False) -> list[Question]:
+def heard_in(clips: Sequence[CodeClip]) -> list[Name]:
+    """The names of all sounds in scenes, each as often as it is in one."""
+    return [part.name for clip in clips for part in parts(clip.events)]
+
+
+def scene_questions(
+    clip: CodeClip, rng: np.random.Generator, pool: Sequence[Name] = (), varied: bool = False
+) -> list[Question]:
     """At most one question of each type that the scene has an exact answer to.
 
     Args:
         clip: a scene; other clips have no events and so no questions.
         rng: chooses what is asked about and the wrong choices.
+        pool: what absent sounds are drawn from, each name as often as it should come: with the names of all scenes
+            (`heard_in`), no answer is likely before the sound is heard. Empty: all names alike.
         varied: choose the wording too; else it is the plain one.
     """
     scene = parts(clip.events)
     if len(scene) < 2:  # noqa: PLR2004 - a scene has two sounds or more
         return []
     words = rng if varied else None
-    found = [_presence(scene, rng, words), _count(scene, rng, words), _start(scene, rng, words)]
+    found = [_presence(scene, rng, pool, words), _count(scene, rng, words), _start(scene, rng, words)]
     if not overlapping(scene):
-        found += [_end(kind, scene, rng, words) for kind in ("first", "last")]
+        found += [_end(kind, scene, rng, pool, words) for kind in ("first", "last")]
         found += [_louder(scene, rng, words), _order(scene, rng, words)]
     return sorted((q for q in found if q is not None), key=lambda q: TYPES.index(q.type))
 
 
-def others(present: Sequence[Name], count: int, rng: np.random.Generator) -> list[Name]:
-    """Names of sounds that are not easily confused with any of those present."""
-    groups = {name.group for name in present}
-    absent = [name for name in names().values() if name.group not in groups]
-    return [absent[int(number)] for number in rng.choice(len(absent), count, replace=False)]
+def others(present: Sequence[Name], count: int, rng: np.random.Generator, pool: Sequence[Name] = ()) -> list[Name]:
+    """Different names of sounds that are not easily confused with any of those present.
+
+    Args:
+        present: what sounds.
+        count: how many are wanted.
+        rng: chooses.
+        pool: as for `scene_questions`; names of which it has too few come from all.
+    """
+    groups, found = {name.group for name in present}, dict[Name, None]()
+    for source in (pool, list(names().values())):
+        for number in rng.permutation(len(source)):
+            if len(found) < count and source[int(number)].group not in groups:
+                found[source[int(number)]] = None
+    return list(found)
 
 
-def _end(kind: str, scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question:
+def _end(
+    kind: str, scene: list[Part], rng: np.random.Generator, pool: Sequence[Name], words: np.random.Generator | None
+) -> Question:
     present = [part.name for part in scene]
     right = present[0 if kind == "first" else -1]
-    wrong = [name for name in present if name is not right] + others(present, _CHOICES, rng)
+    wrong = [name for name in present if name is not right] + others(present, _CHOICES, rng, pool)
     shorts = [right.heard, *(name.heard for name in wrong[: _CHOICES - 1])]
     return _asked(kind, phrasings.question(kind, words), shorts, rng)
 
@@ -125,10 +145,12 @@ def _count(scene: list[Part], rng: np.random.Generator, words: np.random.Generat
     return _asked("count", phrasings.question("count", words, heard=part.name.heard), shorts, rng)
 
 
-def _presence(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question | None:
+def _presence(
+    scene: list[Part], rng: np.random.Generator, pool: Sequence[Name], words: np.random.Generator | None
+) -> Question | None:
     present = [part.name for part in scene]
     is_there = bool(rng.random() < 0.5)  # noqa: PLR2004 - even chances
-    name = _one(present if is_there else others(present, 1, rng), rng)
+    name = _one(present if is_there else others(present, 1, rng, pool), rng)
     if name is None:
         return None
     shorts = ["yes", "no"] if is_there else ["no", "yes"]
@@ -151,8 +173,9 @@ def _start(scene: list[Part], rng: np.random.Generator, words: np.random.Generat
     part = _one(scene[1:] if later else scene, rng)
     if part is None:
         return None
-    wrong = [m for m in rng.permutation(np.array(_MOMENTS)).tolist() if abs(m - part.start) >= _APART_SECONDS]
-    shorts = [phrasings.moment(moment) for moment in (part.start, *wrong[: _CHOICES - 1])]
+    # All moments: any smaller choice would tell, since scenes begin early and most sounds with them.
+    right = phrasings.moment(part.start)
+    shorts = [right, *(moment for moment in map(phrasings.moment, _MOMENTS) if moment != right)]
     return _asked("start", phrasings.question("start", words, heard=part.name.heard), shorts, rng)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.questions import TYPES, Question, parts, scene_questions
+from makesomenoise.data.questions import TYPES, Question, heard_in, parts, scene_questions
 from makesomenoise.evaluation.answering import asked
 from makesomenoise.evaluation.code_clips import plain
 from makesomenoise.evaluation.parts import Parts
@@ -64,7 +64,8 @@ def question_scenes(model: LanguageModel, clips: Sequence[CodeClip], kept: Parts
         By type of question; empty if there are no scenes.
     """
     scenes = [clip for clip in clips if clip.events]
-    questions = [scene_questions(clip, np.random.default_rng([seed, n])) for n, clip in enumerate(scenes)]
+    pool = heard_in(scenes)
+    questions = [scene_questions(clip, np.random.default_rng([seed, n]), pool) for n, clip in enumerate(scenes)]
     end = model.prompts.end_of_turn
 
     def scored(some: Sequence[tuple[CodeClip, list[Question]]]) -> list:
@@ -76,7 +77,10 @@ def question_scenes(model: LanguageModel, clips: Sequence[CodeClip], kept: Parts
             for clip, asks in some
         ]
 
-    about = [seed, [clip.key for clip in scenes]]
+    about = [
+        seed,
+        [[clip.key, *((q.question, q.choices) for q in asks)] for clip, asks in zip(scenes, questions, strict=True)],
+    ]
     items = list(zip(scenes, questions, strict=True))
     scores = kept.each("scene questions", about, items, scored)
     texts = kept.each("scene questions freely", about, items, said)

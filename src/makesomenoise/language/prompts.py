@@ -24,7 +24,7 @@ PLAIN_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT: ' }}{% endif %}"
 )
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "text"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Turn:
     """What one side says at once.
 
     Attributes:
-        role: who speaks.
+        role: who speaks; "text" is a text of its own, without a template around it.
         parts: texts and sounds in order.
     """
 
@@ -110,12 +110,15 @@ class Prompts:
         """A conversation to tokens and labels.
 
         Args:
-            turns: what was said, the last by the assistant.
+            turns: what was said, the last by the assistant; or one text of its own, on all of which loss is asked.
 
         Raises:
             LanguageError: if there is no answer last, if the template does not allow for such turns, or if a code is
                 outside [0, K).
         """
+        if [turn.role for turn in turns] == ["text"]:
+            text = tuple(self.content(turns[0]))
+            return Example(text, text)
         if not turns or turns[-1].role != "assistant":
             raise LanguageError("An example must end with a turn of the assistant.")
         frame = self._frame(tuple(turn.role for turn in turns))

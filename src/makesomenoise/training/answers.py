@@ -3,7 +3,12 @@
 Between the start and the end of a sound, generation draws among codes alone. Loss does the same in most places, which
 saves two thirds of the work of scoring there; in every eighth, codes compete with all words, so that a merged model
 keeps to codes where nothing constrains it.
+
+Conversations and texts without any sound are there to keep the base's language: at each of their places the model is
+held to what the base itself foresees, by the Kullback-Leibler divergence, which tells more than the word that came.
 """
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,10 +28,13 @@ class AnswersConfig(Config):
     Attributes:
         audio_weight: weight of a token of a sound; one of text has 1.
         z_loss: weight of the squared logarithm of the sum of exponentials of scores, which keeps them from drifting.
+        kept_weight: weight of the divergence from the base where there is no sound, summed over its places and
+            divided by the tokens of the batch.
     """
 
     audio_weight: float = Field(default=1.0, ge=0.0)
     z_loss: float = Field(default=1e-4, ge=0.0)
+    kept_weight: float = Field(default=30.0, ge=0.0)
 
 
 class Answers(nn.Module):
@@ -51,13 +59,16 @@ class Answers(nn.Module):
             attention_mask: [B, L] 1 where there is a token, else 0.
 
         Returns:
-            Scalars: `loss`; and, without gradient, the mean cross-entropies `text` and `audio`, in nats a token, with
-            the numbers of tokens `texts` and `audios`.
+            Scalars: `loss`; and, without gradient, the mean cross-entropies `text` and `audio` and the mean divergence
+            from the base `kept`, in nats a token, with the numbers of tokens `texts`, `audios` and `kepts`.
         """
-        asked = labels[:, 1:] != IGNORED
-        hidden = self.language.hidden(tokens, attention_mask)[:, :-1][asked]
-        targets = labels[:, 1:][asked]
         spell = self.language.vocabulary
+        silent = (attention_mask[:, 1:] == 1) & ~spell.is_audio(tokens).any(1, keepdim=True)
+        wanted = self._base_scores(tokens, attention_mask, silent)  # before any graph is built: it turns matrices off
+        hidden = self.language.hidden(tokens, attention_mask)[:, :-1]
+        divergence = self._divergence(hidden[silent], wanted)
+        asked = (labels[:, 1:] != IGNORED) & ~silent
+        hidden, targets = hidden[asked], labels[:, 1:][asked]
         within = spell.is_audio(targets) & (targets != spell.start)
         everywhere = ~within | (torch.arange(len(targets), device=targets.device) % _ALL_WORDS_EVERY == 0)
         surprise, spread = targets.new_zeros(len(targets), dtype=torch.float32), 0.0
@@ -70,15 +81,36 @@ class Answers(nn.Module):
         weights = torch.where(within, self.asked.audio_weight, 1.0)
         total = weights.sum().clamp_min(1e-8)
         loss = (weights * surprise).sum() / total + self.asked.z_loss * spread / max(len(targets), 1)
+        loss = loss + self.asked.kept_weight * divergence.sum() / attention_mask.sum()
         told = surprise.detach()
         texts, audios = (~within).sum(), within.sum()
         return {
             "loss": loss,
             "text": told[~within].sum() / texts.clamp_min(1),
             "audio": told[within].sum() / audios.clamp_min(1),
+            "kept": divergence.detach().mean() if len(divergence) else told.new_zeros(()),
             "texts": texts,
             "audios": audios,
+            "kepts": silent.sum(),
         }
+
+    @torch.no_grad()
+    def _base_scores(self, tokens: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:
+        """What the base foresees at some places [P], as scores [P, V] of its own tokens."""
+        rows, table = places.any(1), self.language.output_text_rows[: self.language.vocabulary.first]
+        if not rows.any():
+            return table.new_zeros((0, len(table)), dtype=torch.float32)
+        network: Any = self.language.network
+        with network.disable_adapter():
+            hidden = self.language.hidden(tokens[rows], attention_mask[rows])
+        return F.linear(hidden[:, :-1][places[rows]], table.to(hidden.dtype)).float()
+
+    def _divergence(self, hidden: Tensor, wanted: Tensor) -> Tensor:
+        """How far what is foreseen from [P, H], sounds included, is from what the base foresees [P, V]: nats [P]."""
+        if not len(hidden):
+            return hidden.new_zeros(0, dtype=torch.float32)
+        found = self._scores(hidden, 0).float().log_softmax(-1)[:, : wanted.shape[1]]
+        return F.kl_div(found, wanted.log_softmax(-1), log_target=True, reduction="none").sum(-1)
 
     def _scores(self, hidden: Tensor, first: int) -> Tensor:
         """Scores of the tokens from `first` to the end of a sound, from [P, H]."""

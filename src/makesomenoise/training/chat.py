@@ -19,7 +19,7 @@ _WHOLE_SENTENCES = re.compile(r".*[^\s\d][.!?][\"')*]*(?=\s|$)", re.DOTALL)
 
 @torch.inference_mode()
 def base_answers(
-    model: LanguageModel, prompts: Sequence[str], most_tokens: int = 64, batch_size: int = 16, seed: int = 0
+    model: LanguageModel, prompts: Sequence[str], most_tokens: int = 96, batch_size: int = 16, seed: int = 0
 ) -> list[Chat]:
     """Answers of the base in words alone.
 

@@ -117,7 +117,7 @@ class Validation(TrainerCallback):
         if not seen:
             return
         values = {"loss": sum(one["loss"] for one in seen) / len(seen)}
-        for kind in ("text", "audio"):
+        for kind in ("text", "audio", "kept"):
             count = sum(one[f"{kind}s"] for one in seen)
             if count:
                 values[kind] = sum(one[kind] * one[f"{kind}s"] for one in seen) / count
