@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, CodesError, Stamp, write_codes
@@ -78,7 +79,10 @@ def test_a_run_leaves_a_model_that_loads_and_has_learned(config: LanguageTrainin
     assert model.config.lora.rank == 4
     assert any(float(value.abs().max()) > 0 for name, value in model.learned().items() if "lora_B" in name)
     assert LanguageTrainingConfig.from_yaml(tmp_path / "run" / "config.yaml") == config
-    assert any((tmp_path / "run" / "curves").iterdir())
+    curves = EventAccumulator(str(tmp_path / "run" / "curves"), size_guidance={"audio": 0})
+    curves.Reload()
+    assert {"sounds/dog", "sounds/rain"} == set(curves.Tags()["audio"])
+    assert [sound.step for sound in curves.Audio("sounds/dog")] == [4, 8, 12]
     state = json.loads((tmp_path / "run" / "checkpoint-12" / "trainer_state.json").read_text())
     assert state["global_step"] == 12
     assert not (tmp_path / "run" / "checkpoint-8").exists()

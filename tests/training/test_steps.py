@@ -23,6 +23,7 @@ def test_losses_are_means_over_tokens(tmp_path: Path):
     seen = Validation([], tmp_path)
     for text, texts, audios in ((1.0, 1, 0), (3.0, 3, 2)):
         values = {"loss": text, "text": text, "audio": 7.0, "texts": texts, "audios": audios}
+        values |= {"kept": 5.0 * text, "kepts": texts}
         seen.note({name: torch.tensor(value) for name, value in values.items()})
     state = TrainerState(global_step=10, max_steps=100)
     arguments = TrainingArguments(output_dir=str(tmp_path), report_to=[], use_cpu=True)
@@ -30,4 +31,4 @@ def test_losses_are_means_over_tokens(tmp_path: Path):
     curves = EventAccumulator(str(tmp_path / "curves"))
     curves.Reload()
     found = {tag: curves.Scalars(tag)[0].value for tag in curves.Tags()["scalars"]}
-    assert found == {"train/loss": 2.0, "train/text": 2.5, "train/audio": 7.0}
+    assert found == {"train/loss": 2.0, "train/text": 2.5, "train/audio": 7.0, "train/kept": 12.5}

@@ -27,6 +27,7 @@ from makesomenoise.training.batches import Batches, Part
 from makesomenoise.training.chat import base_answers
 from makesomenoise.training.estimate import Estimate, estimate
 from makesomenoise.training.runs import open_run
+from makesomenoise.training.samples import Samples
 from makesomenoise.training.steps import LanguageRunConfig, RatesConfig, Validation, run_steps
 
 _log = logging.getLogger(__name__)
@@ -59,12 +60,14 @@ class LanguageDataConfig(Config):
         valid: code shards, or folders of them.
         chats: how many answers of the base itself to plain prompts are mixed in, so that it forgets no language.
         valid_batches: number of fixed batches that a validation looks at.
+        samples: of how many clips it notes what the model says of them and makes of their names.
     """
 
     train: tuple[str, ...]
     valid: tuple[str, ...]
     chats: int = Field(default=0, ge=0)
     valid_batches: int = Field(default=8, ge=1)
+    samples: int = Field(default=3, ge=0)
 
 
 class LanguageTrainingConfig(Config):
@@ -131,7 +134,8 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
     seed = config.run.seed
     examples = [Examples(clips, tokenizer.code_rate, part.mixture, seed, chats) for part in config.parts]
     batches = _batches(config, model, examples)
-    seen = Validation(_fixed(config, model, valid, tokenizer), folder)
+    samples = Samples(valid, config.data.samples, tokenizer).add_to if config.data.samples else None
+    seen = Validation(_fixed(config, model, valid, tokenizer), folder, samples)
     run_steps(Answers(model, config.answers), batches, config.steps, seen, config.rates, config.run, last)
     return folder / "model"
 

@@ -5,7 +5,7 @@ it in 16 bits, as it is shipped.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from makesomenoise.config import Config
 from makesomenoise.language import adapter
+from makesomenoise.language.model import LanguageModel
 from makesomenoise.training.answers import Answers
 from makesomenoise.training.schedule import factor
 
@@ -79,10 +80,17 @@ class Validation(TrainerCallback):
     Args:
         batches: what to look at.
         folder: the run folder.
+        samples: adds what the model says and makes to the curves; none adds nothing.
     """
 
-    def __init__(self, batches: Sequence[dict[str, Tensor]], folder: Path):
+    def __init__(
+        self,
+        batches: Sequence[dict[str, Tensor]],
+        folder: Path,
+        samples: Callable[[SummaryWriter, int, LanguageModel], None] | None = None,
+    ):
         self.batches = batches
+        self.samples = samples
         self.folder = folder
         self._noted: list[dict[str, float]] = []
         self._curves: SummaryWriter | None = None
@@ -108,8 +116,11 @@ class Validation(TrainerCallback):
             moved = {name: tensor.to(args.device) for name, tensor in batch.items()}
             with torch.no_grad(), torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
                 seen.append({name: float(value) for name, value in answers(**moved).items()})
-        answers.train()
         self._log("valid", seen, step)
+        if self.samples is not None:
+            with torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
+                self.samples(self._writer(), step, answers.language)
+        answers.train()
         answers.language.save(self.folder / "model")
 
     def _log(self, stage: str, seen: list[dict[str, float]], step: int) -> None:
@@ -121,12 +132,15 @@ class Validation(TrainerCallback):
             count = sum(one[f"{kind}s"] for one in seen)
             if count:
                 values[kind] = sum(one[kind] * one[f"{kind}s"] for one in seen) / count
+        for name, value in values.items():
+            self._writer().add_scalar(f"{stage}/{name}", value, step)
+        self._writer().flush()
+        _log.info("step %d, %s: %s", step, stage, {name: round(value, 4) for name, value in values.items()})
+
+    def _writer(self) -> SummaryWriter:
         if self._curves is None:
             self._curves = SummaryWriter(str(self.folder / "curves"))
-        for name, value in values.items():
-            self._curves.add_scalar(f"{stage}/{name}", value, step)
-        self._curves.flush()
-        _log.info("step %d, %s: %s", step, stage, {name: round(value, 4) for name, value in values.items()})
+        return self._curves
 
 
 class _Trainer(Trainer):
