@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from makesomenoise.language.config import LanguageError
-from makesomenoise.language.generation import Memory, rank, sample_codes, sample_texts, stream_tokens
+from makesomenoise.language.generation import Memory, log_likelihood, sample_codes, sample_texts, stream_tokens
 from makesomenoise.language.sampling import GREEDY, Sampling, seeded
 
 PROMPT, OTHER = [5, 6, 7, 8, 9], [5, 9]
@@ -100,16 +100,16 @@ def test_a_memory_reads_only_what_is_new(model):
     assert memory.unread([5, 6, 1, 2]) == [1, 2]
 
 
-def test_ranks_are_those_of_plain_passes(model):
+def test_likelihoods_are_those_of_plain_passes(model):
     answers = [[3, 4, 5], [7], [9, 2]]
 
     def plain(prompt: list[int], answer: list[int]) -> torch.Tensor:
         scores = model.logits(model.hidden(torch.tensor([prompt + answer])))[0, len(prompt) - 1 : -1].log_softmax(-1)
-        return scores.gather(1, torch.tensor(answer)[:, None]).mean()
+        return scores.gather(1, torch.tensor(answer)[:, None]).sum()
 
     with torch.inference_mode():
         expected = torch.stack([plain(PROMPT, answer) for answer in answers])
-    torch.testing.assert_close(rank(model, PROMPT, answers, at_once=2), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(log_likelihood(model, PROMPT, answers, at_once=2), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_what_cannot_be_made_is_one_sentence(model):
@@ -119,4 +119,4 @@ def test_what_cannot_be_made_is_one_sentence(model):
     with pytest.raises(LanguageError, match=r"the context has 2048"):
         list(stream_tokens(model, PROMPT, 5000, GREEDY, seeded(0)))
     with pytest.raises(LanguageError, match="no empty one"):
-        rank(model, PROMPT, [[1], []])
+        log_likelihood(model, PROMPT, [[1], []])

@@ -5,8 +5,9 @@ import torch
 
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
+from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import prompt_about, windows
-from makesomenoise.language.naming import checked_labels, classify, log_likelihood, recognised
+from makesomenoise.language.naming import checked_labels, classify, recognised
 from makesomenoise.language.prompts import Sound
 
 SOUND, LONG = Sound((3, 4, 5)), Sound(tuple(n % 20 for n in range(60)))

@@ -17,9 +17,9 @@ from makesomenoise.data.questions import TYPES, Question, heard_in, parts, scene
 from makesomenoise.evaluation.answering import asked
 from makesomenoise.evaluation.code_clips import plain
 from makesomenoise.evaluation.parts import Parts
+from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import greedy_answers
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.language.naming import log_likelihood
 
 _NEAR_SECONDS = 0.5
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")

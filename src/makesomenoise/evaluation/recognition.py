@@ -16,9 +16,10 @@ from makesomenoise.evaluation.answering import asked
 from makesomenoise.evaluation.code_clips import plain
 from makesomenoise.evaluation.parts import Parts
 from makesomenoise.language import wording
+from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import greedy_answers
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.language.naming import PRIOR, log_likelihood
+from makesomenoise.language.naming import PRIOR
 from makesomenoise.metrics.classification import accuracy, balanced_accuracy
 from makesomenoise.metrics.ranking import confusion, top_accuracy
 

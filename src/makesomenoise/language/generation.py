@@ -184,8 +184,10 @@ def stream_tokens(
 
 
 @torch.inference_mode()
-def rank(model: LanguageModel, prompt: Sequence[int], answers: Sequence[Sequence[int]], at_once: int = 64) -> Tensor:
-    """Mean log-likelihood of the tokens of each answer; the prompt is read once.
+def log_likelihood(
+    model: LanguageModel, prompt: Sequence[int], answers: Sequence[Sequence[int]], at_once: int = 64
+) -> Tensor:
+    """Log-likelihood of each answer as a whole; the prompt is read once.
 
     Args:
         model: judges.
@@ -200,16 +202,16 @@ def rank(model: LanguageModel, prompt: Sequence[int], answers: Sequence[Sequence
         LanguageError: if there is no answer, an empty one, or one too long for the context.
     """
     if not answers or not all(len(answer) for answer in answers):
-        raise LanguageError("Give at least one answer to rank, and no empty one.")
+        raise LanguageError("Give at least one answer to judge, and no empty one.")
     _check_fits(model, len(prompt) + max(map(len, answers)))
     cache = DynamicCache()
     last = model.hidden(torch.tensor([list(prompt)], device=model.rows.device), cache=cache)[:, -1:]
     batches = [answers[start : start + at_once] for start in range(0, len(answers), at_once)]
-    return torch.cat([_likelihood(model, last, copy.deepcopy(cache), batch) for batch in batches])
+    return torch.cat([_likelihoods(model, last, copy.deepcopy(cache), batch) for batch in batches])
 
 
-def _likelihood(model: LanguageModel, last: Tensor, cache: DynamicCache, answers: Sequence[Sequence[int]]) -> Tensor:
-    """Mean log-likelihood of answers after a prompt, of whose last token the model made `last` [1, 1, H]."""
+def _likelihoods(model: LanguageModel, last: Tensor, cache: DynamicCache, answers: Sequence[Sequence[int]]) -> Tensor:
+    """Log-likelihood of answers after a prompt, of whose last token the model made `last` [1, 1, H]."""
     cache.batch_repeat_interleave(len(answers))
     longest, device = max(map(len, answers)), last.device
     # Padding comes after what counts, which therefore never sees it.
@@ -219,8 +221,7 @@ def _likelihood(model: LanguageModel, last: Tensor, cache: DynamicCache, answers
         hidden = torch.cat((hidden, model.hidden(tokens[:, :-1], cache=cache)), dim=1)
     real = torch.arange(longest, device=device) < torch.tensor([[len(answer)] for answer in answers], device=device)
     found = model.logits(hidden[real]).float().log_softmax(-1).gather(1, tokens[real][:, None])[:, 0]
-    sums = torch.zeros(real.shape, device=device).masked_scatter(real, found).sum(1)
-    return sums / real.sum(1)
+    return torch.zeros(real.shape, device=device).masked_scatter(real, found).sum(1)
 
 
 def _check_fits(model: LanguageModel, tokens: int) -> None:

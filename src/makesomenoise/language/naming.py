@@ -8,7 +8,7 @@ from torch import Tensor
 
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
-from makesomenoise.language.generation import rank
+from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import prompt_about, windows
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound
@@ -100,12 +100,6 @@ def recognised(model: LanguageModel, sounds: Sequence[Sound], text: str) -> list
         prompts = [prompt_about(model, question, sound, len(said[0])) for sound in sounds]
         scores.append(torch.cat([log_likelihood(model, prompt, said) for prompt in prompts]))
     return torch.stack(scores).logsumexp(0).tolist()
-
-
-def log_likelihood(model: LanguageModel, prompt: Sequence[int], said: Sequence[Sequence[int]]) -> Tensor:
-    """Log-likelihood of each of the answers as a whole, [n]."""
-    scores = rank(model, prompt, said)
-    return scores * torch.tensor([len(tokens) for tokens in said], device=scores.device)
 
 
 def _ranked(names: list[str], chances: Tensor) -> list[Ranked]:
