@@ -168,8 +168,10 @@ class TokenizerTraining(lightning.LightningModule):
         nn.utils.clip_grad_norm_(self.parameters(), self.config.optimiser.clip)
 
     def on_train_batch_end(self, *_args: object, **_kwargs: object) -> None:
-        """Moves the average towards the weights."""
-        follow(self.average, self.network, self.config.optimiser, self.global_step)
+        """Moves the average towards the weights; what must not change is left alone to the bit, signs of zeros too."""
+        moved = "decoder" if self.config.keep_codes else ""
+        kept, new = (network.get_submodule(moved) for network in (self.average, self.network))
+        follow(kept, new, self.config.optimiser, self.global_step)
 
     def validation_step(self, batch: dict[str, Tensor], number: int) -> None:
         """Losses and codes of the averaged model on fixed crops."""
