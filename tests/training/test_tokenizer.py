@@ -126,6 +126,7 @@ def test_a_decoder_learns_on_while_the_codes_stay(config: TokenizerTrainingConfi
         "keep_codes": True,
         "label": LabelConfig(),
         "outline": OutlineConfig(),
+        "run": config.run.model_copy(update={"steps": 12, "valid_every": 6}),
     }
     second = AudioTokenizer.load(train_tokenizer(config.model_copy(update=further), tmp_path / "second"), "griffin-lim")
     before, after = (tokenizer.network.state_dict() for tokenizer in (first, second))
