@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from makesomenoise.data import phrasings
 from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.examples import Conversation, Examples, ExamplesError, Mixture
@@ -186,3 +187,18 @@ def test_short_clips_do(scene: CodeClip):
     ]
     for number in range(100):
         assert Examples(short, RATE)[number].turns
+
+
+def test_no_question_about_a_scene_is_answered_by_those_before_it(scene: CodeClip, mixed_scene: CodeClip):
+    mixture = Mixture(**NOTHING | {"scene_question": 1.0}, follow_ups=20)
+    naming = {text for kind in ("first", "last", "order") for text in phrasings.QUESTIONS[kind]}
+    begun = Counter()
+    for number in range(200):
+        turns = Examples([scene, mixed_scene], RATE, mixture)[number].turns
+        said = [(str(q.parts[0] if n else next(p for p in q.parts if isinstance(p, str))), str(a.parts[0]))
+                for n, (q, a) in enumerate(zip(turns[::2], turns[1::2], strict=True))]  # fmt: skip
+        stages = [0 if answer in ("Yes.", "No.") else 1 if question in naming else 2 for question, answer in said]
+        assert stages == sorted(stages)
+        assert stages.count(1) <= 1
+        begun[stages[0]] += 1
+    assert set(begun) == {0, 1, 2}

@@ -1,10 +1,21 @@
 """Every question about a scene has the one right answer among its choices."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.questions import TYPES, Question, described, heard_in, others, parts, scene_questions
+from makesomenoise.data.questions import (
+    TYPES,
+    Question,
+    all_questions,
+    described,
+    heard_in,
+    others,
+    parts,
+    scene_questions,
+)
 from makesomenoise.data.sounds import names
 
 
@@ -68,13 +79,27 @@ def test_every_moment_is_a_choice_of_when_it_starts(scene: CodeClip):
 
 
 def test_absent_sounds_come_as_often_as_in_the_pool(scene: CodeClip):
-    pool = [names()["rain"], *[names()["siren"]] * 9, names()["cow"]]
+    rare = ["cow", "pig", "hen", "frog", "crow", "cat", "sheep", "rooster", "siren"]
+    pool = [names()["rain"], *[names()["siren"]] * 8, *(names()[name] for name in rare)]
     rngs = [np.random.default_rng(seed) for seed in range(400)]
     found = [q for rng in rngs for q in scene_questions(scene, rng, pool) if q.type == "presence"]
     absent = [q.question for q in found if q.answer == "No."]
-    sirens = np.mean([names()["siren"].heard in question for question in absent])
-    assert 0.8 < sirens < 1.0
-    assert all(names()[name].heard in "".join(absent) for name in ("siren", "cow"))
+    often = {name: sum(names()[name].heard in question for question in absent) for name in rare}
+    assert sum(often.values()) == len(absent)
+    assert min(often.values()) > 0
+    assert often["siren"] > 2 * max(count for name, count in often.items() if name != "siren")
+
+
+def test_all_that_can_be_asked_is_asked(scene: CodeClip, mixed_scene: CodeClip):
+    found = Counter(q.type for q in all_questions(scene, np.random.default_rng(0)))
+    assert found["presence"] == 4
+    assert Counter(q.answer for q in all_questions(scene, np.random.default_rng(0)) if q.type == "presence") == {
+        "Yes.": 2,
+        "No.": 2,
+    }
+    assert found["start"] in (1, 2)
+    assert all(found[kind] == 1 for kind in ("first", "last", "order", "count", "louder"))
+    assert {q.type for q in all_questions(mixed_scene, np.random.default_rng(0))} == {"presence", "count", "start"}
 
 
 def test_others_come_from_the_pool_first():

@@ -15,7 +15,7 @@ from makesomenoise.data import phrasings
 from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.named import NamedClips, label_of
-from makesomenoise.data.questions import described, heard_in, others, parts, scene_questions
+from makesomenoise.data.questions import Question, all_questions, described, heard_in, others, parts
 from makesomenoise.data.sounds import NOISY, Name
 from makesomenoise.language import wording
 from makesomenoise.language.prompts import Part, Sound, Turn
@@ -23,6 +23,7 @@ from makesomenoise.language.prompts import Part, Sound, Turn
 _MOST_CHOICES = 10
 _MOST_TRIES = 20
 _SOUND_FIRST = 0.8
+_BEGINNINGS = (0.4, 0.25, 0.35)  # with presence, with names, with the rest
 _WRITTEN_SHARE = 0.15
 _SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,'-]+\.?")
 
@@ -199,10 +200,9 @@ class Examples:
 
     def _scene_question(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip = self._scene(rng)
-        asked = scene_questions(clip, rng, self._heard, varied=True)
         count = 1 + int(rng.integers(self.mixture.follow_ups + 1))
         turns: tuple[Turn, ...] = ()
-        for question in [asked[int(n)] for n in rng.permutation(len(asked))[:count]]:
+        for question in _untold(all_questions(clip, rng, self._heard, varied=True), rng)[:count]:
             answer = Turn("assistant", (phrasings.answer(question.type, rng, answer=question.short),))
             said = (question.question,) if turns else _with_sound(clip.codes, question.question, rng)
             turns += Turn("user", said), answer
@@ -270,6 +270,20 @@ def _heard(codes: tuple[int, ...], question: str, answer: str, rng: np.random.Ge
 
 def _with_sound(codes: tuple[int, ...], question: str, rng: np.random.Generator) -> tuple[Part, ...]:
     return (Sound(codes), question) if rng.random() < _SOUND_FIRST else (question, Sound(codes))
+
+
+def _untold(questions: Sequence[Question], rng: np.random.Generator) -> list[Question]:
+    """Questions about a scene in an order in which none is answered by what was said before it.
+
+    Whether a sound is there is told by every question that names it, and what comes first by the order of all.
+    """
+    shuffled = [questions[int(n)] for n in rng.permutation(len(questions))]
+    naming = [question for question in shuffled if question.type in ("first", "last", "order")][:1]
+    presence = [question for question in shuffled if question.type == "presence"]
+    rest = [question for question in shuffled if question.type in ("count", "louder", "start")]
+    stages = [presence, naming, rest]
+    begin = int(rng.choice(3, p=_BEGINNINGS))
+    return [question for stage in stages[begin:] for question in stage] or shuffled[:1]
 
 
 def _fits(text: str, name: Name) -> bool:

@@ -90,7 +90,7 @@ def heard_in(clips: Sequence[CodeClip]) -> list[Name]:
 def scene_questions(
     clip: CodeClip, rng: np.random.Generator, pool: Sequence[Name] = (), varied: bool = False
 ) -> list[Question]:
-    """At most one question of each type that the scene has an exact answer to.
+    """At most one question of each type that the scene has an exact answer to, in the order of `TYPES`.
 
     Args:
         clip: a scene; other clips have no events and so no questions.
@@ -99,15 +99,31 @@ def scene_questions(
             (`heard_in`), no answer is likely before the sound is heard. Empty: all names alike.
         varied: choose the wording too; else it is the plain one.
     """
+    found = all_questions(clip, rng, pool, varied)
+    chosen = [_one([question for question in found if question.type == kind], rng) for kind in TYPES]
+    return [question for question in chosen if question is not None]
+
+
+def all_questions(
+    clip: CodeClip, rng: np.random.Generator, pool: Sequence[Name] = (), varied: bool = False
+) -> list[Question]:
+    """All questions that the scene has an exact answer to; those about presence ask for as many absent sounds.
+
+    Args:
+        clip: as for `scene_questions`.
+        rng: as for `scene_questions`.
+        pool: as for `scene_questions`.
+        varied: as for `scene_questions`.
+    """
     scene = parts(clip.events)
     if len(scene) < 2:  # noqa: PLR2004 - a scene has two sounds or more
         return []
     words = rng if varied else None
-    found = [_presence(scene, rng, pool, words), _count(scene, rng, words), _start(scene, rng, words)]
+    found = [*_presence(scene, rng, pool, words), *_count(scene, rng, words), *_start(scene, rng, words)]
     if not overlapping(scene):
         found += [_end(kind, scene, rng, pool, words) for kind in ("first", "last")]
-        found += [_louder(scene, rng, words), _order(scene, rng, words)]
-    return sorted((q for q in found if q is not None), key=lambda q: TYPES.index(q.type))
+        found += [*_louder(scene, rng, words), _order(scene, rng, words)]
+    return found
 
 
 def others(present: Sequence[Name], count: int, rng: np.random.Generator, pool: Sequence[Name] = ()) -> list[Name]:
@@ -137,46 +153,47 @@ def _end(
     return _asked(kind, phrasings.question(kind, words), shorts, rng)
 
 
-def _count(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question | None:
-    part = _one([part for part in scene if part.name.counted], rng)
-    if part is None:
-        return None
-    shorts = [phrasings.times(part.times), *(phrasings.times(n) for n in (1, 2, 3) if n != part.times)]
-    return _asked("count", phrasings.question("count", words, heard=part.name.heard), shorts, rng)
+def _count(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> list[Question]:
+    found = []
+    for part in scene:
+        if part.name.counted:
+            shorts = [phrasings.times(part.times), *(phrasings.times(n) for n in (1, 2, 3) if n != part.times)]
+            found.append(_asked("count", phrasings.question("count", words, heard=part.name.heard), shorts, rng))
+    return found
 
 
 def _presence(
     scene: list[Part], rng: np.random.Generator, pool: Sequence[Name], words: np.random.Generator | None
-) -> Question | None:
+) -> list[Question]:
     present = [part.name for part in scene]
-    is_there = bool(rng.random() < 0.5)  # noqa: PLR2004 - even chances
-    name = _one(present if is_there else others(present, 1, rng, pool), rng)
-    if name is None:
-        return None
-    shorts = ["yes", "no"] if is_there else ["no", "yes"]
-    return _asked("presence", phrasings.question("presence", words, heard=name.heard), shorts, rng)
+    answers = [(name, ["yes", "no"]) for name in present]
+    answers += [(name, ["no", "yes"]) for name in others(present, len(present), rng, pool)]
+    return [
+        _asked("presence", phrasings.question("presence", words, heard=name.heard), shorts, rng)
+        for name, shorts in answers
+    ]
 
 
-def _louder(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question | None:
-    pairs = [(a, b) for a, b in permutations(scene, 2) if a.level_db >= b.level_db + _LOUDER_DB]
-    pair = _one(pairs, rng)
-    if pair is None:
-        return None
-    shorts = [part.name.heard for part in pair]
-    a, b = rng.permutation(np.array(shorts)).tolist()
-    return _asked("louder", phrasings.question("louder", words, a=a, b=b), shorts, rng)
+def _louder(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> list[Question]:
+    found = []
+    for louder, softer in permutations(scene, 2):
+        if louder.level_db >= softer.level_db + _LOUDER_DB:
+            shorts = [louder.name.heard, softer.name.heard]
+            a, b = rng.permutation(np.array(shorts)).tolist()
+            found.append(_asked("louder", phrasings.question("louder", words, a=a, b=b), shorts, rng))
+    return found
 
 
-def _start(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question | None:
+def _start(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> list[Question]:
     # What goes on under the others begins with the scene, which everybody would guess.
     later = overlapping(scene) or rng.random() < 0.6  # noqa: PLR2004 - else "right away" would be a good guess
-    part = _one(scene[1:] if later else scene, rng)
-    if part is None:
-        return None
-    # All moments: any smaller choice would tell, since scenes begin early and most sounds with them.
-    right = phrasings.moment(part.start)
-    shorts = [right, *(moment for moment in map(phrasings.moment, _MOMENTS) if moment != right)]
-    return _asked("start", phrasings.question("start", words, heard=part.name.heard), shorts, rng)
+    found = []
+    for part in scene[1:] if later else scene:
+        # All moments: any smaller choice would tell, since scenes begin early and most sounds with them.
+        right = phrasings.moment(part.start)
+        shorts = [right, *(moment for moment in map(phrasings.moment, _MOMENTS) if moment != right)]
+        found.append(_asked("start", phrasings.question("start", words, heard=part.name.heard), shorts, rng))
+    return found
 
 
 def _order(scene: list[Part], rng: np.random.Generator, words: np.random.Generator | None) -> Question:
