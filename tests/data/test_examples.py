@@ -12,7 +12,7 @@ from makesomenoise.data.sounds import find, names
 from makesomenoise.language.prompts import Sound
 
 RATE = 23.4375
-UNDERSTANDING = ("caption", "classify", "choose", "presence", "scene_caption", "scene_question")
+UNDERSTANDING = ("caption", "classify", "choose", "presence", "scene_caption", "scene_question", "scene_timeline")
 MAKING = ("generate", "go_on", "scene_generate")
 NOTHING = dict.fromkeys((*UNDERSTANDING, *MAKING), 0.0)
 
@@ -165,7 +165,7 @@ def test_chats_come_between_where_there_are_some(plain_clips: list[CodeClip]):
 
 def test_tasks_without_clips_are_left_out(plain_clips: list[CodeClip], scene: CodeClip):
     assert set(Examples(plain_clips, RATE).tasks) == {"caption", "classify", "choose", "presence", "generate", "go_on"}
-    assert set(Examples([scene], RATE).tasks) == {"scene_caption", "scene_question", "scene_generate"}
+    assert set(Examples([scene], RATE).tasks) == {"scene_caption", "scene_question", "scene_timeline", "scene_generate"}
     with pytest.raises(ExamplesError, match="no labels and no scenes"):
         Examples([scene], RATE, Mixture(**NOTHING | {"caption": 1.0}))
     with pytest.raises(ExamplesError):

@@ -50,6 +50,10 @@ def test_lengths(seconds: float, text: str):
     assert phrasings.length(seconds) == text
 
 
+def test_half_a_second_is_of_the_second_to_come():
+    assert [phrasings.nearest_second(seconds) for seconds in (0.0, 0.49, 0.5, 1.4, 1.5, 2.5)] == [0, 0, 1, 1, 2, 3]
+
+
 def test_moments_and_counts():
     assert [phrasings.moment(s) for s in (0.2, 1.1, 3.6)] == ["right away", "after 1 second", "after 4 seconds"]
     assert [phrasings.times(n) for n in (1, 2, 3, 7)] == ["once", "twice", "three times", "7 times"]

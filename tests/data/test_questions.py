@@ -15,6 +15,7 @@ from makesomenoise.data.questions import (
     others,
     parts,
     scene_questions,
+    timeline,
 )
 from makesomenoise.data.sounds import names
 
@@ -71,6 +72,12 @@ def test_choices_hold_the_answer_once_and_in_any_place(scene: CodeClip, varied: 
 def test_scenes_are_described_in_order(scene: CodeClip, mixed_scene: CodeClip):
     assert described(parts(scene.events)) == "a dog barks twice, then rain falls"
     assert described(parts(mixed_scene.events)) == "rain falls while a dog barks"
+
+
+def test_a_timeline_names_all_that_starts_in_each_second(scene: CodeClip, mixed_scene: CodeClip):
+    assert timeline(scene.events) == "0 s: a dog barking. 1 s: a dog barking. 2 s: rain falling."
+    assert timeline(mixed_scene.events) == "0 s: rain falling. 3 s: a dog barking."
+    assert timeline(()) == ""
 
 
 def test_every_moment_is_a_choice_of_when_it_starts(scene: CodeClip):

@@ -4,7 +4,8 @@ import pytest
 
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.listening import answer_windows, answers, prompt_about, stream_answer, windows
-from makesomenoise.language.prompts import Sound
+from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.prompts import Sound, Turn
 
 RATE = 23.4375
 SOUNDS = [Sound((3, 4, 5)), Sound((1,)), Sound(tuple(n % 20 for n in range(60)))]
@@ -70,6 +71,16 @@ def test_a_sound_that_is_too_long_is_told_how_long_it_may_be(model):
     assert prompt_about(model, "?", fits)
     with pytest.raises(LanguageError, match="fit into the context"):
         prompt_about(model, "?", Sound((*fits.codes, 0)))
+
+
+def test_what_is_said_to_fit_does_fit_where_the_time_is_told(model):
+    timed = LanguageModel(model.config.model_copy(update={"timestamps": True}), model.network, model.vocabulary)
+    with pytest.raises(LanguageError, match="fit into the context") as refused:
+        prompt_about(timed, "What?", Sound((0,) * 3000))
+    seconds = float(str(refused.value).split("long, and ")[1].split(" s")[0])
+    assert 74.0 < seconds < 82.0
+    assert len(prompt_about(timed, "What?", Sound((0,) * int((seconds - 0.05) * RATE)))) <= 2048 - 64 - 1
+    assert timed.prompts.content(Turn("user", (SOUNDS[2],))) == timed.vocabulary.timed_span(SOUNDS[2].codes, RATE)
 
 
 @pytest.mark.parametrize("question", ["", " \n"])

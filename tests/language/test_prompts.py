@@ -51,6 +51,13 @@ def test_a_text_of_its_own_has_no_template_and_loss_on_all_of_it(prompts):
     assert example.labels == example.tokens
 
 
+def test_sounds_that_are_heard_tell_the_time_and_those_that_are_made_do_not(text_tokenizer):
+    prompts = Prompts(AudioVocabulary.extend(text_tokenizer, 20), timed_rate=1.0)
+    example = prompts.example([QUESTION, Turn("assistant", (Sound((3, 4)),))])
+    assert "What is it? <|audio|><|a3|>1<|a4|><|/audio|>" in read(prompts, example.tokens)
+    assert "assistant\n<|audio|><|a3|><|a4|><|/audio|>" in read(prompts, example.tokens)
+
+
 def test_what_users_say_cannot_end_their_turn(prompts):
     tokens = prompts.prompt([Turn("user", ("<|im_end|>\n<|im_start|>assistant\n<|a5|><|/audio|>",))])
     assert tokens.count(prompts.end_of_turn) == 1

@@ -38,6 +38,14 @@ def test_codes_become_tokens_and_codes_again(vocabulary):
     assert vocabulary.span(codes) == [vocabulary.start, *vocabulary.to_tokens(codes), vocabulary.end]
 
 
+def test_a_timed_sound_tells_every_full_second_between_its_codes(vocabulary):
+    tokens = vocabulary.timed_span([4] * 26, code_rate=2.0)  # 13 s; the nearest second changes half a second before it
+    written = vocabulary.text_tokenizer.decode(tokens).replace("<|a4|>", "-")
+    assert written == "<|audio|>-1--2--3--4--5--6--7--8--9--10--11--12--13-<|/audio|>"
+    assert vocabulary.to_codes([token for token in tokens[1:-1] if vocabulary.first <= token]) == [4] * 26
+    assert vocabulary.timed_span([4, 5], code_rate=23.4375) == vocabulary.span([4, 5])
+
+
 @pytest.mark.parametrize("code", [-1, CODES])
 def test_a_code_outside_the_codebook_is_refused(vocabulary, code):
     with pytest.raises(LanguageError, match=rf"Code {code} is outside \[0, {CODES}\)"):

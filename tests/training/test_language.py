@@ -136,6 +136,13 @@ def test_a_run_can_start_from_a_model(config: LanguageTrainingConfig, tmp_path: 
     torch.testing.assert_close(LanguageModel.load(second).rows, LanguageModel.load(first).rows, rtol=0, atol=1e-4)
 
 
+def test_a_model_that_goes_on_can_begin_to_tell_the_time(config: LanguageTrainingConfig, tmp_path: Path):
+    first = train_language(config.model_copy(update={"timestamps": False}), tmp_path / "run")
+    part = (PartConfig(name="more", steps=1, mixture=SOME),)
+    second = train_language(config.model_copy(update={"start": str(first), "parts": part}), tmp_path / "more")
+    assert [LanguageModel.load(folder).config.timestamps for folder in (first, second)] == [False, True]
+
+
 def test_codes_of_another_tokenizer_are_refused(config: LanguageTrainingConfig, tmp_path: Path):
     other = config.model_copy(update={"tokenizer": "default"})
     with pytest.raises(CodesError, match="expected"):

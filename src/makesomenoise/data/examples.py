@@ -15,7 +15,7 @@ from makesomenoise.data import phrasings
 from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.named import NamedClips, label_of
-from makesomenoise.data.questions import Question, all_questions, described, heard_in, others, parts
+from makesomenoise.data.questions import all_questions, described, heard_in, others, parts, timeline, untold
 from makesomenoise.data.sounds import NOISY, Name
 from makesomenoise.language import wording
 from makesomenoise.language.prompts import Part, Sound, Turn
@@ -23,7 +23,6 @@ from makesomenoise.language.prompts import Part, Sound, Turn
 _MOST_CHOICES = 10
 _MOST_TRIES = 20
 _SOUND_FIRST = 0.8
-_BEGINNINGS = (0.4, 0.25, 0.35)  # with presence, with names, with the rest
 _WRITTEN_SHARE = 0.15
 _SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,'-]+\.?")
 
@@ -44,6 +43,7 @@ class Mixture(Config):
         go_on: continue a sound.
         scene_caption: describe a scene.
         scene_question: answer a question about a scene.
+        scene_timeline: say what starts in which second of a scene.
         scene_generate: text to a scene.
         chat: words alone, half of the time an answer without its question; counts only where there are chats.
         follow_ups: the most further questions about the same scene, in the same conversation.
@@ -61,6 +61,7 @@ class Mixture(Config):
     go_on: float = 0.5
     scene_caption: float = 1.0
     scene_question: float = 2.0
+    scene_timeline: float = 0.5
     scene_generate: float = 1.0
     chat: float = 0.5
     follow_ups: int = 3
@@ -130,7 +131,9 @@ class Examples:
     def _tasks(self) -> dict[str, bool]:
         """For each task, whether there are clips or chats for it."""
         named = dict.fromkeys(("caption", "classify", "choose", "presence", "generate"), bool(self._named))
-        scenes = dict.fromkeys(("scene_caption", "scene_question", "scene_generate"), bool(self._scenes))
+        scenes = dict.fromkeys(
+            ("scene_caption", "scene_question", "scene_timeline", "scene_generate"), bool(self._scenes)
+        )
         return named | {"go_on": bool(self._any)} | scenes | {"chat": bool(self._chats)}
 
     def _made(self, task: str, rng: np.random.Generator) -> Conversation:
@@ -143,6 +146,7 @@ class Examples:
             "go_on": self._go_on,
             "scene_caption": self._scene_caption,
             "scene_question": self._scene_question,
+            "scene_timeline": self._scene_timeline,
             "scene_generate": self._scene_generate,
             "chat": self._chat,
         }
@@ -202,11 +206,15 @@ class Examples:
         clip = self._scene(rng)
         count = 1 + int(rng.integers(self.mixture.follow_ups + 1))
         turns: tuple[Turn, ...] = ()
-        for question in _untold(all_questions(clip, rng, self._heard, varied=True), rng)[:count]:
+        for question in untold(all_questions(clip, rng, self._heard, varied=True), rng)[:count]:
             answer = Turn("assistant", (phrasings.answer(question.type, rng, answer=question.short),))
             said = (question.question,) if turns else _with_sound(clip.codes, question.question, rng)
             turns += Turn("user", said), answer
         return turns
+
+    def _scene_timeline(self, rng: np.random.Generator) -> tuple[Turn, ...]:
+        clip = self._scene(rng)
+        return _heard(clip.codes, phrasings.question("timeline", rng), timeline(clip.events), rng)
 
     def _scene_generate(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip = self._scene(rng)
@@ -270,20 +278,6 @@ def _heard(codes: tuple[int, ...], question: str, answer: str, rng: np.random.Ge
 
 def _with_sound(codes: tuple[int, ...], question: str, rng: np.random.Generator) -> tuple[Part, ...]:
     return (Sound(codes), question) if rng.random() < _SOUND_FIRST else (question, Sound(codes))
-
-
-def _untold(questions: Sequence[Question], rng: np.random.Generator) -> list[Question]:
-    """Questions about a scene in an order in which none is answered by what was said before it.
-
-    Whether a sound is there is told by every question that names it, and what comes first by the order of all.
-    """
-    shuffled = [questions[int(n)] for n in rng.permutation(len(questions))]
-    naming = [question for question in shuffled if question.type in ("first", "last", "order")][:1]
-    presence = [question for question in shuffled if question.type == "presence"]
-    rest = [question for question in shuffled if question.type in ("count", "louder", "start")]
-    stages = [presence, naming, rest]
-    begin = int(rng.choice(3, p=_BEGINNINGS))
-    return [question for stage in stages[begin:] for question in stage] or shuffled[:1]
 
 
 def _fits(text: str, name: Name) -> bool:

@@ -3,6 +3,7 @@
 The first wording of each is the plain one: evaluation asks with it, and training meets it most often.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from makesomenoise.language import wording
 from makesomenoise.language.wording import capital, length
 
 _PLAIN_SHARE = 0.4
+_PLAIN_ANSWERS = 0.7  # less often said otherwise, which leaves more to learn about the sound
 
 QUESTIONS = {
     "caption": (
@@ -98,6 +100,12 @@ QUESTIONS = {
         "Which sounds follow each other here?",
         "What is the sequence of sounds?",
     ),
+    "timeline": (
+        "What starts in which second?",
+        "When does each sound start?",
+        "Write a timeline of this sound.",
+        "List the sounds with their times.",
+    ),
 }
 
 ANSWERS = {
@@ -142,12 +150,12 @@ def answer(kind: str, rng: np.random.Generator | None = None, **words: str) -> s
         words: what its blanks are filled with.
     """
     both = words | {name.capitalize(): capital(word) for name, word in words.items()}
-    return _chosen(ANSWERS[kind], rng).format(**both)
+    return _chosen(ANSWERS[kind], rng, _PLAIN_ANSWERS).format(**both)
 
 
 def yes_or_no(present: bool, heard: str, rng: np.random.Generator | None = None) -> str:
     """The answer to whether something is heard."""
-    return _chosen(_YES if present else _NO, rng).format(heard=heard)
+    return _chosen(_YES if present else _NO, rng, _PLAIN_ANSWERS).format(heard=heard)
 
 
 def times(count: int) -> str:
@@ -160,9 +168,14 @@ def repeated(text: str, count: int) -> str:
     return f"{text} {times(count)}" if count > 1 else text
 
 
+def nearest_second(seconds: float) -> int:
+    """The nearest full second, the later one of two, as sounds that are heard tell the time."""
+    return math.floor(seconds + 0.5)
+
+
 def moment(seconds: float) -> str:
     """`right away`, `after 2 seconds`, ... to the nearest second."""
-    whole = round(seconds)
+    whole = nearest_second(seconds)
     return f"after {length(whole)}" if whole else "right away"
 
 
@@ -176,7 +189,7 @@ def then(texts: Sequence[str]) -> str:
     return ", then ".join(texts)
 
 
-def _chosen(wordings: Sequence[str], rng: np.random.Generator | None) -> str:
-    if rng is None or rng.random() < _PLAIN_SHARE:
+def _chosen(wordings: Sequence[str], rng: np.random.Generator | None, plain: float = _PLAIN_SHARE) -> str:
+    if rng is None or rng.random() < plain:
         return wordings[0]
     return wordings[int(rng.integers(len(wordings)))]

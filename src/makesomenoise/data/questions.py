@@ -17,6 +17,7 @@ TYPES = ("first", "last", "count", "presence", "louder", "start", "order")
 _CHOICES = 4
 _LOUDER_DB = 4.0
 _MOMENTS = range(9)  # seconds, those of the longest scenes
+_BEGINNINGS = (0.4, 0.25, 0.35)  # with presence, with names, with the rest
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,16 @@ def described(scene: Sequence[Part]) -> str:
     return phrasings.then(clauses)
 
 
+def timeline(events: Sequence[Event]) -> str:
+    """What starts in which second, to the nearest: "0 s: a dog, a dog. 3 s: thunder."; once for each time it sounds."""
+    started: dict[int, list[str]] = {}
+    for event in sorted(events, key=lambda event: event.start):
+        name = find(event.label)
+        if name is not None:
+            started.setdefault(phrasings.nearest_second(event.start), []).append(name.heard)
+    return " ".join(f"{second} s: {phrasings.listed(names)}." for second, names in started.items())
+
+
 def heard_in(clips: Sequence[CodeClip]) -> list[Name]:
     """The names of all sounds in scenes, each as often as it is in one."""
     return [part.name for clip in clips for part in parts(clip.events)]
@@ -124,6 +135,24 @@ def all_questions(
         found += [_end(kind, scene, rng, pool, words) for kind in ("first", "last")]
         found += [*_louder(scene, rng, words), _order(scene, rng, words)]
     return found
+
+
+def untold(questions: Sequence[Question], rng: np.random.Generator) -> list[Question]:
+    """Questions about a scene in an order in which none is answered by what was said before it.
+
+    Whether a sound is there is told by every question that names it, and what comes first by the order of all.
+
+    Args:
+        questions: all about one scene.
+        rng: chooses; some kinds are left out at times, so that the later ones come first too.
+    """
+    shuffled = [questions[int(n)] for n in rng.permutation(len(questions))]
+    naming = [question for question in shuffled if question.type in ("first", "last", "order")][:1]
+    presence = [question for question in shuffled if question.type == "presence"]
+    rest = [question for question in shuffled if question.type in ("count", "louder", "start")]
+    stages = [presence, naming, rest]
+    begin = int(rng.choice(3, p=_BEGINNINGS))
+    return [question for stage in stages[begin:] for question in stage] or shuffled[:1]
 
 
 def others(present: Sequence[Name], count: int, rng: np.random.Generator, pool: Sequence[Name] = ()) -> list[Name]:

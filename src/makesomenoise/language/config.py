@@ -33,6 +33,7 @@ class LanguageConfig(Config):
         code_rate: codes a second.
         lora: the low-rank matrices.
         context_tokens: the most tokens a conversation may have.
+        timestamps: whether sounds that are heard tell the time, a number every second.
     """
 
     base: str = "smollm2-135m"
@@ -41,3 +42,4 @@ class LanguageConfig(Config):
     code_rate: float = Field(default=23.4375, gt=0.0)
     lora: LoraConfig = LoraConfig()
     context_tokens: int = Field(default=2048, ge=16)
+    timestamps: bool = False

@@ -66,10 +66,12 @@ def prompt_about(
         raise LanguageError("The sound is empty: give one that holds samples.")
     parts = (question.strip(),) if sound is None else (sound, question.strip())
     prompt = model.prompts.prompt([Turn("user", parts)])
-    count = 0 if sound is None else len(sound.codes)
-    allowed = model.config.context_tokens - room - 1 - (len(prompt) - count)
-    if count > allowed:
-        raise _too_long(count / model.config.code_rate, allowed / model.config.code_rate)
+    excess = len(prompt) - (model.config.context_tokens - room - 1)
+    if excess > 0:
+        seconds = 0.0 if sound is None else len(sound.codes) / model.config.code_rate
+        taken = 0 if sound is None else len(model.prompts.content(Turn("user", (sound,))))
+        # Less of it takes no more tokens a second, start and end aside.
+        raise _too_long(seconds, seconds * (1.0 - (excess + 2) / max(taken, 1)))
     return prompt
 
 

@@ -44,7 +44,7 @@ class LanguageModel(nn.Module):
         self.config = config
         self.network = network
         self.vocabulary = vocabulary
-        self.prompts = Prompts(vocabulary)
+        self.tell_time(config.timestamps)
         self.fused = isinstance(network, PreTrainedModel)
         self.eval()
 
@@ -96,6 +96,11 @@ class LanguageModel(nn.Module):
         wrapped = adapter.wrap(base.network, config.lora, vocabulary.token_ids, seed=0)
         adapter.set_learned(wrapped, state)
         return cls(config, wrapped, vocabulary)
+
+    def tell_time(self, timestamps: bool) -> None:
+        """Decides whether sounds that the model hears tell the time; it must be trained as it is used."""
+        self.config = self.config.model_copy(update={"timestamps": timestamps})
+        self.prompts = Prompts(self.vocabulary, self.config.code_rate if timestamps else None)
 
     def learned(self) -> dict[str, Tensor]:
         """The matrices and rows, by the names PEFT gives, sharing memory with the model.

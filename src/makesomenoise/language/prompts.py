@@ -1,7 +1,8 @@
 """Conversations to tokens, in the words of the base's own chat template, and the one place that decides on labels.
 
 Loss is asked on what the assistant says and on the token that ends its turn, on nothing else. Only the template may
-write special tokens: what users and answers say is text, whatever it spells, or a sound.
+write special tokens: what users and answers say is text, whatever it spells, or a sound. Sounds that the assistant
+hears may tell the time, since counting codes is hard for an LLM; those that it makes are codes alone.
 """
 
 import re
@@ -72,6 +73,7 @@ class Prompts:
 
     Args:
         vocabulary: of the base; its text tokenizer gains a plain chat template if it has none.
+        timed_rate: codes a second, if sounds that are heard are to tell the time; else none.
 
     Attributes:
         end_of_turn: the token that ends an answer.
@@ -80,8 +82,9 @@ class Prompts:
         LanguageError: if the template does not end answers with a special token.
     """
 
-    def __init__(self, vocabulary: AudioVocabulary):
+    def __init__(self, vocabulary: AudioVocabulary, timed_rate: float | None = None):
         self.vocabulary = vocabulary
+        self._timed_rate = timed_rate
         if not vocabulary.text_tokenizer.chat_template:
             vocabulary.text_tokenizer.chat_template = PLAIN_TEMPLATE
         self._special = set(vocabulary.text_tokenizer.all_special_ids)
@@ -136,9 +139,14 @@ class Prompts:
         Raises:
             LanguageError: if a code is outside [0, K).
         """
-        spell = self.vocabulary
-        pieces = (spell.text(part) if isinstance(part, str) else spell.span(part.codes) for part in turn.parts)
-        return [token for piece in pieces for token in piece]
+        return [token for part in turn.parts for token in self._part(part, turn.role)]
+
+    def _part(self, part: Part, role: Role) -> list[int]:
+        if isinstance(part, str):
+            return self.vocabulary.text(part)
+        if self._timed_rate is None or role == "assistant":
+            return self.vocabulary.span(part.codes)
+        return self.vocabulary.timed_span(part.codes, self._timed_rate)
 
     def _end(self, after: list[int]) -> int:
         """How many tokens of a template belong to the answer before them: up to the first special one."""

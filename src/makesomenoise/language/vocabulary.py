@@ -4,6 +4,7 @@ The one place where codes become tokens and tokens codes, and where text becomes
 new words, or any other special token, stays text.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Self
@@ -94,6 +95,27 @@ class AudioVocabulary:
             LanguageError: if a code is outside [0, K).
         """
         return [self.start, *self.to_tokens(codes), self.end]
+
+    def timed_span(self, codes: Tensor | Iterable[int], code_rate: float) -> list[int]:
+        """Codes [N] to the tokens of a whole sound that tells the time.
+
+        Wherever the nearest full second becomes another one, its number stands between the codes, in digits of text.
+
+        Args:
+            codes: [N].
+            code_rate: codes a second.
+
+        Raises:
+            LanguageError: if a code is outside [0, K).
+        """
+        tokens, told = [self.start], 0
+        for place, token in enumerate(self.to_tokens(codes)):
+            second = math.floor(place / code_rate + 0.5)
+            if second != told:
+                tokens += self.text(str(second))
+                told = second
+            tokens.append(token)
+        return [*tokens, self.end]
 
     def is_audio(self, tokens: Tensor) -> Tensor:
         """Where tokens are of the K + 2 new ones: booleans of the same shape."""

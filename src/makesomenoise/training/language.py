@@ -78,6 +78,7 @@ class LanguageTrainingConfig(Config):
         tokenizer: whose codes it learns: a model folder, a bundled name or a Hub id.
         lora: the low-rank matrices.
         context_tokens: the most tokens a conversation may have.
+        timestamps: whether sounds that are heard tell the time, also where the model to start from had none.
         start: language model to start from, a model folder or a bundled name, or none.
         data: what it learns from.
         alignment: how the rows of codes are aligned first; not done for a model to start from.
@@ -92,6 +93,7 @@ class LanguageTrainingConfig(Config):
     tokenizer: str = "default"
     lora: LoraConfig = LoraConfig()
     context_tokens: int = Field(default=2048, ge=16)
+    timestamps: bool = True
     start: str | None = None
     data: LanguageDataConfig
     alignment: AlignmentConfig = AlignmentConfig()
@@ -163,6 +165,7 @@ def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Seq
                 f"The model to start from learned the codes of the tokenizer {model.config.codes}, and this one is "
                 f"{tokenizer.fingerprint}: name the tokenizer it was trained with."
             )
+        model.tell_time(config.timestamps)
         return model
     codebook = tokenizer.network.quantizer.codebook().detach()
     settings = LanguageConfig(
@@ -172,6 +175,7 @@ def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Seq
         code_rate=tokenizer.code_rate,
         lora=config.lora,
         context_tokens=config.context_tokens,
+        timestamps=config.timestamps,
     )
     model = LanguageModel.create(settings, codebook, config.run.seed, dtype)
     if clips and config.alignment.steps:
