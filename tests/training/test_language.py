@@ -18,6 +18,7 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training import steps
 from makesomenoise.training.alignment import AlignmentConfig
+from makesomenoise.training.grounding import GroundingConfig
 from makesomenoise.training.language import (
     LanguageDataConfig,
     LanguageTrainingConfig,
@@ -134,6 +135,47 @@ def test_a_run_can_start_from_a_model(config: LanguageTrainingConfig, tmp_path: 
     more = config.model_copy(update={"start": str(first), "parts": part, "rates": rates})
     second = train_language(more, tmp_path / "more")
     torch.testing.assert_close(LanguageModel.load(second).rows, LanguageModel.load(first).rows, rtol=0, atol=1e-4)
+
+
+def test_grounding_comes_first_and_goes_on_exactly(
+    config: LanguageTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = config.model_copy(update={"grounding": GroundingConfig(steps=6, layers=1, batch_tokens=200)})
+    train_language(config, tmp_path / "whole")
+    plain = config.model_copy(update={"grounding": GroundingConfig(steps=0)})
+    train_language(plain, tmp_path / "plain")
+    noted = steps.Validation.note
+    for name, last in (
+        ("early", 5),
+        ("late", 8),
+    ):  # within the stage, and before the next checkpoint
+        calls = []
+
+        def failing(self: steps.Validation, losses: dict[str, torch.Tensor], calls=calls, last=last) -> None:
+            calls.append(1)
+            if len(calls) > last:
+                raise InterruptedError
+            noted(self, losses)
+
+        monkeypatch.setattr(steps.Validation, "note", failing)
+        with pytest.raises(InterruptedError):
+            train_language(config, tmp_path / name)
+        monkeypatch.undo()
+        train_language(config, tmp_path / name, resume=True)
+        for key, tensor in learned(tmp_path / "whole").items():
+            torch.testing.assert_close(learned(tmp_path / name)[key], tensor, rtol=0, atol=0)
+    assert any(not torch.equal(learned(tmp_path / "plain")[key], t) for key, t in learned(tmp_path / "whole").items())
+
+
+def test_sounds_of_which_nothing_is_known_ground_nothing(config: LanguageTrainingConfig, tmp_path: Path):
+    loaded = AudioTokenizer.load(config.tokenizer, vocoder="griffin-lim")
+    stamp = Stamp(loaded.fingerprint, loaded.codebook_size, loaded.code_rate)
+    (tmp_path / "nameless").mkdir()
+    write_codes(tmp_path / "nameless" / "a.parquet", [CodeClip("x", (1,) * 60, 2.6, (0.0, 2.6), "own")], stamp)
+    data = config.data.model_copy(update={"train": (str(tmp_path / "nameless"),)})
+    nameless = config.model_copy(update={"data": data, "grounding": GroundingConfig(steps=2)})
+    with pytest.raises(LanguageTrainingError, match="without labels or scenes"):
+        train_language(nameless, tmp_path / "run")
 
 
 def test_a_model_that_goes_on_can_begin_to_tell_the_time(config: LanguageTrainingConfig, tmp_path: Path):

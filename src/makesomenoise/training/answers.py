@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from makesomenoise.config import Config
+from makesomenoise.language import adapter
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import IGNORED
 
@@ -93,6 +94,14 @@ class Answers(nn.Module):
             "audios": audios,
             "kepts": silent.sum(),
         }
+
+    def learned(self) -> dict[str, Tensor]:
+        """The matrices and rows by name, sharing memory with the model."""
+        return self.language.learned()
+
+    def set_learned(self, state: dict[str, Tensor]) -> None:
+        """Takes what `learned` has given."""
+        adapter.set_learned(self.language.network, state)
 
     @torch.no_grad()
     def _base_scores(self, tokens: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:

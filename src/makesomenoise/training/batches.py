@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from makesomenoise.data.examples import Examples
 from makesomenoise.language.prompts import IGNORED, Example, Prompts
 
-_POOL = 16  # batches
+POOL = 16  # batches of about equal work that are drawn at once
 _MOST_DRAWN, _MOST_POOLS = 1_000_000, 100_000  # numbers of conversations of different pools and parts never meet
 
 
@@ -65,17 +65,17 @@ class Batches(Dataset[dict[str, Tensor]]):
         while number >= self.parts[place].batches:
             number -= self.parts[place].batches
             place += 1
-        wanted = place, number // _POOL
+        wanted = place, number // POOL
         if self._pool[0] != wanted:
             self._pool = wanted, self._drawn(*wanted)
-        return self._pool[1][number % _POOL]
+        return self._pool[1][number % POOL]
 
     def _drawn(self, place: int, pool: int) -> list[dict[str, Tensor]]:
         """The batches of a pool, in random order."""
         found: list[Example] = []
         tokens, number = 0, 0
         examples = self.parts[place].examples
-        while tokens < _POOL * self.batch_tokens or len(found) < _POOL:
+        while tokens < POOL * self.batch_tokens or len(found) < POOL:
             if number == _MOST_DRAWN:
                 raise BatchesError(f"Hardly any conversation has at most {self.most_tokens} tokens: allow for more.")
             example = self.prompts.example(examples[(place * _MOST_POOLS + pool) * _MOST_DRAWN + number].turns)
@@ -84,13 +84,21 @@ class Batches(Dataset[dict[str, Tensor]]):
                 found.append(example)
                 tokens += len(example.tokens)
         found.sort(key=lambda example: len(example.tokens))
-        ends = np.cumsum([len(example.tokens) for example in found])
-        cuts = np.searchsorted(ends, ends[-1] * np.arange(1, _POOL) / _POOL)
-        least = np.arange(1, _POOL)  # none is empty
-        cuts = least + np.maximum.accumulate(np.clip(cuts - least, 0, len(found) - _POOL))
-        batches = [collate(found[first:last]) for first, last in pairwise([0, *map(int, cuts), len(found)])]
-        order = np.random.default_rng([self.seed, place, pool]).permutation(_POOL)
+        places = [0, *cuts([len(example.tokens) for example in found]), len(found)]
+        batches = [collate(found[first:last]) for first, last in pairwise(places)]
+        order = np.random.default_rng([self.seed, place, pool]).permutation(POOL)
         return [batches[int(n)] for n in order]
+
+
+def cuts(lengths: Sequence[int]) -> list[int]:
+    """Where to cut a pool into batches of about as many tokens each, none of them empty.
+
+    Args:
+        lengths: of what is in the pool, at least as many as batches.
+    """
+    ends, least = np.cumsum(lengths), np.arange(1, POOL)
+    found = np.searchsorted(ends, ends[-1] * np.arange(1, POOL) / POOL)
+    return (least + np.maximum.accumulate(np.clip(found - least, 0, len(lengths) - POOL))).tolist()
 
 
 def collate(examples: Sequence[Example]) -> dict[str, Tensor]:

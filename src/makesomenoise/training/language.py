@@ -1,7 +1,8 @@
 """Training of a language model on encoded sound: one YAML file, one run folder, resumable to the step.
 
-First the rows of the codes are aligned with the words of labels (`alignment`), then parts with mixtures of their own
-follow one another (a curriculum); transformers' trainer runs them, on one device or, through accelerate, on many.
+First the rows of the codes are aligned with the words of labels (`alignment`), then the lower layers learn what sounds
+at every code (`grounding`), then parts with mixtures of their own follow one another (a curriculum); transformers'
+trainer runs the last two, on one device or, through accelerate, on many.
 """
 
 import logging
@@ -14,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from makesomenoise.config import Config
+from makesomenoise.data.annotated import AnnotatedClips
 from makesomenoise.data.chat import Chat, prompts, read_chat, write_chat
 from makesomenoise.data.codes import CodeClip, read_codes
 from makesomenoise.data.examples import Examples, Mixture
@@ -26,12 +28,14 @@ from makesomenoise.training.answers import Answers, AnswersConfig
 from makesomenoise.training.batches import Batches, Part
 from makesomenoise.training.chat import base_answers
 from makesomenoise.training.estimate import Estimate, estimate
-from makesomenoise.training.runs import open_run
+from makesomenoise.training.grounding import Grounding, GroundingBatches, GroundingConfig
+from makesomenoise.training.runs import last_checkpoint, open_run
 from makesomenoise.training.samples import Samples
 from makesomenoise.training.steps import LanguageRunConfig, RatesConfig, Validation, run_steps
 
 _log = logging.getLogger(__name__)
 _CHATS = "chats.jsonl"
+_GROUNDED = "grounded"  # its own checkpoints and curves
 
 
 class LanguageTrainingError(ValueError):
@@ -82,6 +86,7 @@ class LanguageTrainingConfig(Config):
         start: language model to start from, a model folder or a bundled name, or none.
         data: what it learns from.
         alignment: how the rows of codes are aligned first; not done for a model to start from.
+        grounding: how the lower layers then learn what sounds.
         parts: what comes after what.
         answers: what loss is asked.
         rates: how fast weights move.
@@ -97,6 +102,7 @@ class LanguageTrainingConfig(Config):
     start: str | None = None
     data: LanguageDataConfig
     alignment: AlignmentConfig = AlignmentConfig()
+    grounding: GroundingConfig = GroundingConfig(steps=0)
     parts: tuple[PartConfig, ...] = Field(min_length=1)
     answers: AnswersConfig = AnswersConfig()
     rates: RatesConfig = RatesConfig()
@@ -132,6 +138,8 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
     model = _model(config, tokenizer, clips if last is None else [])
+    if config.grounding.steps and last is None:
+        _ground(model, clips, valid, config, folder)
     chats = _chats(model, config, folder)
     seed = config.run.seed
     examples = [Examples(clips, tokenizer.code_rate, part.mixture, seed, chats) for part in config.parts]
@@ -199,6 +207,28 @@ def _align(model: LanguageModel, clips: Sequence[CodeClip], config: LanguageTrai
     rows[:-2] = align(rows[:-2], wanted, known, config.alignment, generator)
     _log.info("aligned: %.1f %% of the clips point at their label", 100 * accuracy(rows[:-2], wanted, known))
     model.set_rows(rows)
+
+
+def _ground(
+    model: LanguageModel,
+    clips: Sequence[CodeClip],
+    valid: Sequence[CodeClip],
+    config: LanguageTrainingConfig,
+    run: Path,
+) -> None:
+    """Runs the stage of grounding in a folder of its own, or goes on with what is there."""
+    asked, rate, prompts = config.grounding, model.config.code_rate, model.prompts
+    known = AnnotatedClips(clips, rate, asked.scenes_share, asked.longest_seconds, config.run.seed)
+    if not known:
+        raise LanguageTrainingError("Layers cannot be grounded without labels or scenes: set `grounding: {steps: 0}`.")
+    unseen = AnnotatedClips(valid, rate, asked.scenes_share, asked.longest_seconds, seed=1, names=known.names)
+    count = asked.steps * config.run.accumulated * PartialState().num_processes
+    batches = GroundingBatches(known, prompts, count, asked.batch_tokens)
+    fixed = GroundingBatches(unseen, prompts, config.data.valid_batches if unseen else 0, asked.batch_tokens)
+    learner, folder = Grounding(model, len(known.names), asked.layers), run / _GROUNDED
+    seen = Validation([fixed[number] for number in range(len(fixed))], folder)
+    with learner.only_lower():
+        run_steps(learner, batches, asked.steps, seen, asked.rates, config.run, last_checkpoint(folder))
 
 
 def _chats(model: LanguageModel, config: LanguageTrainingConfig, folder: Path) -> list[Chat]:

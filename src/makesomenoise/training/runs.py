@@ -30,7 +30,7 @@ def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = Fal
         RunError: if the folder already holds a run and `resume` is not set, or holds one of another configuration.
     """
     folder = Path(folder)
-    last, recorded = _last(folder), folder / CONFIG_FILE
+    last, recorded = last_checkpoint(folder), folder / CONFIG_FILE
     if joins:
         return last
     if recorded.exists() and not resume:
@@ -43,7 +43,7 @@ def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = Fal
     return last
 
 
-def _last(folder: Path) -> Path | None:
+def last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint: a file, or a folder of transformers' trainer, which writes its state last."""
     if (folder / CHECKPOINT_FILE).exists():
         return folder / CHECKPOINT_FILE

@@ -7,7 +7,7 @@ it in 16 bits, as it is shipped.
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from pydantic import Field
@@ -18,9 +18,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from makesomenoise.config import Config
-from makesomenoise.language import adapter
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.training.answers import Answers
 from makesomenoise.training.schedule import factor
 
 _LEARNED = "learned.safetensors"
@@ -74,6 +72,28 @@ class LanguageRunConfig(Config):
     checkpointed: bool = False
 
 
+class Learner(Protocol):
+    """A language model with the loss that it learns by.
+
+    Attributes:
+        language: learns.
+    """
+
+    language: LanguageModel
+
+    def __call__(self, **batch: Tensor) -> dict[str, Tensor]:
+        """A batch to `loss` and what is logged: means `x` over as many tokens as `xs` says."""
+        ...
+
+    def learned(self) -> dict[str, Tensor]:
+        """All that moves, by name, sharing memory with the model."""
+        ...
+
+    def set_learned(self, state: dict[str, Tensor]) -> None:
+        """Takes what `learned` has given."""
+        ...
+
+
 class Validation(TrainerCallback):
     """Curves of training, losses on fixed batches, and the model folder, all in a run folder.
 
@@ -106,29 +126,29 @@ class Validation(TrainerCallback):
             self._log("train", self._noted, state.global_step)
             self._noted = []
         if state.is_world_process_zero and (control.should_save or last):
-            answers: Any = kwargs["model"]
-            self._look(getattr(answers, "module", answers), args, state.global_step)
+            learner: Any = kwargs["model"]
+            self._look(getattr(learner, "module", learner), args, state.global_step)
 
-    def _look(self, answers: Answers, args: TrainingArguments, step: int) -> None:
-        answers.eval()
+    def _look(self, learner: Any, args: TrainingArguments, step: int) -> None:
+        learner.eval()
         seen = []
         for batch in self.batches:
             moved = {name: tensor.to(args.device) for name, tensor in batch.items()}
             with torch.no_grad(), torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
-                seen.append({name: float(value) for name, value in answers(**moved).items()})
+                seen.append({name: float(value) for name, value in learner(**moved).items()})
         self._log("valid", seen, step)
         if self.samples is not None:
             with torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
-                self.samples(self._writer(), step, answers.language)
-        answers.train()
-        answers.language.save(self.folder / "model")
+                self.samples(self._writer(), step, learner.language)
+        learner.train()
+        learner.language.save(self.folder / "model")
 
     def _log(self, stage: str, seen: list[dict[str, float]], step: int) -> None:
         """Means over batches; those of kinds of tokens weigh each token alike."""
         if not seen:
             return
         values = {"loss": sum(one["loss"] for one in seen) / len(seen)}
-        for kind in ("text", "audio", "kept"):
+        for kind in (name for name in seen[0] if f"{name}s" in seen[0]):
             count = sum(one[f"{kind}s"] for one in seen)
             if count:
                 values[kind] = sum(one[kind] * one[f"{kind}s"] for one in seen) / count
@@ -171,16 +191,16 @@ class _Trainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         del model
-        answers: Any = self.accelerator.unwrap_model(self.model)
-        adapter.set_learned(answers.language.network, load_file(Path(resume_from_checkpoint) / _LEARNED))
+        learner: Any = self.accelerator.unwrap_model(self.model)
+        learner.set_learned(load_file(Path(resume_from_checkpoint) / _LEARNED))
 
     def _learned(self) -> dict[str, Tensor]:
-        answers: Any = self.accelerator.unwrap_model(self.model)
-        return {name: value.detach().float().cpu() for name, value in answers.language.learned().items()}
+        learner: Any = self.accelerator.unwrap_model(self.model)
+        return {name: value.detach().float().cpu() for name, value in learner.learned().items()}
 
 
 def run_steps(
-    answers: Answers,
+    learner: Learner,
     batches: Dataset,
     steps: int,
     validation: Validation,
@@ -191,7 +211,7 @@ def run_steps(
     """Trains on all batches in order.
 
     Args:
-        answers: what learns.
+        learner: a module; what learns.
         batches: one item is one batch.
         steps: length of the run.
         validation: watches, and knows the run folder.
@@ -200,8 +220,8 @@ def run_steps(
         last: checkpoint to go on from, or none.
     """
     if run.checkpointed:
-        answers.language.causal.enable_input_require_grads()
-        answers.language.causal.gradient_checkpointing_enable({"use_reentrant": False})
+        learner.language.causal.enable_input_require_grads()
+        learner.language.causal.gradient_checkpointing_enable({"use_reentrant": False})
     settings = TrainingArguments(
         output_dir=str(validation.folder),
         max_steps=steps,
@@ -218,21 +238,22 @@ def run_steps(
         remove_unused_columns=False,
         label_names=["labels"],
     )
+    module: Any = learner
     trainer = _Trainer(
         validation,
-        model=answers,
+        model=module,
         args=settings,
         train_dataset=batches,
-        optimizers=_optimisers(answers, rates, steps),
+        optimizers=_optimisers(learner.language, module, rates, steps),
         callbacks=[validation],
     )
     trainer.train(resume_from_checkpoint=str(last) if last else None)
 
 
-def _optimisers(answers: Answers, rates: RatesConfig, steps: int) -> Any:
+def _optimisers(language: LanguageModel, module: nn.Module, rates: RatesConfig, steps: int) -> Any:
     """AdamW, with rows at a rate of their own, and its schedule."""
-    rows = {id(answers.language.rows), id(answers.language.output_rows)}
-    trained = [parameter for parameter in answers.parameters() if parameter.requires_grad]
+    rows = {id(language.rows), id(language.output_rows)}
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in trained if id(p) in rows], "lr": rates.rows, "weight_decay": 0.0},
         {"params": [p for p in trained if id(p) not in rows], "lr": rates.matrices, "weight_decay": rates.weight_decay},

@@ -1,0 +1,202 @@
+"""The second stage of a language model's training: its lower layers learn what sounds at every code.
+
+An answer about a scene has a few tokens that tell anything, and the scene has more than a hundred codes. Here every
+code is asked what sounds there, how often that has begun and how loud it is, and the end of the sound all that was
+heard: several times as much to learn from, at a third of the work, since the upper layers are not run. Linear heads
+answer; they are thrown away when the stage is over.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from makesomenoise.config import Config
+from makesomenoise.data.annotated import Annotated, AnnotatedClips
+from makesomenoise.language import adapter
+from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.prompts import Prompts, Sound, Turn
+from makesomenoise.training.batches import POOL, cuts
+from makesomenoise.training.steps import RatesConfig
+
+_UNKNOWN = -1
+_MOST_TIMES = 3
+_USUAL_DB, _SPREAD_DB = -30.0, 10.0
+_WEIGHTS = {"name": 1.0, "count": 0.5, "level": 1.0, "present": 5.0}
+_HEADS = "heads."
+
+
+class GroundingConfig(Config):
+    """How the lower layers are grounded.
+
+    Attributes:
+        steps: length of the stage; 0 leaves it out.
+        layers: how many layers of the LLM are run and learn.
+        batch_tokens: tokens of a batch, padding included, about.
+        scenes_share: share of the sounds that are scenes.
+        longest_seconds: other clips are cropped to this.
+        rates: how fast weights move.
+    """
+
+    steps: int = Field(default=600, ge=0)
+    layers: int = Field(default=10, ge=1)
+    batch_tokens: int = Field(default=1800, ge=1)
+    scenes_share: float = Field(default=0.6, ge=0.0, le=1.0)
+    longest_seconds: float = Field(default=4.0, ge=1.0)
+    rates: RatesConfig = RatesConfig(matrices=1e-3, rows=2e-3, warmup_steps=20)
+
+
+class Grounding(nn.Module):
+    """The lower layers of a language model and the heads that ask them.
+
+    Args:
+        language: learns.
+        names: number of sounds that are told apart.
+        layers: how many layers are run.
+    """
+
+    def __init__(self, language: LanguageModel, names: int, layers: int):
+        super().__init__()
+        self.language = language
+        self._layers = layers
+        width = language.rows.shape[1]
+        sizes = {"name": names + 1, "count": _MOST_TIMES, "level": 1, "present": names}
+        self.heads = nn.ModuleDict({kind: nn.Linear(width, size) for kind, size in sizes.items()})
+        for head in self.heads.values():
+            nn.init.zeros_(head.weight)  # pyright: ignore[reportArgumentType]
+            nn.init.zeros_(head.bias)  # pyright: ignore[reportArgumentType]
+
+    @contextmanager
+    def only_lower(self) -> Iterator[None]:
+        """Freezes what is not run meanwhile: the layers above, and rows that only score."""
+        stack: Any = self.language.causal.base_model
+        idle = [p for layer in stack.layers[self._layers :] for p in layer.parameters() if p.requires_grad]
+        idle += [] if self.language.tied else [self.language.output_rows]
+        for parameter in idle:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in idle:
+                parameter.requires_grad_(True)
+
+    def forward(
+        self, tokens: Tensor, attention_mask: Tensor, active: Tensor, begun: Tensor, level_db: Tensor
+    ) -> dict[str, Tensor]:
+        """The loss of a batch.
+
+        Args:
+            tokens: [B, L], padded at the end.
+            attention_mask: [B, L] 1 where there is a token, else 0.
+            active: [B, L, names] which sounds are heard; all of a sound at the token that ends it.
+            begun: [B, L] how often the sound that began last has begun, less 1; -1 where that is not known.
+            level_db: [B, L] of that sound, dB of full scale; nan where that is not known.
+
+        Returns:
+            Scalars: `loss`; and, without gradient, the mean losses of each head, `name`, `count`, `level` and
+            `present`, with the numbers of tokens they were taken over, which have an s at the end.
+        """
+        spell = self.language.vocabulary
+        hidden = self._lower(tokens, attention_mask)
+        code = (tokens >= spell.first) & (tokens < spell.start)
+        counted, levelled, ends = begun != _UNKNOWN, ~level_db.isnan(), tokens == spell.end
+        silent = ~active[code].any(-1, keepdim=True)
+        wanted = torch.cat((active[code], silent), dim=-1).float()
+        level = (level_db[levelled] - _USUAL_DB) / _SPREAD_DB
+        asked = {
+            "name": -(wanted / wanted.sum(-1, keepdim=True) * self._told("name", hidden[code]).log_softmax(-1)).sum(-1),
+            "count": F.cross_entropy(self._told("count", hidden[counted]), begun[counted], reduction="none"),
+            "level": F.smooth_l1_loss(self._told("level", hidden[levelled])[:, 0], level, reduction="none"),
+            "present": F.binary_cross_entropy_with_logits(
+                self._told("present", hidden[ends]), active[ends].float(), reduction="none"
+            ).sum(-1)
+            / max(active.shape[-1], 1),
+        }
+        means = {kind: values.sum() / max(len(values), 1) for kind, values in asked.items()}
+        told = {kind: mean.detach() for kind, mean in means.items()}
+        counts = {f"{kind}s": torch.tensor(len(values)) for kind, values in asked.items()}
+        return {"loss": sum((_WEIGHTS[kind] * means[kind] for kind in means), tokens.new_zeros(()))} | told | counts
+
+    def learned(self) -> dict[str, Tensor]:
+        """The matrices, rows and heads by name, sharing memory with the model."""
+        return self.language.learned() | {f"{_HEADS}{name}": value for name, value in self.heads.state_dict().items()}
+
+    def set_learned(self, state: dict[str, Tensor]) -> None:
+        """Takes what `learned` has given."""
+        heads = {name.removeprefix(_HEADS): value for name, value in state.items() if name.startswith(_HEADS)}
+        self.heads.load_state_dict(heads)
+        adapter.set_learned(
+            self.language.network, {name: value for name, value in state.items() if not name.startswith(_HEADS)}
+        )
+
+    def _lower(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
+        stack: Any = self.language.causal.base_model
+        whole = stack.layers
+        stack.layers = whole[: self._layers]
+        try:
+            return self.language.hidden(tokens, attention_mask)
+        finally:
+            stack.layers = whole
+
+    def _told(self, kind: str, hidden: Tensor) -> Tensor:
+        return self.heads[kind](hidden.float()).float()
+
+
+class GroundingBatches(Dataset[dict[str, Tensor]]):
+    """Batches of annotated sounds of about equal length; number `n` depends on the sounds' seed and on `n` alone.
+
+    Args:
+        clips: what is drawn from.
+        prompts: turns sounds into tokens.
+        batches: how many there are.
+        batch_tokens: tokens of a batch, about.
+        first: number of the first sound that is drawn.
+    """
+
+    def __init__(self, clips: AnnotatedClips, prompts: Prompts, batches: int, batch_tokens: int, first: int = 0):
+        self._clips, self._prompts = clips, prompts
+        self._batches, self._batch_tokens, self._first = batches, batch_tokens, first
+        self._pool: tuple[int, list[dict[str, Tensor]]] = (-1, [])
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        """Batch `number`, as `Grounding` takes it."""
+        if number >= len(self):
+            raise IndexError(number)
+        if self._pool[0] != number // POOL:
+            self._pool = number // POOL, self._drawn(number // POOL)
+        return self._pool[1][number % POOL]
+
+    def _drawn(self, pool: int) -> list[dict[str, Tensor]]:
+        found, total = list[tuple[list[int], Annotated]](), 0
+        while total < POOL * self._batch_tokens or len(found) < POOL:
+            sound = self._clips[self._first + pool * 1_000_000 + len(found)]
+            found.append((self._prompts.prompt([Turn("user", (Sound(sound.codes),))]), sound))
+            total += len(found[-1][0])
+        found.sort(key=lambda item: len(item[0]))
+        places = [0, *cuts([len(tokens) for tokens, _ in found]), len(found)]
+        batches = [self._collated(found[first:last]) for first, last in pairwise(places)]
+        return [batches[int(n)] for n in np.random.default_rng(pool).permutation(POOL)]
+
+    def _collated(self, items: list[tuple[list[int], Annotated]]) -> dict[str, Tensor]:
+        spell, size = self._prompts.vocabulary, (len(items), max(len(tokens) for tokens, _ in items))
+        tokens, mask = torch.zeros(size, dtype=torch.long), torch.zeros(size, dtype=torch.long)
+        active = torch.zeros(*size, len(self._clips.names), dtype=torch.bool)
+        begun, level_db = torch.full(size, _UNKNOWN), torch.full(size, torch.nan)
+        for row, (written, sound) in enumerate(items):
+            tokens[row, : len(written)], mask[row, : len(written)] = torch.tensor(written), 1
+            codes = (tokens[row] >= spell.first) & (tokens[row] < spell.start)
+            active[row, codes] = torch.from_numpy(sound.active)
+            active[row, tokens[row] == spell.end] = torch.from_numpy(sound.active.any(0))
+            begun[row, codes] = torch.from_numpy(np.minimum(sound.begun, _MOST_TIMES) - 1)
+            level_db[row, codes] = torch.from_numpy(sound.level_db)
+        return {"tokens": tokens, "attention_mask": mask, "active": active, "begun": begun, "level_db": level_db}
