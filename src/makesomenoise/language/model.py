@@ -110,6 +110,14 @@ class LanguageModel(nn.Module):
         """
         return adapter.learned(self._wrapped())
 
+    def set_learned(self, state: dict[str, Tensor]) -> None:
+        """Takes matrices and rows, by the names of `learned`.
+
+        Raises:
+            LanguageError: if the model is fused.
+        """
+        adapter.set_learned(self._wrapped(), state)
+
     def save(self, folder: str | Path, card: str | None = None) -> None:
         """Writes what was learned as a model folder, in 16 bits.
 

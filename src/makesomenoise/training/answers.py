@@ -16,7 +16,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from makesomenoise.config import Config
-from makesomenoise.language import adapter
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import IGNORED
 
@@ -101,7 +100,7 @@ class Answers(nn.Module):
 
     def set_learned(self, state: dict[str, Tensor]) -> None:
         """Takes what `learned` has given."""
-        adapter.set_learned(self.language.network, state)
+        self.language.set_learned(state)
 
     @torch.no_grad()
     def _base_scores(self, tokens: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:

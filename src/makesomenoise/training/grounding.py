@@ -20,7 +20,6 @@ from torch.utils.data import Dataset
 
 from makesomenoise.config import Config
 from makesomenoise.data.annotated import Annotated, AnnotatedClips
-from makesomenoise.language import adapter
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Prompts, Sound, Turn
 from makesomenoise.training.batches import POOL, cuts
@@ -132,9 +131,7 @@ class Grounding(nn.Module):
         """Takes what `learned` has given."""
         heads = {name.removeprefix(_HEADS): value for name, value in state.items() if name.startswith(_HEADS)}
         self.heads.load_state_dict(heads)
-        adapter.set_learned(
-            self.language.network, {name: value for name, value in state.items() if not name.startswith(_HEADS)}
-        )
+        self.language.set_learned({name: value for name, value in state.items() if not name.startswith(_HEADS)})
 
     def _lower(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
         stack: Any = self.language.causal.base_model
