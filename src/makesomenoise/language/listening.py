@@ -69,9 +69,9 @@ def prompt_about(
     excess = len(prompt) - (model.config.context_tokens - room - 1)
     if excess > 0:
         seconds = 0.0 if sound is None else len(sound.codes) / model.config.code_rate
-        taken = 0 if sound is None else len(model.prompts.content(Turn("user", (sound,))))
-        # Less of it takes no more tokens a second, start and end aside.
-        raise _too_long(seconds, seconds * (1.0 - (excess + 2) / max(taken, 1)))
+        # Start and end aside, less of it takes no more tokens a second.
+        taken = 0 if sound is None else len(model.prompts.content(Turn("user", (sound,)))) - 2
+        raise _too_long(seconds, seconds * (1.0 - excess / max(taken, 1)))
     return prompt
 
 
