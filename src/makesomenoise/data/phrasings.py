@@ -3,13 +3,12 @@
 The first wording of each is the plain one: evaluation asks with it, and training meets it most often.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from makesomenoise.language import wording
-from makesomenoise.language.wording import capital, length
+from makesomenoise.language.wording import capital, length, nearest_second
 
 _PLAIN_SHARE = 0.4
 _PLAIN_ANSWERS = 0.7  # less often said otherwise, which leaves more to learn about the sound
@@ -166,11 +165,6 @@ def times(count: int) -> str:
 def repeated(text: str, count: int) -> str:
     """A clause or phrase with how often it happens, where that is more than once."""
     return f"{text} {times(count)}" if count > 1 else text
-
-
-def nearest_second(seconds: float) -> int:
-    """The nearest full second, the later one of two, as sounds that are heard tell the time."""
-    return math.floor(seconds + 0.5)
 
 
 def moment(seconds: float) -> str:

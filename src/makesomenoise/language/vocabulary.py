@@ -4,7 +4,6 @@ The one place where codes become tokens and tokens codes, and where text becomes
 new words, or any other special token, stays text.
 """
 
-import math
 import re
 from collections.abc import Iterable
 from typing import Self
@@ -14,6 +13,7 @@ from torch import Tensor
 from transformers import AddedToken, PreTrainedTokenizerBase
 
 from makesomenoise.language.config import LanguageError
+from makesomenoise.language.wording import nearest_second
 
 START = "<|audio|>"
 END = "<|/audio|>"
@@ -110,7 +110,7 @@ class AudioVocabulary:
         """
         tokens, told = [self.start], 0
         for place, token in enumerate(self.to_tokens(codes)):
-            second = math.floor(place / code_rate + 0.5)
+            second = nearest_second(place / code_rate)
             if second != told:
                 tokens += self.text(str(second))
                 told = second
@@ -120,6 +120,10 @@ class AudioVocabulary:
     def is_audio(self, tokens: Tensor) -> Tensor:
         """Where tokens are of the K + 2 new ones: booleans of the same shape."""
         return (tokens >= self.first) & (tokens <= self.end)
+
+    def is_code(self, tokens: Tensor) -> Tensor:
+        """Where tokens stand for codes: booleans of the same shape."""
+        return (tokens >= self.first) & (tokens < self.start)
 
     def text(self, text: str) -> list[int]:
         """Text to tokens, none of which is special or added, whatever the text spells."""

@@ -3,6 +3,8 @@
 They stand here alone, so that what is asked is what was learned. Knows no model.
 """
 
+import math
+
 CAPTION = "Describe this sound."
 CLASSIFY = "What is this sound? Answer with its name."
 CHOOSE = "Which of these is it: {choices}?"
@@ -27,3 +29,8 @@ def clause(text: str) -> str:
     """What is to be heard, as it stands within a request: `A dog barks.` is `a dog barks`."""
     text = text.strip().rstrip(".").rstrip()
     return text[:1].lower() + text[1:] if text[:2].istitle() else text
+
+
+def nearest_second(seconds: float) -> int:
+    """The nearest full second, the later one of two: as times are told, in sounds and in words."""
+    return math.floor(seconds + 0.5)

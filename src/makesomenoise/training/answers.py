@@ -13,11 +13,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from makesomenoise.config import Config
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import IGNORED
+from makesomenoise.training.steps import Learner
 
 _ALL_WORDS_EVERY = 8
 
@@ -37,7 +38,7 @@ class AnswersConfig(Config):
     kept_weight: float = Field(default=30.0, ge=0.0)
 
 
-class Answers(nn.Module):
+class Answers(Learner):
     """A language model and the loss on what it answers.
 
     Args:
@@ -46,8 +47,7 @@ class Answers(nn.Module):
     """
 
     def __init__(self, language: LanguageModel, config: AnswersConfig):
-        super().__init__()
-        self.language = language
+        super().__init__(language)
         self.asked = config
 
     def forward(self, tokens: Tensor, labels: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
@@ -93,14 +93,6 @@ class Answers(nn.Module):
             "audios": audios,
             "kepts": silent.sum(),
         }
-
-    def learned(self) -> dict[str, Tensor]:
-        """The matrices and rows by name, sharing memory with the model."""
-        return self.language.learned()
-
-    def set_learned(self, state: dict[str, Tensor]) -> None:
-        """Takes what `learned` has given."""
-        self.language.set_learned(state)
 
     @torch.no_grad()
     def _base_scores(self, tokens: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:

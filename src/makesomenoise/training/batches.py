@@ -8,6 +8,7 @@ included: hardly any work is spent on padding.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,8 +18,10 @@ from torch.utils.data import Dataset
 from makesomenoise.data.examples import Examples
 from makesomenoise.language.prompts import IGNORED, Example, Prompts
 
+Item = TypeVar("Item")
+
 POOL = 16  # batches of about equal work that are drawn at once
-_MOST_DRAWN, _MOST_POOLS = 1_000_000, 100_000  # numbers of conversations of different pools and parts never meet
+MOST_DRAWN, _MOST_POOLS = 1_000_000, 100_000  # numbers of what is drawn for different pools and parts never meet
 
 
 class BatchesError(ValueError):
@@ -76,29 +79,34 @@ class Batches(Dataset[dict[str, Tensor]]):
         tokens, number = 0, 0
         examples = self.parts[place].examples
         while tokens < POOL * self.batch_tokens or len(found) < POOL:
-            if number == _MOST_DRAWN:
+            if number == MOST_DRAWN:
                 raise BatchesError(f"Hardly any conversation has at most {self.most_tokens} tokens: allow for more.")
-            example = self.prompts.example(examples[(place * _MOST_POOLS + pool) * _MOST_DRAWN + number].turns)
+            example = self.prompts.example(examples[(place * _MOST_POOLS + pool) * MOST_DRAWN + number].turns)
             number += 1
             if len(example.tokens) <= self.most_tokens:
                 found.append(example)
                 tokens += len(example.tokens)
-        found.sort(key=lambda example: len(example.tokens))
-        places = [0, *cuts([len(example.tokens) for example in found]), len(found)]
-        batches = [collate(found[first:last]) for first, last in pairwise(places)]
-        order = np.random.default_rng([self.seed, place, pool]).permutation(POOL)
-        return [batches[int(n)] for n in order]
+        order = np.random.default_rng([self.seed, place, pool])
+        return [collate(batch) for batch in cut(found, [len(example.tokens) for example in found], order)]
 
 
-def cuts(lengths: Sequence[int]) -> list[int]:
-    """Where to cut a pool into batches of about as many tokens each, none of them empty.
+def cut(items: Sequence[Item], lengths: Sequence[int], rng: np.random.Generator) -> list[list[Item]]:
+    """Cuts a pool into batches of neighbours in length and of about as many tokens each, none of them empty.
 
     Args:
-        lengths: of what is in the pool, at least as many as batches.
+        items: what is in the pool, at least as many as batches.
+        lengths: of each, in tokens.
+        rng: chooses the order of the batches.
+
+    Returns:
+        `POOL` batches.
     """
-    ends, least = np.cumsum(lengths), np.arange(1, POOL)
-    found = np.searchsorted(ends, ends[-1] * np.arange(1, POOL) / POOL)
-    return (least + np.maximum.accumulate(np.clip(found - least, 0, len(lengths) - POOL))).tolist()
+    order = sorted(range(len(items)), key=lambda place: lengths[place])
+    ends, least = np.cumsum([lengths[place] for place in order]), np.arange(1, POOL)
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, POOL) / POOL)
+    cuts = least + np.maximum.accumulate(np.clip(cuts - least, 0, len(items) - POOL))
+    batches = [[items[n] for n in order[first:last]] for first, last in pairwise([0, *map(int, cuts), len(items)])]
+    return [batches[int(n)] for n in rng.permutation(POOL)]
 
 
 def collate(examples: Sequence[Example]) -> dict[str, Tensor]:

@@ -8,7 +8,6 @@ answer; they are thrown away when the stage is over.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,8 @@ from makesomenoise.config import Config
 from makesomenoise.data.annotated import Annotated, AnnotatedClips
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Prompts, Sound, Turn
-from makesomenoise.training.batches import POOL, cuts
-from makesomenoise.training.steps import RatesConfig
+from makesomenoise.training.batches import MOST_DRAWN, POOL, cut
+from makesomenoise.training.steps import Learner, RatesConfig
 
 _UNKNOWN = -1
 _MOST_TIMES = 3
@@ -52,7 +51,7 @@ class GroundingConfig(Config):
     rates: RatesConfig = RatesConfig(matrices=1e-3, rows=2e-3, warmup_steps=20)
 
 
-class Grounding(nn.Module):
+class Grounding(Learner):
     """The lower layers of a language model and the heads that ask them.
 
     Args:
@@ -62,8 +61,7 @@ class Grounding(nn.Module):
     """
 
     def __init__(self, language: LanguageModel, names: int, layers: int):
-        super().__init__()
-        self.language = language
+        super().__init__(language)
         self._layers = layers
         width = language.rows.shape[1]
         sizes = {"name": names + 1, "count": _MOST_TIMES, "level": 1, "present": names}
@@ -104,7 +102,7 @@ class Grounding(nn.Module):
         """
         spell = self.language.vocabulary
         hidden = self._lower(tokens, attention_mask)
-        code = (tokens >= spell.first) & (tokens < spell.start)
+        code = spell.is_code(tokens)
         counted, levelled, ends = begun != _UNKNOWN, ~level_db.isnan(), tokens == spell.end
         silent = ~active[code].any(-1, keepdim=True)
         wanted = torch.cat((active[code], silent), dim=-1).float()
@@ -115,23 +113,23 @@ class Grounding(nn.Module):
             "level": F.smooth_l1_loss(self._told("level", hidden[levelled])[:, 0], level, reduction="none"),
             "present": F.binary_cross_entropy_with_logits(
                 self._told("present", hidden[ends]), active[ends].float(), reduction="none"
-            ).sum(-1)
-            / max(active.shape[-1], 1),
+            ).mean(-1),
         }
         means = {kind: values.sum() / max(len(values), 1) for kind, values in asked.items()}
         told = {kind: mean.detach() for kind, mean in means.items()}
         counts = {f"{kind}s": torch.tensor(len(values)) for kind, values in asked.items()}
-        return {"loss": sum((_WEIGHTS[kind] * means[kind] for kind in means), tokens.new_zeros(()))} | told | counts
+        loss = torch.stack([_WEIGHTS[kind] * mean for kind, mean in means.items()]).sum()
+        return {"loss": loss} | told | counts
 
     def learned(self) -> dict[str, Tensor]:
         """The matrices, rows and heads by name, sharing memory with the model."""
-        return self.language.learned() | {f"{_HEADS}{name}": value for name, value in self.heads.state_dict().items()}
+        return super().learned() | {f"{_HEADS}{name}": value for name, value in self.heads.state_dict().items()}
 
     def set_learned(self, state: dict[str, Tensor]) -> None:
         """Takes what `learned` has given."""
         heads = {name.removeprefix(_HEADS): value for name, value in state.items() if name.startswith(_HEADS)}
         self.heads.load_state_dict(heads)
-        self.language.set_learned({name: value for name, value in state.items() if not name.startswith(_HEADS)})
+        super().set_learned({name: value for name, value in state.items() if not name.startswith(_HEADS)})
 
     def _lower(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
         stack: Any = self.language.causal.base_model
@@ -154,12 +152,11 @@ class GroundingBatches(Dataset[dict[str, Tensor]]):
         prompts: turns sounds into tokens.
         batches: how many there are.
         batch_tokens: tokens of a batch, about.
-        first: number of the first sound that is drawn.
     """
 
-    def __init__(self, clips: AnnotatedClips, prompts: Prompts, batches: int, batch_tokens: int, first: int = 0):
+    def __init__(self, clips: AnnotatedClips, prompts: Prompts, batches: int, batch_tokens: int):
         self._clips, self._prompts = clips, prompts
-        self._batches, self._batch_tokens, self._first = batches, batch_tokens, first
+        self._batches, self._batch_tokens = batches, batch_tokens
         self._pool: tuple[int, list[dict[str, Tensor]]] = (-1, [])
 
     def __len__(self) -> int:
@@ -176,13 +173,11 @@ class GroundingBatches(Dataset[dict[str, Tensor]]):
     def _drawn(self, pool: int) -> list[dict[str, Tensor]]:
         found, total = list[tuple[list[int], Annotated]](), 0
         while total < POOL * self._batch_tokens or len(found) < POOL:
-            sound = self._clips[self._first + pool * 1_000_000 + len(found)]
+            sound = self._clips[pool * MOST_DRAWN + len(found)]
             found.append((self._prompts.prompt([Turn("user", (Sound(sound.codes),))]), sound))
             total += len(found[-1][0])
-        found.sort(key=lambda item: len(item[0]))
-        places = [0, *cuts([len(tokens) for tokens, _ in found]), len(found)]
-        batches = [self._collated(found[first:last]) for first, last in pairwise(places)]
-        return [batches[int(n)] for n in np.random.default_rng(pool).permutation(POOL)]
+        batches = cut(found, [len(tokens) for tokens, _ in found], np.random.default_rng(pool))
+        return [self._collated(batch) for batch in batches]
 
     def _collated(self, items: list[tuple[list[int], Annotated]]) -> dict[str, Tensor]:
         spell, size = self._prompts.vocabulary, (len(items), max(len(tokens) for tokens, _ in items))
@@ -191,7 +186,7 @@ class GroundingBatches(Dataset[dict[str, Tensor]]):
         begun, level_db = torch.full(size, _UNKNOWN), torch.full(size, torch.nan)
         for row, (written, sound) in enumerate(items):
             tokens[row, : len(written)], mask[row, : len(written)] = torch.tensor(written), 1
-            codes = (tokens[row] >= spell.first) & (tokens[row] < spell.start)
+            codes = spell.is_code(tokens[row])
             active[row, codes] = torch.from_numpy(sound.active)
             active[row, tokens[row] == spell.end] = torch.from_numpy(sound.active.any(0))
             begun[row, codes] = torch.from_numpy(np.minimum(sound.begun, _MOST_TIMES) - 1)

@@ -7,7 +7,7 @@ it in 16 bits, as it is shipped.
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -72,26 +72,26 @@ class LanguageRunConfig(Config):
     checkpointed: bool = False
 
 
-class Learner(Protocol):
+class Learner(nn.Module):
     """A language model with the loss that it learns by.
 
-    Attributes:
+    `forward` takes a batch and gives `loss` and what is logged: means `x` over as many tokens as `xs` says.
+
+    Args:
         language: learns.
     """
 
-    language: LanguageModel
-
-    def __call__(self, **batch: Tensor) -> dict[str, Tensor]:
-        """A batch to `loss` and what is logged: means `x` over as many tokens as `xs` says."""
-        ...
+    def __init__(self, language: LanguageModel):
+        super().__init__()
+        self.language = language
 
     def learned(self) -> dict[str, Tensor]:
         """All that moves, by name, sharing memory with the model."""
-        ...
+        return self.language.learned()
 
     def set_learned(self, state: dict[str, Tensor]) -> None:
         """Takes what `learned` has given."""
-        ...
+        self.language.set_learned(state)
 
 
 class Validation(TrainerCallback):
@@ -129,7 +129,7 @@ class Validation(TrainerCallback):
             learner: Any = kwargs["model"]
             self._look(getattr(learner, "module", learner), args, state.global_step)
 
-    def _look(self, learner: Any, args: TrainingArguments, step: int) -> None:
+    def _look(self, learner: Learner, args: TrainingArguments, step: int) -> None:
         learner.eval()
         seen = []
         for batch in self.batches:
@@ -211,7 +211,7 @@ def run_steps(
     """Trains on all batches in order.
 
     Args:
-        learner: a module; what learns.
+        learner: what learns.
         batches: one item is one batch.
         steps: length of the run.
         validation: watches, and knows the run folder.
@@ -238,22 +238,21 @@ def run_steps(
         remove_unused_columns=False,
         label_names=["labels"],
     )
-    module: Any = learner
     trainer = _Trainer(
         validation,
-        model=module,
+        model=learner,
         args=settings,
         train_dataset=batches,
-        optimizers=_optimisers(learner.language, module, rates, steps),
+        optimizers=_optimisers(learner, rates, steps),
         callbacks=[validation],
     )
     trainer.train(resume_from_checkpoint=str(last) if last else None)
 
 
-def _optimisers(language: LanguageModel, module: nn.Module, rates: RatesConfig, steps: int) -> Any:
+def _optimisers(learner: Learner, rates: RatesConfig, steps: int) -> Any:
     """AdamW, with rows at a rate of their own, and its schedule."""
-    rows = {id(language.rows), id(language.output_rows)}
-    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    rows = {id(learner.language.rows), id(learner.language.output_rows)}
+    trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in trained if id(p) in rows], "lr": rates.rows, "weight_decay": 0.0},
         {"params": [p for p in trained if id(p) not in rows], "lr": rates.matrices, "weight_decay": rates.weight_decay},
