@@ -80,6 +80,16 @@ def faded(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     return result
 
 
+def rises(waveform: np.ndarray, sample_rate: int) -> int:
+    """How often the level rises to near its peak after it had fallen.
+
+    Args:
+        waveform: [S].
+        sample_rate: Hz.
+    """
+    return _rises(_levels(waveform, sample_rate))
+
+
 def _levels(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """Level of each hundredth of a second, dB; at least one."""
     size = round(_FRAME_SECONDS * sample_rate)
@@ -98,7 +108,6 @@ def _reach(loud: np.ndarray) -> int:
 
 
 def _rises(levels: np.ndarray) -> int:
-    """How often the level rises to near its peak after it had fallen."""
     smooth = np.convolve(np.pad(levels, 2, "edge"), np.full(5, 0.2), "valid")
     near, rises, low = smooth.max() - _DIP_DB, 0, -np.inf
     armed = True

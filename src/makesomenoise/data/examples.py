@@ -14,6 +14,7 @@ from makesomenoise.config import Config
 from makesomenoise.data import phrasings
 from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
+from makesomenoise.data.cutting import alone
 from makesomenoise.data.named import NamedClips, label_of
 from makesomenoise.data.questions import all_questions, described, heard_in, others, parts, timeline, untold
 from makesomenoise.data.sounds import NOISY, Name
@@ -49,6 +50,8 @@ class Mixture(Config):
         follow_ups: the most further questions about the same scene, in the same conversation.
         unconditional: share of the requests for a named sound or a scene that ask for nothing but a length: guidance
             compares with these.
+        alone_share: share of the scenes that are cut down to one of their sounds before they are described, asked
+            about or made: else a model takes for a scene what was not cropped.
         exact_share: share of the named clips drawn from collections that were labelled by hand.
         longest_seconds: longer clips are cropped to this; scenes are not.
     """
@@ -66,6 +69,7 @@ class Mixture(Config):
     chat: float = 0.5
     follow_ups: int = 3
     unconditional: float = 0.1
+    alone_share: float = 0.3
     exact_share: float = 0.75
     longest_seconds: float = 5.0
 
@@ -198,12 +202,12 @@ class Examples:
         return Turn("user", (Sound(codes[:-count]), question)), Turn("assistant", (Sound(codes[-count:]),))
 
     def _scene_caption(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        clip = self._scene(rng)
+        clip = self._some_of_a_scene(rng)
         text = phrasings.capital(described(parts(clip.events))) + "."
         return _heard(clip.codes, phrasings.question("caption", rng), text, rng)
 
     def _scene_question(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        clip = self._scene(rng)
+        clip = self._some_of_a_scene(rng)
         count = 1 + int(rng.integers(self.mixture.follow_ups + 1))
         turns: tuple[Turn, ...] = ()
         for question in untold(all_questions(clip, rng, self._heard, varied=True), rng)[:count]:
@@ -217,7 +221,7 @@ class Examples:
         return _heard(clip.codes, phrasings.question("timeline", rng), timeline(clip.events), rng)
 
     def _scene_generate(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        clip = self._scene(rng)
+        clip = self._some_of_a_scene(rng)
         return self._made_from(described(parts(clip.events)), clip.codes, rng)
 
     def _made_from(self, text: str, codes: tuple[int, ...], rng: np.random.Generator) -> tuple[Turn, ...]:
@@ -243,6 +247,10 @@ class Examples:
 
     def _scene(self, rng: np.random.Generator) -> CodeClip:
         return self._scenes[int(rng.integers(len(self._scenes)))]
+
+    def _some_of_a_scene(self, rng: np.random.Generator) -> CodeClip:
+        clip = self._scene(rng)
+        return alone(clip, rng, self._rate) if rng.random() < self.mixture.alone_share else clip
 
     def _codes_in(self, seconds: float) -> int:
         return max(int(np.ceil(seconds * self._rate)), 1)

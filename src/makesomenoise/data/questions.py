@@ -126,11 +126,11 @@ def all_questions(
         pool: as for `scene_questions`.
         varied: as for `scene_questions`.
     """
-    scene = parts(clip.events)
-    if len(scene) < 2:  # noqa: PLR2004 - a scene has two sounds or more
-        return []
-    words = rng if varied else None
-    found = [*_presence(scene, rng, pool, words), *_count(scene, rng, words), *_start(scene, rng, words)]
+    scene, words = parts(clip.events), rng if varied else None
+    found = [*_presence(scene, rng, pool, words), *_count(scene, rng, words)]
+    if len(scene) < 2:  # noqa: PLR2004 - nothing comes before or after anything
+        return found
+    found += _start(scene, rng, words)
     if not overlapping(scene):
         found += [_end(kind, scene, rng, pool, words) for kind in ("first", "last")]
         found += [*_louder(scene, rng, words), _order(scene, rng, words)]

@@ -20,7 +20,8 @@ _CAPTIONING = (
 )
 _SCENES = (
     "Choices ranked by log-likelihood. The most frequent answer is what always giving it would get right; own"
-    " words are greedy answers that equal the right one; near is a start named within half a second."
+    " words are greedy answers that equal the right one; near is a start named within half a second. Measured is what"
+    " levels and their rises in the decoded sound tell to who knows where each sound is: what the tokenizer leaves."
 )
 _MAKING = (
     "What the event classifier, trained on originals, hears first (top 1) and among the first five. Scenes ask for"
@@ -111,10 +112,10 @@ def _captioning(found: Mapping) -> list[str]:
 def _scenes(types: Mapping[str, Mapping]) -> list[str]:
     if not types:
         return ["Left out: there are no scenes among the codes (`msn data encode --scenes`)."]
-    keys = ("with_sound", "less_without", "without_sound", "majority", "chance", "free", "near")
+    keys = ("with_sound", "less_without", "without_sound", "majority", "chance", "free", "near", "measured")
     rows = [[kind, str(found["questions"]), *(percent(found[key]) for key in keys)] for kind, found in types.items()]
     heads = ["type", "questions", "**with the sound**", "less what is scored without", "without the sound"]
-    heads += ["most frequent answer", "chance", "own words", "near"]
+    heads += ["most frequent answer", "chance", "own words", "near", "measured"]
     return [_SCENES, table(heads, rows), "![](scenes.png)"]
 
 

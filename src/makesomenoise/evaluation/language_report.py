@@ -32,9 +32,10 @@ from makesomenoise.evaluation.language_questions import (
 from makesomenoise.evaluation.language_speed import cold_start, measure_language_speed
 from makesomenoise.evaluation.machine import describe_machine
 from makesomenoise.evaluation.making import Maker, names_task, scenes_task
+from makesomenoise.evaluation.measuring import measure_scenes
 from makesomenoise.evaluation.originals import Originals
 from makesomenoise.evaluation.parts import Parts
-from makesomenoise.evaluation.questioning import question_scenes
+from makesomenoise.evaluation.questioning import ask_scenes, question_scenes
 from makesomenoise.evaluation.recognition import name_clips
 from makesomenoise.evaluation.rivals import Rivals
 from makesomenoise.evaluation.verdicts import Listener
@@ -150,8 +151,11 @@ class _Asking:
 
     def scenes(self) -> dict:
         """Questions about scenes, by type."""
-        found = question_scenes(self.model.language, self.clips, self.parts, self.questions.seed)
-        return {kind: asdict(answered) for kind, answered in found.items()}
+        asked = ask_scenes(self.clips, self.questions.seed)
+        found = question_scenes(self.model.language, asked, self.parts, self.questions.seed)
+        about = [_weights(self.sources.tokenizer), self.questions.vocoder]
+        measured = measure_scenes(asked, self.model.tokenizer, self.parts, about)
+        return {kind: {**asdict(answered), "measured": measured.get(kind)} for kind, answered in found.items()}
 
     def making(self) -> dict:
         """Sounds of the names of a dataset, and of scenes."""

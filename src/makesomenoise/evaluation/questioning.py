@@ -51,21 +51,33 @@ class Answered:
     near: float | None = None
 
 
-def question_scenes(model: LanguageModel, clips: Sequence[CodeClip], kept: Parts, seed: int = 0) -> dict[str, Answered]:
+Asked = list[tuple[CodeClip, list[Question]]]
+
+
+def ask_scenes(clips: Sequence[CodeClip], seed: int = 0) -> Asked:
+    """Each scene with what is asked about it.
+
+    Args:
+        clips: those that are no scenes are left out.
+        seed: chooses what is asked and the wrong choices.
+    """
+    scenes = [clip for clip in clips if clip.events]
+    pool = heard_in(scenes)
+    return [(clip, scene_questions(clip, np.random.default_rng([seed, n]), pool)) for n, clip in enumerate(scenes)]
+
+
+def question_scenes(model: LanguageModel, items: Asked, kept: Parts, seed: int = 0) -> dict[str, Answered]:
     """Asks what is known about each scene.
 
     Args:
         model: answers.
-        clips: those that are no scenes are left out.
+        items: scenes and questions, as `ask_scenes` gives them.
         kept: keeps scores and answers.
-        seed: chooses what is asked and the wrong choices.
+        seed: of the questions.
 
     Returns:
         By type of question; empty if there are no scenes.
     """
-    scenes = [clip for clip in clips if clip.events]
-    pool = heard_in(scenes)
-    questions = [scene_questions(clip, np.random.default_rng([seed, n]), pool) for n, clip in enumerate(scenes)]
     end = model.prompts.end_of_turn
 
     def scored(some: Sequence[tuple[CodeClip, list[Question]]]) -> list:
@@ -77,11 +89,7 @@ def question_scenes(model: LanguageModel, clips: Sequence[CodeClip], kept: Parts
             for clip, asks in some
         ]
 
-    about = [
-        seed,
-        [[clip.key, *((q.question, q.choices) for q in asks)] for clip, asks in zip(scenes, questions, strict=True)],
-    ]
-    items = list(zip(scenes, questions, strict=True))
+    about = [seed, [[clip.key, *((q.question, q.choices) for q in asks)] for clip, asks in items]]
     scores = kept.each("scene questions", about, items, scored)
     texts = kept.each("scene questions freely", about, items, said)
     rows = [
