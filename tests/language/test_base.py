@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from makesomenoise.language import base
-from makesomenoise.language.base import find_base, load_base
+from makesomenoise.language.base import find_base, load_base, usual_dtype
 from makesomenoise.language.config import LanguageError
 
 
@@ -85,3 +85,31 @@ def test_a_conversion_that_fails_leaves_nothing(bases, monkeypatch, tmp_path):
     with pytest.raises(LanguageError, match=r"Cannot keep the converted language model .* No space left"):
         base._convert(tmp_path / "x.gguf", tmp_path / "cache" / "smollm2-135m")
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "dtype"),
+    [
+        ({"avx2": True, "avx512_bf16": False}, torch.float32),
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({}, torch.float32),
+    ],
+)
+def test_a_processor_computes_in_what_it_is_fast_at(monkeypatch, capabilities, dtype):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    assert usual_dtype("cpu") == dtype
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert usual_dtype(torch.device("cpu")) == torch.float32
+
+
+def test_a_torch_that_cannot_tell_is_not_asked(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert usual_dtype() == torch.float32
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_a_gpu_is_asked_for_what_it_does_itself(monkeypatch, able):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: able and not including_emulation)
+    assert usual_dtype("cuda:0") == (torch.bfloat16 if able else torch.float32)

@@ -7,7 +7,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from makesomenoise.training.steps import RatesConfig, Validation
+from makesomenoise.training import steps
+from makesomenoise.training.steps import LanguageRunConfig, RatesConfig, Validation
 
 
 def test_rates_rise_hold_and_fall():
@@ -32,3 +33,14 @@ def test_losses_are_means_over_tokens(tmp_path: Path):
     curves.Reload()
     found = {tag: curves.Scalars(tag)[0].value for tag in curves.Tags()["scalars"]}
     assert found == {"train/loss": 2.0, "train/text": 2.5, "train/audio": 7.0, "train/kept": 12.5}
+
+
+def test_a_run_computes_in_what_it_says_or_else_in_what_the_machine_is_fast_at(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(steps, "usual_dtype", lambda device: {"cpu": torch.float32}[device])
+    assert LanguageRunConfig().dtype == torch.float32
+    assert LanguageRunConfig(bfloat16=True).dtype == torch.bfloat16
+    assert LanguageRunConfig(bfloat16=False).dtype == torch.float32
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(steps, "usual_dtype", lambda device: {"cuda": torch.bfloat16}[device])
+    assert LanguageRunConfig().dtype == torch.bfloat16

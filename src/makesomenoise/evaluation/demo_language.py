@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from makesomenoise.checkpoint import CheckpointError, load_config, resolve
@@ -68,6 +67,7 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
         return None
     try:
         # What these import comes with the extra `language`.
+        from makesomenoise.language.base import usual_dtype  # noqa: PLC0415
         from makesomenoise.language.model import LanguageModel  # noqa: PLC0415
         from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -76,7 +76,7 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
             f"or do without them (`--language {NONE}`)."
         ) from None
     device = next(tokenizer.network.parameters()).device
-    return AudioLanguageModel(tokenizer, LanguageModel.load(folder, torch.bfloat16, fused=True).to(device))
+    return AudioLanguageModel(tokenizer, LanguageModel.load(folder, usual_dtype(device), fused=True).to(device))
 
 
 def heard(speaker: "AudioLanguageModel", waveform: Tensor) -> str:

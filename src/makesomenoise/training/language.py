@@ -165,9 +165,8 @@ def _clips(sources: Sequence[str], tokenizer: AudioTokenizer) -> list[CodeClip]:
 
 def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Sequence[CodeClip]) -> LanguageModel:
     """The model that training starts from; not aligned where there are no clips."""
-    dtype = torch.bfloat16 if config.run.bfloat16 else torch.float32
     if config.start is not None:
-        model = LanguageModel.load(config.start, dtype)
+        model = LanguageModel.load(config.start, config.run.dtype)
         if model.config.codes != tokenizer.fingerprint:
             raise LanguageTrainingError(
                 f"The model to start from learned the codes of the tokenizer {model.config.codes}, and this one is "
@@ -185,7 +184,7 @@ def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Seq
         context_tokens=config.context_tokens,
         timestamps=config.timestamps,
     )
-    model = LanguageModel.create(settings, codebook, config.run.seed, dtype)
+    model = LanguageModel.create(settings, codebook, config.run.seed, config.run.dtype)
     if clips and config.alignment.steps:
         _align(model, clips, config)
     return model

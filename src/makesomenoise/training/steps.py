@@ -18,6 +18,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from makesomenoise.config import Config
+from makesomenoise.language.base import usual_dtype
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.training.schedule import factor
 
@@ -59,7 +60,7 @@ class LanguageRunConfig(Config):
         valid_every: steps between two validations, at which checkpoints are written.
         seed: of rows, matrices, and the order of what is learned.
         threads: CPU threads; none leaves the choice to torch.
-        bfloat16: whether the base and the products are in bfloat16.
+        bfloat16: whether the base and the products are in bfloat16; none: where the device computes in it.
         checkpointed: whether activations are computed again in the backward pass, to save memory.
     """
 
@@ -68,8 +69,15 @@ class LanguageRunConfig(Config):
     valid_every: int = Field(default=100, ge=1)
     seed: int = 0
     threads: int | None = None
-    bfloat16: bool = True
+    bfloat16: bool | None = None
     checkpointed: bool = False
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the base and of products."""
+        if self.bfloat16 is None:
+            return usual_dtype("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.bfloat16 if self.bfloat16 else torch.float32
 
 
 class Learner(nn.Module):
@@ -228,7 +236,7 @@ def run_steps(
         per_device_train_batch_size=1,
         gradient_accumulation_steps=run.accumulated,
         max_grad_norm=rates.clip,
-        bf16=run.bfloat16,
+        bf16=run.dtype == torch.bfloat16,
         use_cpu=not torch.cuda.is_available(),
         save_steps=run.valid_every,
         save_total_limit=1,
