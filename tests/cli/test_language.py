@@ -261,6 +261,14 @@ def test_a_mistake_in_a_conversation_does_not_end_it(run, sounds, tmp_path):
     assert "existing folder" in refused(run("chat", "--folder", tmp_path / "missing"))
 
 
+def test_two_models_are_averaged_into_a_new_folder(msn, folders, tmp_path):
+    result = msn("average", folders["ours"], folders["ours"], tmp_path / "mean", "--share", 0.3, "--json")
+    assert json.loads(result.stdout) == {"folder": str(tmp_path / "mean"), "share": 0.3}
+    assert (tmp_path / "mean" / "model.safetensors").is_file()
+    assert "between 0 and 1" in refused(msn("average", folders["ours"], folders["ours"], tmp_path / "no", "--share", 1))
+    assert "new or empty" in refused(msn("average", folders["ours"], folders["ours"], tmp_path / "mean"))
+
+
 def test_a_model_is_merged_into_a_plain_folder(msn, folders, tmp_path):
     result = msn("merge", folders["ours"], tmp_path / "merged")
     assert result.exit_code == 0, result.output

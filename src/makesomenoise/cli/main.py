@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from makesomenoise.cli import (
     ask,
+    average,
     bench,
     caption,
     chat,
@@ -62,5 +63,6 @@ app.command()(ask.ask)
 app.command()(generate.generate)
 app.command()(chat.chat)
 app.command()(merge.merge)
+app.command()(average.average)
 app.command()(bench.bench)
 app.command()(demo.demo)
