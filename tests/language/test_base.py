@@ -104,9 +104,14 @@ def test_a_processor_computes_in_what_it_is_fast_at(monkeypatch, capabilities, d
     assert usual_dtype(torch.device("cpu")) == torch.float32
 
 
-def test_a_torch_that_cannot_tell_is_not_asked(monkeypatch):
+@pytest.mark.parametrize(("tell", "dtype"), [(lambda: True, torch.bfloat16), (None, torch.float32)])
+def test_an_older_torch_is_asked_in_its_own_way(monkeypatch, tell, dtype):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert usual_dtype() == torch.float32
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    if tell is not None:
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", tell, raising=False)
+    assert usual_dtype() == dtype
 
 
 @pytest.mark.parametrize("able", [True, False])

@@ -48,11 +48,17 @@ def usual_dtype(device: str | torch.device = "cpu") -> torch.dtype:
     if kind == "cuda":
         able = torch.cuda.is_bf16_supported(including_emulation=False)
     elif kind == "cpu":
-        found = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.10 cannot tell
-        able = torch.backends.mkldnn.is_available() and any(found.get(name) for name in _BFLOAT16)
+        able = torch.backends.mkldnn.is_available() and _processor_has_bfloat16()
     else:
         able = True
     return torch.bfloat16 if able else torch.float32
+
+
+def _processor_has_bfloat16() -> bool:
+    if hasattr(torch.cpu, "get_capabilities"):
+        found = torch.cpu.get_capabilities()
+        return any(found.get(name) for name in _BFLOAT16)
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())  # all that an older torch can tell
 
 
 def find_base(name: str) -> str:
