@@ -10,7 +10,6 @@ from torch import Tensor
 from makesomenoise.audio import io
 from makesomenoise.checkpoint import CheckpointError, resolve
 from makesomenoise.language import listening, naming, wording
-from makesomenoise.language.base import usual_dtype
 from makesomenoise.language.composing import BestBy, Composed, compose
 from makesomenoise.language.dialogue import Dialogue
 from makesomenoise.language.listening import LONGEST_ANSWER, Answered
@@ -78,7 +77,7 @@ class AudioLanguageModel:
             if source != DEFAULT:
                 raise
             raise PipelineError("No trained language model ships yet: name a model folder or a Hub id.") from None
-        language = LanguageModel.load(folder, usual_dtype(device), fused=True).to(device)
+        language = LanguageModel.load_to_answer(folder, device)
         return cls(AudioTokenizer.load(tokenizer, vocoder, device), language)
 
     def hear(self, sound: Heard) -> Sound:

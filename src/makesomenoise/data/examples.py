@@ -51,7 +51,7 @@ class Mixture(Config):
         unconditional: share of the requests for a named sound or a scene that ask for nothing but a length: guidance
             compares with these.
         alone_share: share of the scenes that are cut down to one of their sounds before they are described, asked
-            about or made: else a model takes for a scene what was not cropped.
+            about or made, so that single sounds too are told whole.
         exact_share: share of the named clips drawn from collections that were labelled by hand.
         longest_seconds: longer clips are cropped to this; scenes are not.
     """

@@ -14,6 +14,7 @@ from makesomenoise.data.sounds import Name, find, names
 Item = TypeVar("Item")
 
 TYPES = ("first", "last", "count", "presence", "louder", "start", "order")
+MOST_TIMES = 3  # that one sound is heard in a scene
 _CHOICES = 4
 _LOUDER_DB = 4.0
 _MOMENTS = range(9)  # seconds, those of the longest scenes
@@ -68,6 +69,11 @@ def parts(events: Sequence[Event]) -> list[Part]:
             start, end = min(event.start for event in same), max(event.end for event in same)
             found.append(Part(name, len(same), start, end, same[0].level_db))
     return sorted(found, key=lambda part: part.start)
+
+
+def asked_about(question: Question, scene: Sequence[Part]) -> list[Part]:
+    """The sounds of a scene that a question names, in the order of their starts."""
+    return [part for part in scene if part.name.heard in question.question]
 
 
 def overlapping(scene: Sequence[Part]) -> bool:
@@ -186,7 +192,8 @@ def _count(scene: list[Part], rng: np.random.Generator, words: np.random.Generat
     found = []
     for part in scene:
         if part.name.counted:
-            shorts = [phrasings.times(part.times), *(phrasings.times(n) for n in (1, 2, 3) if n != part.times)]
+            numbers = [part.times, *(n for n in range(1, MOST_TIMES + 1) if n != part.times)]
+            shorts = [phrasings.times(n) for n in numbers]
             found.append(_asked("count", phrasings.question("count", words, heard=part.name.heard), shorts, rng))
     return found
 

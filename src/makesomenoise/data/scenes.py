@@ -12,10 +12,10 @@ import numpy as np
 from makesomenoise.data.bursts import burst, decibels, stretch
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import Event
+from makesomenoise.data.questions import MOST_TIMES
 from makesomenoise.data.sounds import EXACT, Name, find
 
 LONGEST_SECONDS = 8.0
-_MOST_TIMES = 3
 _MOST_TRIES = 50
 _MIXED_SHARE = 0.35
 _TARGET_DB = (-30.0, -18.0)  # of the loudest sound of a scene
@@ -144,7 +144,7 @@ class SceneMaker:
     def _piece(self, name: Name, rng: np.random.Generator, seconds: tuple[float, float]) -> _Piece | None:
         source = self._by_name[name][int(rng.integers(len(self._by_name[name])))]
         waveform, rate = self._store.waveform(source), self._store.sample_rate
-        times = int(rng.integers(1, _MOST_TIMES + 1)) if name.counted else 1
+        times = int(rng.integers(1, MOST_TIMES + 1)) if name.counted else 1
         pause = float(rng.uniform(0.25, 0.6))
         samples = burst(waveform, rate) if name.counted else stretch(waveform, rate, float(rng.uniform(*seconds)), rng)
         level = decibels(samples) if samples is not None else -100.0

@@ -67,7 +67,6 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
         return None
     try:
         # What these import comes with the extra `language`.
-        from makesomenoise.language.base import usual_dtype  # noqa: PLC0415
         from makesomenoise.language.model import LanguageModel  # noqa: PLC0415
         from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -76,7 +75,7 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
             f"or do without them (`--language {NONE}`)."
         ) from None
     device = next(tokenizer.network.parameters()).device
-    return AudioLanguageModel(tokenizer, LanguageModel.load(folder, usual_dtype(device), fused=True).to(device))
+    return AudioLanguageModel(tokenizer, LanguageModel.load_to_answer(folder, device))
 
 
 def heard(speaker: "AudioLanguageModel", waveform: Tensor) -> str:

@@ -152,9 +152,9 @@ class _Asking:
     def scenes(self) -> dict:
         """Questions about scenes, by type."""
         asked = ask_scenes(self.clips, self.questions.seed)
-        found = question_scenes(self.model.language, asked, self.parts, self.questions.seed)
+        found = question_scenes(self.model.language, asked, self.parts)
         about = [_weights(self.sources.tokenizer), self.questions.vocoder]
-        measured = measure_scenes(asked, self.model.tokenizer, self.parts, about)
+        measured = measure_scenes(asked, self.model, self.parts, about)
         return {kind: {**asdict(answered), "measured": measured.get(kind)} for kind, answered in found.items()}
 
     def making(self) -> dict:

@@ -7,28 +7,27 @@ is learned: levels are measured, and rises of the level are counted.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from makesomenoise.data.bursts import decibels, rises
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.questions import Part, Question, parts
+from makesomenoise.data.questions import MOST_TIMES, Part, Question, asked_about, parts
 from makesomenoise.data.sounds import find
 from makesomenoise.evaluation.parts import Parts
-from makesomenoise.tokenizer.model import AudioTokenizer
+from makesomenoise.language.prompts import Sound
+from makesomenoise.pipeline import AudioLanguageModel
 
 MEASURED = ("louder", "count")
-_MOST_TIMES = 3
 _AROUND_SECONDS = 0.1  # what is decoded may begin a little early
 
 
 def measure_scenes(
-    asked: Sequence[tuple[CodeClip, Sequence[Question]]], tokenizer: AudioTokenizer, kept: Parts, about: object = None
+    asked: Sequence[tuple[CodeClip, Sequence[Question]]], speaker: AudioLanguageModel, kept: Parts, about: object = None
 ) -> dict[str, float]:
     """Share of the questions about levels and numbers that the decoded sound answers right.
 
     Args:
         asked: scenes and what is asked about each.
-        tokenizer: decodes.
+        speaker: its tokenizer decodes.
         kept: keeps what was measured.
         about: what the decoded sound depends on beside the codes, as JSON takes it.
 
@@ -38,11 +37,9 @@ def measure_scenes(
     items = [(clip, [q for q in asks if q.type in MEASURED]) for clip, asks in asked]
     items = [(clip, asks) for clip, asks in items if asks]
 
-    def decoded(clip: CodeClip) -> np.ndarray:
-        return tokenizer.decode(torch.tensor([clip.codes]))[0].numpy()
-
     def measured(some: Sequence[tuple[CodeClip, list[Question]]]) -> list:
-        return [_outcomes(clip, asks, decoded(clip), tokenizer.sample_rate) for clip, asks in some]
+        rate = speaker.tokenizer.sample_rate
+        return [_outcomes(clip, asks, speaker.render(Sound(clip.codes)).numpy(), rate) for clip, asks in some]
 
     these = [about, [[clip.key, *(question.question for question in asks)] for clip, asks in items]]
     found = kept.each("scenes measured", these, items, measured)
@@ -54,10 +51,9 @@ def measure_scenes(
 
 
 def _outcomes(clip: CodeClip, asks: Sequence[Question], waveform: np.ndarray, sample_rate: int) -> list[bool]:
-    scene = {part.name.heard: part for part in parts(clip.events)}
-    answers = []
+    scene, answers = parts(clip.events), []
     for question in asks:
-        named = [part for heard, part in scene.items() if heard in question.question]
+        named = asked_about(question, scene)
         if question.type == "louder":
             levels = {part.name.heard: decibels(_sounding(clip, part, waveform, sample_rate)) for part in named}
             answers.append(max(levels, key=levels.__getitem__) == question.short)
@@ -76,4 +72,4 @@ def _times(part: Part, waveform: np.ndarray, sample_rate: int) -> int:
     """How often the level rises from the beginning of a sound to its end, 1 to 3."""
     first, last = part.start - _AROUND_SECONDS, part.end + _AROUND_SECONDS
     heard = waveform[max(round(first * sample_rate), 0) : round(last * sample_rate)]
-    return min(max(rises(heard, sample_rate), 1), _MOST_TIMES)
+    return min(max(rises(heard, sample_rate), 1), MOST_TIMES)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.questions import TYPES, Question, heard_in, parts, scene_questions
+from makesomenoise.data.questions import TYPES, Question, asked_about, heard_in, parts, scene_questions
 from makesomenoise.evaluation.answering import asked
 from makesomenoise.evaluation.code_clips import plain
 from makesomenoise.evaluation.parts import Parts
@@ -66,14 +66,13 @@ def ask_scenes(clips: Sequence[CodeClip], seed: int = 0) -> Asked:
     return [(clip, scene_questions(clip, np.random.default_rng([seed, n]), pool)) for n, clip in enumerate(scenes)]
 
 
-def question_scenes(model: LanguageModel, items: Asked, kept: Parts, seed: int = 0) -> dict[str, Answered]:
+def question_scenes(model: LanguageModel, items: Asked, kept: Parts) -> dict[str, Answered]:
     """Asks what is known about each scene.
 
     Args:
         model: answers.
         items: scenes and questions, as `ask_scenes` gives them.
         kept: keeps scores and answers.
-        seed: of the questions.
 
     Returns:
         By type of question; empty if there are no scenes.
@@ -89,7 +88,7 @@ def question_scenes(model: LanguageModel, items: Asked, kept: Parts, seed: int =
             for clip, asks in some
         ]
 
-    about = [seed, [[clip.key, *((q.question, q.choices) for q in asks)] for clip, asks in items]]
+    about = [[clip.key, *((q.question, q.choices) for q in asks)] for clip, asks in items]
     scores = kept.each("scene questions", about, items, scored)
     texts = kept.each("scene questions freely", about, items, said)
     rows = [
@@ -132,7 +131,7 @@ def _majority(questions: Sequence[Question]) -> float:
 
 
 def _is_near(clip: CodeClip, question: Question, text: str) -> bool:
-    start = next(part.start for part in parts(clip.events) if part.name.heard in question.question)
+    start = asked_about(question, parts(clip.events))[0].start
     said = seconds_said(text)
     return said is not None and abs(said - start) <= _NEAR_SECONDS
 

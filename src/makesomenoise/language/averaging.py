@@ -26,9 +26,9 @@ def average(model: str | Path, other: str | Path, folder: str | Path, share: flo
     """
     if not 0.0 < share < 1.0:
         raise LanguageError(f"The share of the other model must be between 0 and 1; got {share:g}.")
-    target, sources = Path(folder), [checkpoint.resolve(source) for source in (model, other)]
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise LanguageError(f"{target} is no new or empty folder: name one.")
+    sources = [checkpoint.resolve(source) for source in (model, other)]
+    if not checkpoint.is_free(folder):
+        raise LanguageError(f"{folder} is no new or empty folder: name one.")
     config, second = (checkpoint.load_config(source, LanguageConfig) for source in sources)
     for name in ("base", "codes", "codebook_size", "lora"):
         if getattr(config, name) != getattr(second, name):
@@ -37,4 +37,4 @@ def average(model: str | Path, other: str | Path, folder: str | Path, share: flo
     if {n: t.shape for n, t in state.items()} != {n: t.shape for n, t in added.items()}:
         raise LanguageError("The models differ in what they have learned: they cannot be averaged.")
     mean = {name: tensor.float().lerp(added[name].float(), share) for name, tensor in state.items()}
-    checkpoint.save_model(target, config, mean, half=True)
+    checkpoint.save_model(folder, config, mean, half=True)

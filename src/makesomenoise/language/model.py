@@ -14,7 +14,7 @@ from transformers.initialization import no_init_weights
 
 from makesomenoise import checkpoint
 from makesomenoise.language import adapter
-from makesomenoise.language.base import Base, load_base, no_bars
+from makesomenoise.language.base import Base, load_base, no_bars, usual_dtype
 from makesomenoise.language.config import LanguageConfig, LanguageError
 from makesomenoise.language.prompts import Prompts
 from makesomenoise.language.vocabulary import AudioVocabulary, initial_rows
@@ -97,6 +97,11 @@ class LanguageModel(nn.Module):
         adapter.set_learned(wrapped, state)
         return cls(config, wrapped, vocabulary)
 
+    @classmethod
+    def load_to_answer(cls, folder: str | Path, device: str | torch.device = "cpu") -> Self:
+        """Loads a model to be asked: fused, on a device and in what that computes fastest; errors as `load`."""
+        return cls.load(folder, usual_dtype(device), fused=True).to(device)
+
     def tell_time(self, timestamps: bool) -> None:
         """Decides whether sounds that the model hears tell the time; it must be trained as it is used."""
         self.config = self.config.model_copy(update={"timestamps": timestamps})
@@ -152,7 +157,7 @@ class LanguageModel(nn.Module):
             LanguageError: if there is something in the folder, or it cannot be written.
         """
         folder = Path(folder)
-        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        if not checkpoint.is_free(folder):
             raise LanguageError(f"Cannot write a merged model to {folder}: name a folder that is new or empty.")
         self.fuse()
         try:

@@ -19,13 +19,13 @@ from torch.utils.data import Dataset
 
 from makesomenoise.config import Config
 from makesomenoise.data.annotated import Annotated, AnnotatedClips
+from makesomenoise.data.questions import MOST_TIMES
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Prompts, Sound, Turn
 from makesomenoise.training.batches import MOST_DRAWN, POOL, cut
 from makesomenoise.training.steps import Learner, RatesConfig
 
 _UNKNOWN = -1
-_MOST_TIMES = 3
 _USUAL_DB, _SPREAD_DB = -30.0, 10.0
 _WEIGHTS = {"name": 1.0, "count": 0.5, "level": 1.0, "present": 5.0}
 _HEADS = "heads."
@@ -64,7 +64,7 @@ class Grounding(Learner):
         super().__init__(language)
         self._layers = layers
         width = language.rows.shape[1]
-        sizes = {"name": names + 1, "count": _MOST_TIMES, "level": 1, "present": names}
+        sizes = {"name": names + 1, "count": MOST_TIMES, "level": 1, "present": names}
         self.heads = nn.ModuleDict({kind: nn.Linear(width, size) for kind, size in sizes.items()})
         for head in self.heads.values():
             nn.init.zeros_(head.weight)  # pyright: ignore[reportArgumentType]
@@ -189,6 +189,6 @@ class GroundingBatches(Dataset[dict[str, Tensor]]):
             codes = spell.is_code(tokens[row])
             active[row, codes] = torch.from_numpy(sound.active)
             active[row, tokens[row] == spell.end] = torch.from_numpy(sound.active.any(0))
-            begun[row, codes] = torch.from_numpy(np.minimum(sound.begun, _MOST_TIMES) - 1)
+            begun[row, codes] = torch.from_numpy(np.minimum(sound.begun, MOST_TIMES) - 1)
             level_db[row, codes] = torch.from_numpy(sound.level_db)
         return {"tokens": tokens, "attention_mask": mask, "active": active, "begun": begun, "level_db": level_db}
