@@ -21,8 +21,8 @@ def average(model: str | Path, other: str | Path, folder: str | Path, share: flo
 
     Raises:
         CheckpointError: if there is no such model.
-        LanguageError: if the share is not between 0 and 1, if the folder holds files, or if the two have different
-            bases, tokenizers or matrices.
+        LanguageError: if the share is not between 0 and 1, if the folder holds files or cannot be written, or if the
+            two have different bases, tokenizers or matrices.
     """
     if not 0.0 < share < 1.0:
         raise LanguageError(f"The share of the other model must be between 0 and 1; got {share:g}.")
@@ -37,4 +37,7 @@ def average(model: str | Path, other: str | Path, folder: str | Path, share: flo
     if {n: t.shape for n, t in state.items()} != {n: t.shape for n, t in added.items()}:
         raise LanguageError("The models differ in what they have learned: they cannot be averaged.")
     mean = {name: tensor.float().lerp(added[name].float(), share) for name, tensor in state.items()}
-    checkpoint.save_model(folder, config, mean, half=True)
+    try:
+        checkpoint.save_model(folder, config, mean, half=True)
+    except OSError as error:
+        raise LanguageError(f"Cannot write a model to {folder}: {error.strerror}.") from None
