@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from makesomenoise.config import Config
-from makesomenoise.data import phrasings
+from makesomenoise.data import phrasings, questions
 from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.cutting import alone
@@ -47,6 +47,7 @@ class Mixture(Config):
         scene_timeline: say what starts in which second of a scene.
         scene_generate: text to a scene.
         chat: words alone, half of the time an answer without its question; counts only where there are chats.
+        question_types: the questions that are asked about scenes; a scene that answers none of them is asked all.
         follow_ups: the most further questions about the same scene, in the same conversation.
         unconditional: share of the requests for a named sound or a scene that ask for nothing but a length: guidance
             compares with these.
@@ -67,6 +68,7 @@ class Mixture(Config):
     scene_timeline: float = 0.5
     scene_generate: float = 1.0
     chat: float = 0.5
+    question_types: tuple[questions.QuestionType, ...] = questions.TYPES
     follow_ups: int = 3
     unconditional: float = 0.1
     alone_share: float = 0.3
@@ -209,8 +211,10 @@ class Examples:
     def _scene_question(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip = self._some_of_a_scene(rng)
         count = 1 + int(rng.integers(self.mixture.follow_ups + 1))
+        found = all_questions(clip, rng, self._heard, varied=True)
+        wanted = [question for question in found if question.type in self.mixture.question_types] or found
         turns: tuple[Turn, ...] = ()
-        for question in untold(all_questions(clip, rng, self._heard, varied=True), rng)[:count]:
+        for question in untold(wanted, rng)[:count]:
             answer = Turn("assistant", (phrasings.answer(question.type, rng, answer=question.short),))
             said = (question.question,) if turns else _with_sound(clip.codes, question.question, rng)
             turns += Turn("user", said), answer

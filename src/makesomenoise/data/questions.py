@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from makesomenoise.data.sounds import Name, find, names
 
 Item = TypeVar("Item")
 
-TYPES = ("first", "last", "count", "presence", "louder", "start", "order")
+QuestionType = Literal["first", "last", "count", "presence", "louder", "start", "order"]
+TYPES: tuple[QuestionType, ...] = get_args(QuestionType)
 MOST_TIMES = 3  # that one sound is heard in a scene
 _CHOICES = 4
 _LOUDER_DB = 4.0
