@@ -9,6 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from makesomenoise.audio import io
 from makesomenoise.audio.io import AudioError
+from makesomenoise.audio.level import USUAL_DB, levelled
 from makesomenoise.language.config import LanguageConfig, LanguageError
 from makesomenoise.language.listening import prompt_about
 from makesomenoise.language.model import LanguageModel
@@ -96,7 +97,15 @@ def test_the_best_of_several_comes_first(model):
     made = model.compose("a dog barks", 0.2, candidates=3, best_by="caption")
     sounds = model.generate("a dog barks", 0.2, candidates=3, best_by="caption", steps=1)
     assert made[0].score >= made[1].score >= made[2].score
-    torch.testing.assert_close(sounds[0], model.render(made[0].sound, 0.2, steps=1))
+    torch.testing.assert_close(sounds[0], model.render(made[0].sound, 0.2, steps=1, level_db=USUAL_DB))
+
+
+def test_made_sounds_are_as_loud_as_usual_unless_they_are_to_stay(model):
+    loud, same = (model.generate("rain", 0.5, steps=1, level_db=wanted)[0] for wanted in (USUAL_DB, None))
+    codes = model.compose("rain", 0.5)[0].sound
+    torch.testing.assert_close(same, model.render(codes, 0.5, steps=1))
+    torch.testing.assert_close(loud, levelled(same, 24_000))
+    assert not torch.allclose(loud, same)
 
 
 def test_a_conversation_takes_and_gives_sound(model, tone, monkeypatch):
@@ -107,12 +116,14 @@ def test_a_conversation_takes_and_gives_sound(model, tone, monkeypatch):
     chat.attach(tone(0.5))
     reply = list(chat.say("Make this again."))
     (sound,) = (part for part in reply if isinstance(part, torch.Tensor))
-    assert torch.equal(sound, model.render(Sound((1, 2, 3))))
+    assert torch.equal(sound, model.render(Sound((1, 2, 3))))  # as loud as what it may go on with
     assert "".join("|" if isinstance(part, torch.Tensor) else part for part in reply) == "Here: |done"
     assert chat.turns[0].parts == (model.hear(tone(0.5)), "Make this again.")
     assert chat.turns[1].parts == ("Here: ", Sound((1, 2, 3)), "done")
     chat.reset()
     assert chat.turns == ()
+    (sound,) = (part for part in chat.say("Make a sound.") if isinstance(part, torch.Tensor))
+    assert torch.equal(sound, model.render(Sound((1, 2, 3)), level_db=USUAL_DB))
 
 
 def test_text_that_spells_a_sound_stays_text(model, tone):

@@ -1,13 +1,14 @@
 """`AudioLanguageModel`: sound and text to text and sound. The only place where tokenizer and language meet."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from makesomenoise.audio import io
+from makesomenoise.audio import io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
 from makesomenoise.language import listening, naming, wording
 from makesomenoise.language.composing import BestBy, Composed, compose
@@ -178,7 +179,14 @@ class AudioLanguageModel:
             raise PipelineError(f"Cannot make {seconds:g} s of sound: that is less than a sample.")
         return compose(self.language, text, seconds, seed, sampling, candidates, best_by)
 
-    def render(self, sound: Sound, seconds: float | None = None, seed: int = 0, steps: int | None = None) -> Tensor:
+    def render(
+        self,
+        sound: Sound,
+        seconds: float | None = None,
+        seed: int = 0,
+        steps: int | None = None,
+        level_db: float | None = None,
+    ) -> Tensor:
         """The waveform [S] of codes.
 
         Args:
@@ -186,10 +194,12 @@ class AudioLanguageModel:
             seconds: cut it to this length.
             seed: the same seed gives the same waveform.
             steps: ODE steps of the decoder.
+            level_db: make it as loud as this, see `audio.level`; else it is as loud as its codes say.
         """
-        codes = torch.tensor([sound.codes], device=self._device)
+        codes, rate = torch.tensor([sound.codes], device=self._device), self.tokenizer.sample_rate
         waveform = self.tokenizer.decode(codes, steps=steps, seed=seed)[0].cpu()
-        return waveform if seconds is None else waveform[: round(seconds * self.tokenizer.sample_rate)]
+        waveform = waveform if seconds is None else waveform[: round(seconds * rate)]
+        return waveform if level_db is None else level.levelled(waveform, rate, level_db)
 
     def generate(
         self,
@@ -200,6 +210,7 @@ class AudioLanguageModel:
         candidates: int = 1,
         best_by: BestBy | None = None,
         steps: int | None = None,
+        level_db: float | None = level.USUAL_DB,
     ) -> Tensor:
         """Makes sounds from a text.
 
@@ -211,6 +222,7 @@ class AudioLanguageModel:
             candidates: number of sounds C.
             best_by: `caption` puts those first in which the model itself best recognises the text.
             steps: ODE steps of the decoder.
+            level_db: how loud they are made, see `audio.level`; none leaves them as soft or loud as they come.
 
         Returns:
             [C, S] waveforms of exactly that length.
@@ -220,7 +232,7 @@ class AudioLanguageModel:
             LanguageError: if the text is empty, or the length is not above 0 or does not fit into the context.
         """
         made = self.compose(text, seconds, seed, sampling, candidates, best_by)
-        return torch.stack([self.render(one.sound, seconds, seed, steps) for one in made])
+        return torch.stack([self.render(one.sound, seconds, seed, steps, level_db) for one in made])
 
     def chat(self, seed: int = 0) -> "Chat":
         """Begins a conversation.
@@ -250,7 +262,7 @@ class Chat:
 
     def __init__(self, model: AudioLanguageModel, seed: int = 0):
         self._model, self._seed = model, seed
-        self._dialogue = Dialogue(model.language, seed)
+        self._dialogue, self._attached = Dialogue(model.language, seed), False
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -266,16 +278,22 @@ class Chat:
             LanguageError: if it is too long for what is left of the context; it is not attached then.
         """
         self._dialogue.attach(self._model.hear(sound))
+        self._attached = True
 
     def say(self, text: str) -> Iterator[str | Tensor]:
         """Says something and streams the reply: pieces of text, and waveforms [S] of the sounds that are made.
+
+        Sounds are as loud as those of `AudioLanguageModel.generate`; after one was attached they are as loud as they
+        are made, since they may go on with it.
 
         Raises:
             LanguageError: if the text is empty or the context is full, before the first piece is asked for.
         """
         reply = self._dialogue.say(text)
-        return (self._model.render(part, seed=self._seed) if isinstance(part, Sound) else part for part in reply)
+        made = partial(self._model.render, seed=self._seed, level_db=None if self._attached else level.USUAL_DB)
+        return (made(part) if isinstance(part, Sound) else part for part in reply)
 
     def reset(self) -> None:
         """Forgets all that was said and attached."""
         self._dialogue.reset()
+        self._attached = False

@@ -15,6 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from makesomenoise import checkpoint
 from makesomenoise.audio import io
+from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.evaluation import demo_language
 from makesomenoise.evaluation.demo_language import PROMPTS, find_speaker, heard
 from makesomenoise.language.config import LanguageConfig
@@ -132,7 +133,7 @@ def test_a_language_model_says_what_it_hears_and_makes_sounds(build: Build, clip
         assert (page.parent / f"{name}.png").stat().st_size > 0
         made = speaker.compose(prompt, seconds=5.0)[0].sound
         assert list(made.codes) == json.loads(shown)
-        difference = io.load(page.parent / f"{name}.wav") - speaker.render(made, seconds=5.0)
+        difference = io.load(page.parent / f"{name}.wav") - speaker.render(made, seconds=5.0, level_db=USUAL_DB)
         assert difference.abs().max() < 1e-4
 
 

@@ -143,6 +143,10 @@ def test_a_sound_is_made_at_its_exact_length(run, speaker, tmp_path):
     io.save(tmp_path / "expected.wav", speaker.generate("a dog barks", 0.7, seed=3, steps=1)[0])
     assert len(io.load(path)) == 16_800
     assert path.read_bytes() == (tmp_path / "expected.wav").read_bytes()
+    again = ("--seconds", 0.7, "-o", path, "--seed", 3, "--steps", 1, "--keep-level")
+    assert run("generate", "a dog barks", *again).exit_code == 0
+    io.save(tmp_path / "soft.wav", speaker.generate("a dog barks", 0.7, seed=3, steps=1, level_db=None)[0])
+    assert path.read_bytes() == (tmp_path / "soft.wav").read_bytes()
 
 
 def test_several_sounds_are_numbered_or_the_best_is_kept(run, tmp_path):

@@ -19,6 +19,7 @@ Count = Annotated[int, typer.Option("--n", min=1, max=64, help="How many sounds 
 Best = Annotated[str, typer.Option(help="`caption`: keep the one in which the model best recognises the text.")]
 Temperature = Annotated[float | None, typer.Option(help="How freely codes are drawn; 0 takes the likeliest.")]
 TopK = Annotated[int | None, typer.Option(help="Draw among so many of the likeliest codes; 0 is all.")]
+Keep = Annotated[bool, typer.Option("--keep-level", help="Leave it as soft or loud as it was made.")]
 Scale = Annotated[float | None, typer.Option(help="How much the text counts; 1 turns guidance off.")]
 
 
@@ -38,6 +39,7 @@ def generate(  # noqa: PLR0913 - each is an option
     top_k: TopK = None,
     guidance: Scale = None,
     steps: Steps = None,
+    keep_level: Keep = False,
     as_json: Json = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
@@ -46,14 +48,16 @@ def generate(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Make sounds from a text: `msn generate "a dog barks twice" --seconds 5 -o dog.wav`."""
     from makesomenoise.audio import io
+    from makesomenoise.audio.level import USUAL_DB
     from makesomenoise.pipeline import AudioLanguageModel
 
     by, how = judge(best_by), sampling(temperature, top_k, guidance)
     paths = targets(output, 1 if by else count)
     speaker = AudioLanguageModel.load(model, tokenizer, vocoder, device)
     made = speaker.compose(text, seconds, seed, how, count, by)
+    loud = None if keep_level else USUAL_DB
     for path, one in zip(paths, made, strict=False):
-        io.save(path, speaker.render(one.sound, seconds, seed, steps), speaker.tokenizer.sample_rate)
+        io.save(path, speaker.render(one.sound, seconds, seed, steps, loud), speaker.tokenizer.sample_rate)
         about = {"file": str(path), "text": text, "seconds": seconds, "seed": seed}
         typer.echo(described(about, one, made[len(paths) :], as_json))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.checkpoint import CheckpointError, load_config, resolve
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
@@ -88,4 +89,4 @@ def made(speaker: "AudioLanguageModel", seed: int = 0) -> Iterator[Made]:
     """A sound from each of the prompts; the first that comes, not the best of several."""
     for text in PROMPTS:
         sound = speaker.compose(text, seconds=_SECONDS, seed=seed)[0].sound
-        yield Made(text, sound.codes, speaker.render(sound, seconds=_SECONDS, seed=seed))
+        yield Made(text, sound.codes, speaker.render(sound, _SECONDS, seed, level_db=USUAL_DB))
