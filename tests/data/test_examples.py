@@ -1,14 +1,13 @@
 """Conversations say what is true of their sound, in many wordings, and depend on their number alone."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
-from makesomenoise.data import phrasings
 from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.examples import Conversation, Examples, ExamplesError, Mixture
+from makesomenoise.data.examples import Conversation, Examples, ExamplesError
+from makesomenoise.data.mixture import Mixture
 from makesomenoise.data.sounds import find, names
 from makesomenoise.language.prompts import Sound
 
@@ -115,20 +114,6 @@ def test_presence_is_answered_rightly_and_evenly(examples: Examples, plain_clips
     assert 0.8 < said["Ye"] / said["No"] < 1.25
 
 
-def test_scenes_are_told_as_they_are(examples: Examples, scene: CodeClip):
-    alone = set()
-    for number in range(100):
-        conversation = examples.example("scene_caption", number)
-        if heard(conversation) == scene.codes:
-            assert answered(conversation) == "A dog barks twice, then rain falls."
-        elif len(heard(conversation)) < len(scene.codes):
-            alone.add(answered(conversation))
-    assert {"A dog barks twice.", "Rain falls."} <= alone
-    texts = [asked(examples.example("scene_generate", number)) for number in range(100)]
-    assert any("a dog barks twice, then rain falls" in text for text in texts)
-    assert any("4.3 seconds" in text for text in texts)
-
-
 def test_a_continuation_goes_on_where_the_sound_stopped(examples: Examples, plain_clips: list[CodeClip]):
     for number in range(50):
         conversation = examples.example("go_on", number)
@@ -192,28 +177,3 @@ def test_short_clips_do(scene: CodeClip):
     ]
     for number in range(100):
         assert Examples(short, RATE)[number].turns
-
-
-def test_no_question_about_a_scene_is_answered_by_those_before_it(scene: CodeClip, mixed_scene: CodeClip):
-    mixture = Mixture(**NOTHING | {"scene_question": 1.0}, follow_ups=20)
-    naming = {text for kind in ("first", "last", "order") for text in phrasings.QUESTIONS[kind]}
-    begun = Counter()
-    for number in range(200):
-        turns = Examples([scene, mixed_scene], RATE, mixture)[number].turns
-        said = [(str(q.parts[0] if n else next(p for p in q.parts if isinstance(p, str))), str(a.parts[0]))
-                for n, (q, a) in enumerate(zip(turns[::2], turns[1::2], strict=True))]  # fmt: skip
-        stages = [0 if answer in ("Yes.", "No.") else 1 if question in naming else 2 for question, answer in said]
-        assert stages == sorted(stages)
-        assert stages.count(1) <= 1
-        begun[stages[0]] += 1
-    assert set(begun) == {0, 1, 2}
-
-
-def test_scenes_are_asked_what_is_wanted_where_they_answer_it(scene: CodeClip):
-    wanted = Mixture(**NOTHING | {"scene_question": 1.0}, question_types=("count",), follow_ups=5, alone_share=0.0)
-    rain = replace(scene, events=scene.events[-1:])
-    twice, told = ({answered(Examples([clip], RATE, wanted)[n]) for n in range(100)} for clip in (scene, rain))
-    assert twice == {"Twice.", "I hear it twice.", "It is heard twice."}
-    assert all(answer.startswith(("Yes", "No")) for answer in told)
-    with pytest.raises(ValueError, match="question_types"):
-        Mixture.from_dict({"question_types": ["loudest"]}, origin="test")

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.examples import Examples, Mixture
+from makesomenoise.data.examples import Examples
+from makesomenoise.data.mixture import Mixture
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import IGNORED, Example
 from makesomenoise.training.batches import Batches, BatchesError, Part, collate

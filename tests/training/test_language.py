@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, CodesError, Stamp, write_codes
-from makesomenoise.data.examples import Mixture
+from makesomenoise.data.mixture import Mixture
 from makesomenoise.language.config import LanguageConfig, LoraConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.tokenizer.config import TokenizerConfig

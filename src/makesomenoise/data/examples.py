@@ -10,70 +10,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from makesomenoise.config import Config
-from makesomenoise.data import phrasings, questions
+from makesomenoise.data import phrasings
 from makesomenoise.data.chat import Chat
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.cutting import alone
+from makesomenoise.data.mixture import Mixture
 from makesomenoise.data.named import NamedClips, label_of
-from makesomenoise.data.questions import all_questions, described, heard_in, others, parts, timeline, untold
+from makesomenoise.data.questions import others
+from makesomenoise.data.scene_tasks import SceneTasks
 from makesomenoise.data.sounds import NOISY, Name
-from makesomenoise.language import wording
-from makesomenoise.language.prompts import Part, Sound, Turn
+from makesomenoise.data.turns import heard, made
+from makesomenoise.language.prompts import Sound, Turn
 
 _MOST_CHOICES = 10
 _MOST_TRIES = 20
-_SOUND_FIRST = 0.8
 _WRITTEN_SHARE = 0.15
 _SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,'-]+\.?")
 
 
 class ExamplesError(ValueError):
     """Clips that no example can be made of; the message is one sentence for the user."""
-
-
-class Mixture(Config):
-    """How often each task comes, relative to the others, and what its examples are like.
-
-    Attributes:
-        caption: describe a clip.
-        classify: name a clip.
-        choose: name a clip, given a list of names.
-        presence: say whether something is heard.
-        generate: text to sound of a given length.
-        go_on: continue a sound.
-        scene_caption: describe a scene.
-        scene_question: answer a question about a scene.
-        scene_timeline: say what starts in which second of a scene.
-        scene_generate: text to a scene.
-        chat: words alone, half of the time an answer without its question; counts only where there are chats.
-        question_types: the questions that are asked about scenes; a scene that answers none of them is asked all.
-        follow_ups: the most further questions about the same scene, in the same conversation.
-        unconditional: share of the requests for a named sound or a scene that ask for nothing but a length: guidance
-            compares with these.
-        alone_share: share of the scenes that are cut down to one of their sounds before they are described, asked
-            about or made, so that single sounds too are told whole.
-        exact_share: share of the named clips drawn from collections that were labelled by hand.
-        longest_seconds: longer clips are cropped to this; scenes are not.
-    """
-
-    caption: float = 1.0
-    classify: float = 2.0
-    choose: float = 1.0
-    presence: float = 1.0
-    generate: float = 2.0
-    go_on: float = 0.5
-    scene_caption: float = 1.0
-    scene_question: float = 2.0
-    scene_timeline: float = 0.5
-    scene_generate: float = 1.0
-    chat: float = 0.5
-    question_types: tuple[questions.QuestionType, ...] = questions.TYPES
-    follow_ups: int = 3
-    unconditional: float = 0.1
-    alone_share: float = 0.3
-    exact_share: float = 0.75
-    longest_seconds: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -114,10 +69,8 @@ class Examples:
         self.mixture = mixture or Mixture()
         self._chats = chats
         self._rate, self._seed = code_rate, seed
-        self._scenes = [clip for clip in clips if clip.events]
+        self._scenes = SceneTasks(clips, code_rate, self.mixture)
         self._any = [clip for clip in clips if not clip.events and clip.seconds > 1.5]  # noqa: PLR2004 - two halves
-        # As often as they are heard, so that a name alone does not tell whether it is there.
-        self._heard = heard_in(self._scenes)
         self._named = NamedClips([clip for clip in clips if not clip.events], self.mixture.exact_share)
         weights = {task: getattr(self.mixture, task) for task, enough in self._tasks().items() if enough}
         total = sum(weights.values())
@@ -150,10 +103,10 @@ class Examples:
             "presence": self._presence,
             "generate": self._generate,
             "go_on": self._go_on,
-            "scene_caption": self._scene_caption,
-            "scene_question": self._scene_question,
-            "scene_timeline": self._scene_timeline,
-            "scene_generate": self._scene_generate,
+            "scene_caption": self._scenes.caption,
+            "scene_question": self._scenes.question,
+            "scene_timeline": self._scenes.timeline,
+            "scene_generate": self._scenes.generate,
             "chat": self._chat,
         }
         return Conversation(task, makers[task](rng))
@@ -167,11 +120,11 @@ class Examples:
             text = phrasings.capital(written[int(rng.integers(len(written)))].removesuffix(".") + ".")
         else:
             text = phrasings.answer("caption", rng, heard=name.heard, happens=name.happens)
-        return _heard(self._excerpt(clip, rng), phrasings.question("caption", rng), text, rng)
+        return heard(self._excerpt(clip, rng), phrasings.question("caption", rng), text, rng)
 
     def _classify(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
-        return _heard(self._excerpt(clip, rng), phrasings.question("classify", rng), label_of(clip, name), rng)
+        return heard(self._excerpt(clip, rng), phrasings.question("classify", rng), label_of(clip, name), rng)
 
     def _choose(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
@@ -181,20 +134,20 @@ class Examples:
         pool = sorted(wrong) if len(wrong) >= count else [other.name for other in others([name], count, rng)]
         choices = [right, *(pool[int(n)] for n in rng.choice(len(pool), count, replace=False))]
         shuffled = phrasings.listed([choices[int(n)] for n in rng.permutation(len(choices))])
-        return _heard(self._excerpt(clip, rng), phrasings.question("choose", rng, choices=shuffled), right, rng)
+        return heard(self._excerpt(clip, rng), phrasings.question("choose", rng, choices=shuffled), right, rng)
 
     def _presence(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
         present = bool(rng.random() < 0.5)  # noqa: PLR2004 - even chances
         asked = name if present else self._absent(name, rng)
         question = phrasings.question("presence", rng, heard=asked.heard)
-        return _heard(self._excerpt(clip, rng), question, phrasings.yes_or_no(present, asked.heard, rng), rng)
+        return heard(self._excerpt(clip, rng), question, phrasings.yes_or_no(present, asked.heard, rng), rng)
 
     def _generate(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
         codes = self._asked_for(clip, rng)
         text = (name.heard, name.happens, label_of(clip, name))[int(rng.integers(3))]
-        return self._made_from(text, codes, rng)
+        return made(text, codes, self._rate, self.mixture.unconditional, rng)
 
     def _go_on(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         codes = self._cropped(self._any[int(rng.integers(len(self._any)))], rng, self.mixture.longest_seconds)
@@ -202,38 +155,6 @@ class Examples:
         count = min(self._codes_in(seconds), len(codes) - 1)
         question = phrasings.question("go_on", rng, length=phrasings.length(count / self._rate))
         return Turn("user", (Sound(codes[:-count]), question)), Turn("assistant", (Sound(codes[-count:]),))
-
-    def _scene_caption(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        clip = self._some_of_a_scene(rng)
-        text = phrasings.capital(described(parts(clip.events))) + "."
-        return _heard(clip.codes, phrasings.question("caption", rng), text, rng)
-
-    def _scene_question(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        clip = self._some_of_a_scene(rng)
-        count = 1 + int(rng.integers(self.mixture.follow_ups + 1))
-        found = all_questions(clip, rng, self._heard, varied=True)
-        wanted = [question for question in found if question.type in self.mixture.question_types] or found
-        turns: tuple[Turn, ...] = ()
-        for question in untold(wanted, rng)[:count]:
-            answer = Turn("assistant", (phrasings.answer(question.type, rng, answer=question.short),))
-            said = (question.question,) if turns else _with_sound(clip.codes, question.question, rng)
-            turns += Turn("user", said), answer
-        return turns
-
-    def _scene_timeline(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        clip = self._scene(rng)
-        return _heard(clip.codes, phrasings.question("timeline", rng), timeline(clip.events), rng)
-
-    def _scene_generate(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        clip = self._some_of_a_scene(rng)
-        return self._made_from(described(parts(clip.events)), clip.codes, rng)
-
-    def _made_from(self, text: str, codes: tuple[int, ...], rng: np.random.Generator) -> tuple[Turn, ...]:
-        length = wording.length(len(codes) / self._rate)
-        question = phrasings.question("generate", rng, text=text, length=length)
-        if rng.random() < self.mixture.unconditional:
-            question = wording.ANYTHING.format(length=length)
-        return Turn("user", (question,)), Turn("assistant", (Sound(codes),))
 
     def _chat(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         chat = self._chats[int(rng.integers(len(self._chats)))]
@@ -248,13 +169,6 @@ class Examples:
             if other.group != name.group:
                 return other
         return others([name], 1, rng)[0]
-
-    def _scene(self, rng: np.random.Generator) -> CodeClip:
-        return self._scenes[int(rng.integers(len(self._scenes)))]
-
-    def _some_of_a_scene(self, rng: np.random.Generator) -> CodeClip:
-        clip = self._scene(rng)
-        return alone(clip, rng, self._rate) if rng.random() < self.mixture.alone_share else clip
 
     def _codes_in(self, seconds: float) -> int:
         return max(int(np.ceil(seconds * self._rate)), 1)
@@ -282,14 +196,6 @@ class Examples:
         if halves == 0:
             return codes[:room]
         return codes[: self._codes_in(int(rng.integers(-(-halves // 2), halves + 1)) / 2)]
-
-
-def _heard(codes: tuple[int, ...], question: str, answer: str, rng: np.random.Generator) -> tuple[Turn, ...]:
-    return Turn("user", _with_sound(codes, question, rng)), Turn("assistant", (answer,))
-
-
-def _with_sound(codes: tuple[int, ...], question: str, rng: np.random.Generator) -> tuple[Part, ...]:
-    return (Sound(codes), question) if rng.random() < _SOUND_FIRST else (question, Sound(codes))
 
 
 def _fits(text: str, name: Name) -> bool:

@@ -18,7 +18,8 @@ from makesomenoise.config import Config
 from makesomenoise.data.annotated import AnnotatedClips
 from makesomenoise.data.chat import Chat, prompts, read_chat, write_chat
 from makesomenoise.data.codes import CodeClip, read_codes
-from makesomenoise.data.examples import Examples, Mixture
+from makesomenoise.data.examples import Examples
+from makesomenoise.data.mixture import Mixture
 from makesomenoise.data.sounds import EXACT
 from makesomenoise.language.config import LanguageConfig, LoraConfig
 from makesomenoise.language.model import LanguageModel
