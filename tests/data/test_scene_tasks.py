@@ -77,6 +77,19 @@ def test_scenes_are_asked_what_is_wanted_where_any_answers_it(scene: CodeClip):
     assert all(answer.startswith(("Yes", "No")) for answer in told)
 
 
+def test_other_questions_come_between_those_that_are_wanted(scene: CodeClip):
+    wanted = {"question_types": ("count",), "follow_ups": 0, "alone_share": 0.0}
+
+    def counted(share: float) -> float:
+        conversations = drawn("question", 400, [scene], types_share=share, **wanted)
+        return sum("twice" in said(turns[-1]).lower() for turns in conversations) / len(conversations)
+
+    none, half, every = (counted(share) for share in (0.0, 0.5, 1.0))
+    assert every == 1.0
+    assert 0.0 < none < 0.3
+    assert half == pytest.approx((none + every) / 2.0, abs=0.08)
+
+
 def test_an_unknown_type_of_question_is_refused():
     with pytest.raises(ValueError, match="question_types"):
         Mixture.from_dict({"question_types": ["loudest"]}, origin="test")

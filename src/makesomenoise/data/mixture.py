@@ -20,6 +20,8 @@ class Mixture(Config):
         scene_generate: text to a scene.
         chat: words alone, half of the time an answer without its question; counts only where there are chats.
         question_types: the questions that are asked about scenes; those that answer none of them are hardly ever drawn.
+        types_share: share of the conversations that ask those types alone; the others ask all. What is hard to learn,
+            as numbers are, takes many answers close together and is soon forgotten without any.
         follow_ups: the most further questions about the same scene, in the same conversation.
         unconditional: share of the requests for a named sound or a scene that ask for nothing but a length: guidance
             compares with these.
@@ -41,6 +43,7 @@ class Mixture(Config):
     scene_generate: float = 1.0
     chat: float = 0.5
     question_types: tuple[questions.QuestionType, ...] = questions.TYPES
+    types_share: float = 1.0
     follow_ups: int = 3
     unconditional: float = 0.1
     alone_share: float = 0.3

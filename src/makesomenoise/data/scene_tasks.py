@@ -11,7 +11,7 @@ from makesomenoise.data import phrasings
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.cutting import alone
 from makesomenoise.data.mixture import Mixture
-from makesomenoise.data.questions import Question, all_questions, described, heard_in, parts, timeline, untold
+from makesomenoise.data.questions import TYPES, Question, all_questions, described, heard_in, parts, timeline, untold
 from makesomenoise.data.turns import heard, made, with_sound
 from makesomenoise.language.prompts import Turn
 
@@ -65,9 +65,10 @@ class SceneTasks:
 
     def _questions(self, rng: np.random.Generator) -> tuple[CodeClip, list[Question]]:
         """A scene and what it is to be asked: all there is where no scene that is drawn answers the wanted types."""
+        types = self._mixture.question_types if rng.random() < self._mixture.types_share else TYPES
         for _ in range(_MOST_TRIES):
             clip = self._some(rng)
-            wanted = [one for one in self._all(clip, rng) if one.type in self._mixture.question_types]
+            wanted = [one for one in self._all(clip, rng) if one.type in types]
             if wanted:
                 return clip, wanted
         clip = self._some(rng)
