@@ -6,9 +6,11 @@ perfect language model could reach.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from torch import Tensor
 
+from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.questions import described, parts
 from makesomenoise.evaluation.originals import Originals
@@ -117,14 +119,14 @@ class Maker:
             sampling: how codes are drawn.
         """
 
-        def decoded(codes: Sequence[int]) -> Tensor:
-            return self._model.render(Sound(tuple(codes)), seed=self._seed)
+        def decoded(codes: Sequence[int], level_db: float | None = None) -> Tensor:
+            return self._model.render(Sound(tuple(codes)), seed=self._seed, level_db=level_db)
 
         clips = [(one.names, clip) for one in task.wanted for clip in one.clips]
         made = [(one.names, codes) for one, found in self._made(task, sampling) for codes in found]
         sounds = {
             ROUND_TRIP: ([(names, clip.codes) for names, clip in clips], decoded),
-            MADE: (made, decoded),
+            MADE: (made, partial(decoded, level_db=USUAL_DB)),  # as `AudioLanguageModel.generate` gives them
         }
         if all(self._originals.find(clip) is not None for _, clip in clips):
             sounds = {REAL: (clips, self._originals.find), **sounds}
