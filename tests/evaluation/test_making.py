@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.data.codes import CodeClip, Event
 from makesomenoise.evaluation.making import MADE, REAL, ROUND_TRIP, Maker, Task, names_task, scenes_task
 from makesomenoise.language.composing import Composed
@@ -17,13 +18,14 @@ class Model:
     """Makes sounds whose first code is 1, and waveforms that hold the codes."""
 
     def __init__(self):
-        self.asked = []
+        self.asked, self.levels = [], []
 
     def compose(self, text, seconds, seed, sampling, candidates):
         self.asked.append((text, seconds, seed, sampling.guidance, candidates))
         return [Composed(Sound((1, seed, number))) for number in range(candidates)]
 
-    def render(self, sound, seed):
+    def render(self, sound, seed, level_db):
+        self.levels.append((sound.codes, level_db))
         return torch.tensor([*sound.codes, seed])
 
 
@@ -73,6 +75,9 @@ def test_the_three_rows(task, parts):
     model = Model()
     rows = Maker(model, Originals(), parts, "weights", seed=3).rows(task, Listener(), Sampling(guidance=2.0))
     assert list(rows) == [REAL, ROUND_TRIP, MADE]
+    coded = {clip.codes for clip in (*DOGS, *RAIN)}
+    assert {level for codes, level in model.levels if codes in coded} == {None}
+    assert {level for codes, level in model.levels if codes not in coded} == {USUAL_DB}
     assert model.asked == [("dog", 5.0, 3000, 2.0, 2), ("rain", 5.0, 3001, 2.0, 2)]
     assert [rows[name].top1 for name in rows] == [1.0, 1.0, 0.5]
     assert [rows[name].sounds for name in rows] == [4, 4, 4]
