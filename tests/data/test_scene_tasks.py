@@ -90,11 +90,6 @@ def test_other_questions_come_between_those_that_are_wanted(scene: CodeClip):
     assert half == pytest.approx((none + every) / 2.0, abs=0.08)
 
 
-def test_an_unknown_type_of_question_is_refused():
-    with pytest.raises(ValueError, match="question_types"):
-        Mixture.from_dict({"question_types": ["loudest"]}, origin="test")
-
-
 def test_there_may_be_no_scenes(scene: CodeClip, plain_clips: list[CodeClip]):
     assert SceneTasks([scene, *plain_clips], RATE, Mixture())
     assert not SceneTasks(plain_clips, RATE, Mixture())
