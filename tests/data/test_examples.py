@@ -1,5 +1,6 @@
 """Conversations say what is true of their sound, in many wordings, and depend on their number alone."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -112,6 +113,13 @@ def test_presence_is_answered_rightly_and_evenly(examples: Examples, plain_clips
         assert answered(conversation).startswith("Yes") == (there == name.group)
         said[answered(conversation)[:2]] += 1
     assert 0.8 < said["Ye"] / said["No"] < 1.25
+
+
+def test_tasks_of_scenes_are_what_they_are_called(examples: Examples):
+    for number in range(30):
+        assert answered(examples.example("scene_caption", number))[:2] in ("A ", "Ra")
+        assert re.match(r"\d s: ", answered(examples.example("scene_timeline", number)))
+        assert isinstance(examples.example("scene_generate", number).turns[-1].parts[0], Sound)
 
 
 def test_a_continuation_goes_on_where_the_sound_stopped(examples: Examples, plain_clips: list[CodeClip]):
