@@ -42,6 +42,8 @@ def test_several_sources_and_scenes(msn, models, folder: Path, tmp_path: Path):
         1,
         "--scenes",
         2,
+        "--pairs",
+        3,
         "--copies",
         1,
         "--seed",
@@ -51,8 +53,8 @@ def test_several_sources_and_scenes(msn, models, folder: Path, tmp_path: Path):
     )
     result = msn("data", "encode", folder, folder / "dog", tmp_path / "out", *options)
     assert result.exit_code == 0, result.output
-    assert "9 clips" in result.stdout
-    assert sum(bool(clip.events) for clip in read_codes(tmp_path / "out")) == 2
+    assert "12 clips" in result.stdout
+    assert sum(bool(clip.events) for clip in read_codes(tmp_path / "out")) == 2 + 3
     assert len(list((tmp_path / "cache").iterdir())) == 3
 
 

@@ -69,6 +69,18 @@ def test_scenes_are_those_of_their_numbers(sounds: Path, model: Path, tmp_path: 
         assert clip.title
 
 
+def test_pairs_have_numbers_of_their_own(sounds: Path, model: Path, tmp_path: Path):
+    done = encode_corpus([sounds], tmp_path / "codes", model, added=Added(scenes=1, pairs=2, seed=3))
+    made = {clip.key: clip for clip in read_codes(tmp_path / "codes") if clip.events}
+    assert done.clips == 7 + 3
+    assert set(made) == {"scenes-3-0", "pairs-3-0", "pairs-3-1"}
+    maker = SceneMaker(ClipStore(read_clips([sounds]), 24_000))
+    for number in range(2):
+        clip = made[f"pairs-3-{number}"]
+        assert clip.events == maker.pair(np.random.default_rng([3, number])).events
+        assert clip.dataset == "scenes"
+
+
 def test_copies_are_other_takes_of_trusted_clips(sounds: Path, model: Path, tmp_path: Path, tone):
     (sounds / "20201109").mkdir()
     io.save(sounds / "20201109" / "unnamed.wav", tone(1.0))

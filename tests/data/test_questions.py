@@ -1,6 +1,7 @@
 """Every question about a scene has the one right answer among its choices."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from makesomenoise.data.questions import (
     all_questions,
     described,
     heard_in,
+    level_questions,
     others,
     parts,
     scene_questions,
     timeline,
+    untold,
 )
 from makesomenoise.data.sounds import names
 
@@ -107,6 +110,27 @@ def test_all_that_can_be_asked_is_asked(scene: CodeClip, mixed_scene: CodeClip):
     assert found["start"] in (1, 2)
     assert all(found[kind] == 1 for kind in ("first", "last", "order", "count", "louder"))
     assert {q.type for q in all_questions(mixed_scene, np.random.default_rng(0))} == {"presence", "count", "start"}
+
+
+def test_levels_are_told_in_words(scene: CodeClip):
+    levels = {"very quiet": (-50.0, -36.1), "quiet": (-35.9, -30.1), "loud": (-29.9, -24.1), "very loud": (-23.9, -3.0)}
+    for word, ends in levels.items():
+        for level_db in ends:
+            clip = replace(scene, events=tuple(replace(event, level_db=level_db) for event in scene.events))
+            dog, rain = level_questions(clip, np.random.default_rng(0))
+            assert (dog.type, dog.short, rain.short) == ("level", word, word)
+            assert "a dog barking" in dog.question.lower()
+            assert "rain falling" in rain.question.lower()
+            assert dog.answer in dog.choices
+            assert len(set(dog.choices)) == len(levels)
+
+
+def test_levels_are_asked_after_which_is_louder(scene: CodeClip):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        asked = [q.type for q in untold([*all_questions(scene, rng), *level_questions(scene, rng)], rng)]
+        assert asked[-2:] == ["level", "level"]
+        assert asked.count("louder") == 1
 
 
 def test_others_come_from_the_pool_first():

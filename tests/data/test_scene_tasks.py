@@ -77,6 +77,13 @@ def test_scenes_are_asked_what_is_wanted_where_any_answers_it(scene: CodeClip):
     assert all(answer.startswith(("Yes", "No")) for answer in told)
 
 
+def test_levels_are_asked_where_they_are_wanted(scene: CodeClip):
+    asked = [said(turns[0]) for turns in drawn("question", 40, [scene], question_types=("level",), follow_ups=0)]
+    assert all(any(word in question.lower() for word in ("loud", "level")) for question in asked)
+    usual = [said(turn) for turns in drawn("question", 40, [scene], follow_ups=20) for turn in turns[::2]]
+    assert not any("how loud" in question.lower() for question in usual)
+
+
 def test_other_questions_come_between_those_that_are_wanted(scene: CodeClip):
     wanted = {"question_types": ("count",), "follow_ups": 0, "alone_share": 0.0}
 

@@ -55,6 +55,21 @@ def test_levels_and_times_are_those_of_the_samples(scenes: list[Scene]):
     assert checked > 50
 
 
+def test_of_a_pair_one_sound_is_clearly_louder(named_store: ClipStore):
+    maker = SceneMaker(named_store)
+    pairs = [maker.pair(np.random.default_rng([0, number])) for number in range(40)]
+    louder_first = []
+    for pair in pairs:
+        before, after = parts(pair.events)
+        assert before.end < after.start
+        assert 4.5 - 0.1 <= abs(before.level_db - after.level_db) <= 18.1
+        assert max(before.times, after.times) <= 2
+        louder_first.append(before.level_db > after.level_db)
+    assert 8 < sum(louder_first) < 32
+    again = maker.pair(np.random.default_rng([0, 3]))
+    assert np.array_equal(again.waveform, pairs[3].waveform)
+
+
 def test_sounds_that_are_easily_confused_do_not_share_a_scene(scenes: list[Scene]):
     for scene in scenes:
         groups = [part.name.group for part in parts(scene.events)]
@@ -77,6 +92,8 @@ def test_too_few_sounds_and_silent_ones_are_refused(named_store: ClipStore, tmp_
     silent = SceneMaker(ClipStore(read_clips([tmp_path / "silent"]), RATE))
     with pytest.raises(SceneError, match="No scene could be made"):
         silent.make(np.random.default_rng(0))
+    with pytest.raises(SceneError, match="No scene could be made"):
+        silent.pair(np.random.default_rng(0))
 
 
 def test_only_trusted_labels_are_used(named_store: ClipStore, scenes: list[Scene]):

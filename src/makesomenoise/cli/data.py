@@ -14,6 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Prepare data: `msn data encode cor
 Folder = Annotated[Path, typer.Argument(help="Folder of the code shards.", show_default=False)]
 Workers = Annotated[int, typer.Option(min=1, help="Number of processes.")]
 Scenes = Annotated[int, typer.Option(min=0, help="How many scenes to make of the clips, with questions and answers.")]
+Pairs = Annotated[int, typer.Option(min=0, help="How many short scenes of two sounds to make, one clearly louder.")]
 Copies = Annotated[int, typer.Option(min=0, help="How many varied copies to add of each clip whose label is trusted.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder that keeps decoded clips for later runs.")]
 
@@ -30,12 +31,14 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
 
 @app.command()
-def encode(
+def encode(  # noqa: PLR0913 - each is an option
     sources: Inputs,
     output: Folder,
+    *,
     model: Model = "default",
     workers: Workers = 2,
     scenes: Scenes = 0,
+    pairs: Pairs = 0,
     copies: Copies = 0,
     seed: Seed = 0,
     cache: Cache = None,
@@ -45,7 +48,7 @@ def encode(
     from makesomenoise.data.jobs import Added
 
     with _progress() as report:
-        done = encode_corpus(sources, output, model, workers, Added(scenes, copies, seed), cache, report)
+        done = encode_corpus(sources, output, model, workers, Added(scenes, pairs, copies, seed), cache, report)
     hours = done.seconds / 3600
     typer.echo(f"{output}: {done.clips} clips ({hours:.2f} h) encoded, {done.kept} there before.")
     for sentence in done.skipped:

@@ -84,14 +84,14 @@ def encode_corpus(
     Raises:
         EncodeError: if the output is a file or holds the codes of another tokenizer, or if a process dies.
         ManifestError: if a source does not exist or holds nothing.
-        SceneError: if scenes are asked for and there are too few labelled sounds.
+        SceneError: if scenes or pairs are asked for and there are too few labelled sounds.
     """
     added = added or Added()
     stamp = _stamp(_tokenizer(str(tokenizer)))
     clips = read_clips(sources)
     trusted = [clip for clip in clips if find(clip.label, clip.dataset)]
     _check(Path(output), stamp)
-    if added.scenes:
+    if added.scenes or added.pairs:
         SceneMaker(ClipStore(trusted, 1))  # says now if there are too few sounds
     jobs = [*clip_jobs(clips, Path(output), stamp), *added_jobs(trusted, Path(output), stamp, added)]
     Path(output).mkdir(parents=True, exist_ok=True)
@@ -178,11 +178,12 @@ def _clips(job: Job, store: ClipStore, model: AudioTokenizer, skipped: list[str]
 def _scenes(job: Job, store: ClipStore, model: AudioTokenizer) -> Iterator[CodeClip]:
     maker = SceneMaker(store)
     for number in job.scenes:
-        scene = maker.make(np.random.default_rng([job.seed, number]))
+        rng = np.random.default_rng([job.seed, number])
+        scene = maker.make(rng) if job.kind == SCENES else maker.pair(rng)
         used = [job.clips[source] for source in scene.sources]
         splits = {clip.split for clip in used}
         yield CodeClip(
-            key=f"{SCENES}-{job.seed}-{number}",
+            key=f"{job.kind}-{job.seed}-{number}",
             codes=_codes(model, scene.waveform),
             seconds=len(scene.waveform) / model.sample_rate,
             sounding=sounding(scene.waveform, model.sample_rate),

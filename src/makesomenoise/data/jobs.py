@@ -10,7 +10,7 @@ from pathlib import Path
 from makesomenoise.data.codes import SUFFIX, CodesError, Stamp, read_stamp
 from makesomenoise.data.manifest import Clip
 
-SCENES, _COPIES = "scenes", "copies"
+SCENES, PAIRS, _COPIES = "scenes", "pairs", "copies"
 _JOB_CLIPS = 256
 
 
@@ -20,11 +20,13 @@ class Added:
 
     Attributes:
         scenes: number of scenes.
+        pairs: number of short scenes of two sounds, one of them clearly louder.
         copies: varied copies of each of them.
-        seed: of both; scene number n depends on it, on n and on the clips alone.
+        seed: of all; scene number n depends on it, on n and on the clips alone.
     """
 
     scenes: int = 0
+    pairs: int = 0
     copies: int = 0
     seed: int = 0
 
@@ -40,6 +42,7 @@ class Job:
         seed: of copies and scenes.
         copy: number of the copies, 0 for the clips themselves.
         scenes: numbers of the scenes, if it is they that are encoded.
+        kind: of the scenes: `scenes` or `pairs`.
     """
 
     target: Path
@@ -48,6 +51,7 @@ class Job:
     seed: int = 0
     copy: int = 0
     scenes: range = range(0)
+    kind: str = SCENES
 
     @property
     def size(self) -> int:
@@ -90,10 +94,12 @@ def added_jobs(trusted: list[Clip], output: Path, stamp: Stamp, added: Added) ->
             made_from = _digest([name, *map(_identity, part)])
             yield Job(_target(output, name, number), part, replace(stamp, made_from=made_from), added.seed, copy)
     everything = _digest(map(_identity, trusted))
-    for number, first in enumerate(range(0, added.scenes, _JOB_CLIPS)):
-        scenes = range(first, min(first + _JOB_CLIPS, added.scenes))
-        own = replace(stamp, made_from=_digest([everything, str(added.seed), str(scenes)]))
-        yield Job(_target(output, f"{SCENES}-{added.seed}", number), tuple(trusted), own, added.seed, scenes=scenes)
+    for kind, count in ((SCENES, added.scenes), (PAIRS, added.pairs)):
+        for number, first in enumerate(range(0, count, _JOB_CLIPS)):
+            some = range(first, min(first + _JOB_CLIPS, count))
+            own = replace(stamp, made_from=_digest([everything, str(added.seed), str(some)]))
+            target = _target(output, f"{kind}-{added.seed}", number)
+            yield Job(target, tuple(trusted), own, added.seed, scenes=some, kind=kind)
 
 
 def left_over(jobs: Sequence[Job]) -> list[Path]:

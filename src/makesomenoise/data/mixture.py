@@ -42,7 +42,7 @@ class Mixture(Config):
     scene_timeline: float = 0.5
     scene_generate: float = 1.0
     chat: float = 0.5
-    question_types: tuple[questions.QuestionType, ...] = questions.TYPES
+    question_types: tuple[questions.Learned, ...] = questions.TYPES
     types_share: float = 1.0
     follow_ups: int = 3
     unconditional: float = 0.1

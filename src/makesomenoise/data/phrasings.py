@@ -87,6 +87,12 @@ QUESTIONS = {
         "Of {a} and {b}, which is louder?",
         "Compare {a} with {b}: which is louder?",
     ),
+    "level": (
+        "How loud is {heard}?",
+        "How loud is this: {heard}?",
+        "What level does {heard} have?",
+        "{heard}: how loud?",
+    ),
     "start": (
         "When do you first hear {heard}?",
         "When does this start: {heard}?",
@@ -121,6 +127,7 @@ ANSWERS = {
     "count": ("{Answer}.", "I hear it {answer}.", "It is heard {answer}."),
     "presence": ("{Answer}.",),
     "louder": ("{Answer}.", "{Answer} is louder.", "The louder one is {answer}."),
+    "level": ("{Answer}.", "It is {answer}.", "I find it {answer}."),
     "start": ("{Answer}.", "It starts {answer}.", "I first hear it {answer}."),
     "order": ("{Answer}.", "First {answer}.", "The order is: {answer}."),
 }

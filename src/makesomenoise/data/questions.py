@@ -15,9 +15,11 @@ Item = TypeVar("Item")
 
 QuestionType = Literal["first", "last", "count", "presence", "louder", "start", "order"]
 TYPES: tuple[QuestionType, ...] = get_args(QuestionType)
+Learned = Literal[QuestionType, "level"]
 MOST_TIMES = 3  # that one sound is heard in a scene
 _CHOICES = 4
 _LOUDER_DB = 4.0
+_LEVELS = {"very quiet": -36.0, "quiet": -30.0, "loud": -24.0, "very loud": np.inf}  # up to this, dB of full scale
 _MOMENTS = range(9)  # seconds, those of the longest scenes
 _BEGINNINGS = (0.4, 0.25, 0.35)  # with presence, with names, with the rest
 
@@ -27,7 +29,7 @@ class Question:
     """A question with its answer.
 
     Attributes:
-        type: one of `TYPES`.
+        type: one of `TYPES`, or `level`.
         question: as it is asked.
         short: the answer without wording around it.
         answer: the answer as a sentence; one of the choices.
@@ -144,6 +146,21 @@ def all_questions(
     return found
 
 
+def level_questions(clip: CodeClip, rng: np.random.Generator) -> list[Question]:
+    """How loud each sound of a scene is, in any wording: what "louder" is learned from.
+
+    Args:
+        clip: as for `scene_questions`.
+        rng: chooses the wording and the order of the choices.
+    """
+    found = []
+    for part in parts(clip.events):
+        right = next(word for word, most_db in _LEVELS.items() if part.level_db <= most_db)
+        shorts = [right, *(word for word in _LEVELS if word != right)]
+        found.append(_asked("level", phrasings.question("level", rng, heard=part.name.heard), shorts, rng))
+    return found
+
+
 def untold(questions: Sequence[Question], rng: np.random.Generator) -> list[Question]:
     """Questions about a scene in an order in which none is answered by what was said before it.
 
@@ -157,6 +174,7 @@ def untold(questions: Sequence[Question], rng: np.random.Generator) -> list[Ques
     naming = [question for question in shuffled if question.type in ("first", "last", "order")][:1]
     presence = [question for question in shuffled if question.type == "presence"]
     rest = [question for question in shuffled if question.type in ("count", "louder", "start")]
+    rest += [question for question in shuffled if question.type == "level"]  # last: two tell which is louder
     stages = [presence, naming, rest]
     begin = int(rng.choice(3, p=_BEGINNINGS))
     return [question for stage in stages[begin:] for question in stage] or shuffled[:1]

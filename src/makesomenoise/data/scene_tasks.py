@@ -11,7 +11,17 @@ from makesomenoise.data import phrasings
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.cutting import alone
 from makesomenoise.data.mixture import Mixture
-from makesomenoise.data.questions import TYPES, Question, all_questions, described, heard_in, parts, timeline, untold
+from makesomenoise.data.questions import (
+    TYPES,
+    Question,
+    all_questions,
+    described,
+    heard_in,
+    level_questions,
+    parts,
+    timeline,
+    untold,
+)
 from makesomenoise.data.turns import heard, made, with_sound
 from makesomenoise.language.prompts import Turn
 
@@ -68,14 +78,15 @@ class SceneTasks:
         types = self._mixture.question_types if rng.random() < self._mixture.types_share else TYPES
         for _ in range(_MOST_TRIES):
             clip = self._some(rng)
-            wanted = [one for one in self._all(clip, rng) if one.type in types]
+            wanted = self._of(types, clip, rng)
             if wanted:
                 return clip, wanted
         clip = self._some(rng)
-        return clip, self._all(clip, rng)
+        return clip, self._of(TYPES, clip, rng)
 
-    def _all(self, clip: CodeClip, rng: np.random.Generator) -> list[Question]:
-        return all_questions(clip, rng, self._heard, varied=True)
+    def _of(self, types: Sequence[str], clip: CodeClip, rng: np.random.Generator) -> list[Question]:
+        found = [*all_questions(clip, rng, self._heard, varied=True), *level_questions(clip, rng)]
+        return [question for question in found if question.type in types]
 
     def _whole(self, rng: np.random.Generator) -> CodeClip:
         return self._scenes[int(rng.integers(len(self._scenes)))]

@@ -1,11 +1,13 @@
 """Scenes: a few named clips put in sequence or mixed at known times and levels, so that questions have exact answers.
 
 Waveforms are mixed before they are encoded, since codes cannot be. A scene is either a sequence, each sound at its
-own time, or a lasting sound with others on top of it. Sounds that are easily confused never share a scene.
+own time, or a lasting sound with others on top of it. Sounds that are easily confused never share a scene. Pairs are
+short sequences of two, for learning what takes many answers to learn: which of two is louder.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from makesomenoise.data.sounds import EXACT, Name, find
 LONGEST_SECONDS = 8.0
 _MOST_TRIES = 50
 _MIXED_SHARE = 0.35
+_PAIR_DB = (4.5, 18.0)  # between the two
 _TARGET_DB = (-30.0, -18.0)  # of the loudest sound of a scene
 _PEAK = 0.95
 
@@ -87,8 +90,19 @@ class SceneMaker:
         Raises:
             SceneError: if the clips hold next to no sound.
         """
+        return self._tried(lambda: self._mixed(rng) if rng.random() < _MIXED_SHARE else self._sequence(rng))
+
+    def pair(self, rng: np.random.Generator) -> Scene:
+        """Two short sounds, one after the other, one of them clearly louder; otherwise as `make`.
+
+        Raises:
+            SceneError: if the clips hold next to no sound.
+        """
+        return self._tried(lambda: self._pair(rng))
+
+    def _tried(self, draw: Callable[[], Scene | None]) -> Scene:
         for _ in range(_MOST_TRIES):
-            scene = self._mixed(rng) if rng.random() < _MIXED_SHARE else self._sequence(rng)
+            scene = draw()
             if scene is not None:
                 return scene
         raise SceneError(
@@ -103,6 +117,16 @@ class SceneMaker:
             if at + piece.seconds(self._store.sample_rate) <= LONGEST_SECONDS:
                 placed.append((piece, at, float(rng.choice([0.0, -6.0, -12.0])) + float(rng.uniform(-1.5, 1.5))))
                 at += piece.seconds(self._store.sample_rate) + float(rng.uniform(0.15, 0.6))
+        return self._rendered(placed, rng) if len(placed) > 1 else None
+
+    def _pair(self, rng: np.random.Generator) -> Scene | None:
+        pieces = self._pieces(rng, 2, counted=0.4, seconds=(0.4, 1.1))
+        softer, softer_db = int(rng.integers(2)), -float(rng.uniform(*_PAIR_DB))
+        at, placed = float(rng.uniform(0.0, 0.4)), []
+        for number, piece in enumerate(pieces):
+            once = replace(piece, times=min(piece.times, 2))
+            placed.append((once, at, softer_db if number == softer else 0.0))
+            at += once.seconds(self._store.sample_rate) + float(rng.uniform(0.15, 0.5))
         return self._rendered(placed, rng) if len(placed) > 1 else None
 
     def _mixed(self, rng: np.random.Generator) -> Scene | None:
