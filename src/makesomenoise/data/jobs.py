@@ -10,7 +10,7 @@ from pathlib import Path
 from makesomenoise.data.codes import SUFFIX, CodesError, Stamp, read_stamp
 from makesomenoise.data.manifest import Clip
 
-SCENES, PAIRS, _COPIES = "scenes", "pairs", "copies"
+SCENES, _PAIRS, _COPIES = "scenes", "pairs", "copies"
 _JOB_CLIPS = 256
 
 
@@ -94,7 +94,7 @@ def added_jobs(trusted: list[Clip], output: Path, stamp: Stamp, added: Added) ->
             made_from = _digest([name, *map(_identity, part)])
             yield Job(_target(output, name, number), part, replace(stamp, made_from=made_from), added.seed, copy)
     everything = _digest(map(_identity, trusted))
-    for kind, count in ((SCENES, added.scenes), (PAIRS, added.pairs)):
+    for kind, count in ((SCENES, added.scenes), (_PAIRS, added.pairs)):
         for number, first in enumerate(range(0, count, _JOB_CLIPS)):
             some = range(first, min(first + _JOB_CLIPS, count))
             own = replace(stamp, made_from=_digest([everything, str(added.seed), str(some)]))

@@ -19,7 +19,8 @@ class Mixture(Config):
         scene_timeline: say what starts in which second of a scene.
         scene_generate: text to a scene.
         chat: words alone, half of the time an answer without its question; counts only where there are chats.
-        question_types: the questions that are asked about scenes; those that answer none of them are hardly ever drawn.
+        question_types: the questions that are asked about scenes, `level` (how loud each sound is) only where it is
+            named; scenes that answer none of them are hardly ever drawn.
         types_share: share of the conversations that ask those types alone; the others ask all. What is hard to learn,
             as numbers are, takes many answers close together and is soon forgotten without any.
         follow_ups: the most further questions about the same scene, in the same conversation.
@@ -42,7 +43,7 @@ class Mixture(Config):
     scene_timeline: float = 0.5
     scene_generate: float = 1.0
     chat: float = 0.5
-    question_types: tuple[questions.Learned, ...] = questions.TYPES
+    question_types: tuple[questions.LearnedType, ...] = questions.TYPES
     types_share: float = 1.0
     follow_ups: int = 3
     unconditional: float = 0.1

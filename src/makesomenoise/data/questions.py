@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 QuestionType = Literal["first", "last", "count", "presence", "louder", "start", "order"]
 TYPES: tuple[QuestionType, ...] = get_args(QuestionType)
-Learned = Literal[QuestionType, "level"]
+LearnedType = Literal[QuestionType, "level"]  # what only serves to learn from as well
 MOST_TIMES = 3  # that one sound is heard in a scene
 _CHOICES = 4
 _LOUDER_DB = 4.0
