@@ -85,8 +85,9 @@ class SceneTasks:
         return clip, self._of(TYPES, clip, rng)
 
     def _of(self, types: Sequence[str], clip: CodeClip, rng: np.random.Generator) -> list[Question]:
-        found = [*all_questions(clip, rng, self._heard, varied=True), *level_questions(clip, rng)]
-        return [question for question in found if question.type in types]
+        found = all_questions(clip, rng, self._heard, varied=True)
+        levels = level_questions(clip, rng) if "level" in types else []
+        return [*(question for question in found if question.type in types), *levels]
 
     def _whole(self, rng: np.random.Generator) -> CodeClip:
         return self._scenes[int(rng.integers(len(self._scenes)))]

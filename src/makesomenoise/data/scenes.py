@@ -6,7 +6,7 @@ short sequences of two, for learning what takes many answers to learn: which of 
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -112,21 +112,20 @@ class SceneMaker:
     def _sequence(self, rng: np.random.Generator) -> Scene | None:
         pieces = self._pieces(rng, int(rng.integers(2, 4)), counted=0.6)
         at = float(rng.uniform(0.0, 0.4) if rng.random() < 0.7 else rng.uniform(1.0, 2.5))  # noqa: PLR2004 - a wait
-        placed = []
-        for piece in pieces:
-            if at + piece.seconds(self._store.sample_rate) <= LONGEST_SECONDS:
-                placed.append((piece, at, float(rng.choice([0.0, -6.0, -12.0])) + float(rng.uniform(-1.5, 1.5))))
-                at += piece.seconds(self._store.sample_rate) + float(rng.uniform(0.15, 0.6))
+
+        def level_db(_: int) -> float:
+            return float(rng.choice([0.0, -6.0, -12.0])) + float(rng.uniform(-1.5, 1.5))
+
+        placed = self._in_turn(pieces, at, level_db, (0.15, 0.6), rng)
         return self._rendered(placed, rng) if len(placed) > 1 else None
 
     def _pair(self, rng: np.random.Generator) -> Scene | None:
-        pieces = self._pieces(rng, 2, counted=0.4, seconds=(0.4, 1.1))
+        pieces = [
+            replace(piece, times=min(piece.times, 2)) for piece in self._pieces(rng, 2, counted=0.4, seconds=(0.4, 1.1))
+        ]
         softer, softer_db = int(rng.integers(2)), -float(rng.uniform(*_PAIR_DB))
-        at, placed = float(rng.uniform(0.0, 0.4)), []
-        for number, piece in enumerate(pieces):
-            once = replace(piece, times=min(piece.times, 2))
-            placed.append((once, at, softer_db if number == softer else 0.0))
-            at += once.seconds(self._store.sample_rate) + float(rng.uniform(0.15, 0.5))
+        at = float(rng.uniform(0.0, 0.4))
+        placed = self._in_turn(pieces, at, lambda number: softer_db if number == softer else 0.0, (0.15, 0.5), rng)
         return self._rendered(placed, rng) if len(placed) > 1 else None
 
     def _mixed(self, rng: np.random.Generator) -> Scene | None:
@@ -140,10 +139,24 @@ class SceneMaker:
             return None
         at = float(rng.uniform(0.3, 0.3 + free / 2))
         placed = [(below[0], 0.0, float(-rng.uniform(6.0, 20.0)))]
-        for piece in above:
-            placed.append((piece, at, float(rng.uniform(-3.0, 0.0))))
-            at += piece.seconds(self._store.sample_rate) + float(rng.uniform(0.3, 0.3 + free / 2))
+        placed += self._in_turn(above, at, lambda _: float(rng.uniform(-3.0, 0.0)), (0.3, 0.3 + free / 2), rng)
         return self._rendered(placed, rng)
+
+    def _in_turn(
+        self,
+        pieces: Sequence[_Piece],
+        at: float,
+        level_db: Callable[[int], float],
+        pause: tuple[float, float],
+        rng: np.random.Generator,
+    ) -> list[tuple[_Piece, float, float]]:
+        """The pieces with their starts and levels, one after the other; without those that do not fit into a scene."""
+        placed = []
+        for number, piece in enumerate(pieces):
+            if at + piece.seconds(self._store.sample_rate) <= LONGEST_SECONDS:
+                placed.append((piece, at, level_db(number)))
+                at += piece.seconds(self._store.sample_rate) + float(rng.uniform(*pause))
+        return placed
 
     def _pieces(
         self,
