@@ -39,7 +39,7 @@ def test_what_is_saved_is_loaded(tmp_path):
 
 def test_half_precision_halves_the_file_and_loads_as_float(tmp_path):
     state = {"weight": torch.randn(1000), "count": torch.tensor(7)}
-    checkpoint.save_model(tmp_path, _Settings(), state, half=True)
+    checkpoint.save_model(tmp_path, _Settings(), state, storage="float16")
     assert (tmp_path / "model.safetensors").stat().st_size < 2500
     loaded = checkpoint.load_state(tmp_path)
     torch.testing.assert_close(loaded["weight"], state["weight"].half().float(), rtol=0, atol=0)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -24,6 +24,12 @@ WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "MODEL_CARD.md"
 
 ConfigT = TypeVar("ConfigT", bound=Config)
+Storage = Literal["float32", "float16", "int8"]
+
+# What int8 may round: large matrices of a decoder. Encoder and quantizer decide on the codes, and vectors are small.
+_ROUNDED_PART, _ROUNDED_ELEMENTS = "decoder.", 100_000
+_SCALE = ".scale"
+_MOST = 127
 
 
 class CheckpointError(ValueError):
@@ -31,7 +37,11 @@ class CheckpointError(ValueError):
 
 
 def save_model(
-    folder: str | Path, config: Config, state: dict[str, Tensor], half: bool = False, card: str | None = None
+    folder: str | Path,
+    config: Config,
+    state: dict[str, Tensor],
+    storage: Storage = "float32",
+    card: str | None = None,
 ) -> None:
     """Writes a model folder; each file appears whole or not at all.
 
@@ -39,12 +49,15 @@ def save_model(
         folder: made if missing; files in it are replaced.
         config: written as YAML.
         state: tensors by name.
-        half: store floating-point tensors in 16 bits.
+        storage: how floating-point tensors are kept. `int8` keeps the large matrices of a decoder in 8 bits with a
+            scale for each row, 0.4 % of the largest weight of a row apart at most, and all else in 16.
         card: text of the model card.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: _stored(tensor, half) for name, tensor in state.items()}
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        tensors |= _stored(name, tensor, storage)
     files = {WEIGHTS_FILE: safetensors.torch.save(tensors), CONFIG_FILE: config.to_yaml().encode()}
     if card is not None:
         files[CARD_FILE] = card.encode()
@@ -113,17 +126,23 @@ def load_config(folder: str | Path, config_class: type[ConfigT]) -> ConfigT:
 
 
 def load_state(folder: str | Path) -> dict[str, Tensor]:
-    """Reads the weights of a model folder, floating-point ones as float32.
+    """Reads the weights of a model folder, however they are stored; floating-point ones as float32.
 
     Raises:
         CheckpointError: if the file is missing or damaged.
     """
-    path = Path(folder) / WEIGHTS_FILE
+    return load_weights(Path(folder) / WEIGHTS_FILE)
+
+
+def load_weights(path: str | Path) -> dict[str, Tensor]:
+    """Reads a safetensors file; see `load_state`."""
     try:
         state = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"Cannot read the weights {path}: {error}.") from None
-    return {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
+    scales = {name: state.pop(name + _SCALE) for name in list(state) if name + _SCALE in state}
+    state = {name: t.float() if t.is_floating_point() or name in scales else t for name, t in state.items()}
+    return state | {name: state[name] * scale.float()[:, None] for name, scale in scales.items()}
 
 
 def load_into(module: nn.Module, state: dict[str, Tensor], origin: str) -> None:
@@ -165,7 +184,7 @@ def fingerprint(config: Config, state: dict[str, Tensor], without: str | None = 
     digest = hashlib.sha256(chosen.encode())
     for name in sorted(name for name in state if name.split(".")[0] != without):
         digest.update(name.encode())
-        digest.update(_stored(state[name], half=True).numpy().tobytes())
+        digest.update(_plain(state[name], "float16").numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -178,9 +197,25 @@ def source_commit() -> str:
         return "unknown"
 
 
-def _stored(tensor: Tensor, half: bool) -> Tensor:
+def _stored(name: str, tensor: Tensor, storage: Storage) -> dict[str, Tensor]:
+    """The tensors that a file holds for one of the model."""
+    large = tensor.dim() == 2 and tensor.numel() > _ROUNDED_ELEMENTS  # noqa: PLR2004 - a matrix
+    if storage == "int8" and large and name.startswith(_ROUNDED_PART):
+        return _rounded(name, _plain(tensor, "float32"))
+    return {name: _plain(tensor, storage)}
+
+
+def _rounded(name: str, matrix: Tensor) -> dict[str, Tensor]:
+    # Below float16's normal numbers a scale would be too coarse for what is loaded to be stored the same again.
+    least = torch.finfo(torch.float16).tiny
+    scale = (matrix.abs().amax(dim=1) / _MOST).clamp_min(least).to(torch.float16)
+    steps = (matrix / scale.float()[:, None]).round().clamp(-_MOST, _MOST)
+    return {name: steps.to(torch.int8), name + _SCALE: scale}
+
+
+def _plain(tensor: Tensor, storage: Storage) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
-    return tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor
+    return tensor.to(torch.float16) if storage != "float32" and tensor.is_floating_point() else tensor
 
 
 def _download(repo_id: str) -> Path:

@@ -17,6 +17,7 @@ from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
 
+DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 QUESTIONS = Questions(least_clips=3, codecs=False, speed_seconds=1.0, public_codecs=False, memory_minutes=0)
 TINY = {
     "encoder": {
@@ -28,7 +29,7 @@ TINY = {
         "latent_dim": 8,
     },
     "window": {"codes": 12, "context": 4, "seam_frames": 8},
-    "decoder": {"kind": "flow", "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2}, "steps": 2},
+    "decoder": {"kind": "flow", "network": DECODER, "steps": 2},
 }
 
 

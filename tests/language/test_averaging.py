@@ -17,7 +17,7 @@ def folders(tmp_path):
     config = LanguageConfig(base="anything", codes=CODES, codebook_size=4, timestamps=True)
     for name, value, settings in (("before", 1.0, {"timestamps": False}), ("after", 3.0, {})):
         state = {"rows": torch.full((4, 8), value), "matrix": torch.full((2, 8), -value)}
-        checkpoint.save_model(tmp_path / name, config.model_copy(update=settings), state, half=True)
+        checkpoint.save_model(tmp_path / name, config.model_copy(update=settings), state, storage="float16")
     return tmp_path
 
 

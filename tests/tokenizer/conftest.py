@@ -8,6 +8,8 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
 
+DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
+STARTING_AT_ZERO = ("mel_out.weight", "jump.weight", "project.weight", "no_condition")
 TINY = {
     "encoder": {
         "scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
@@ -18,7 +20,7 @@ TINY = {
         "latent_dim": 8,
     },
     "window": {"codes": 12, "context": 4, "seam_frames": 8},
-    "decoder": {"kind": "flow", "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2}, "steps": 2},
+    "decoder": {"kind": "flow", "network": DECODER, "steps": 2},
 }
 
 
@@ -27,6 +29,9 @@ def tokenizer() -> AudioTokenizer:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = TokenizerNetwork(TokenizerConfig.model_validate(TINY))
+        for name, parameter in network.decoder.named_parameters():
+            if name.endswith(STARTING_AT_ZERO):
+                torch.nn.init.normal_(parameter, std=0.1)
         return AudioTokenizer(network, IstftVocoder(IstftVocoderConfig(dim=16, hidden=32, layers=1)))
 
 

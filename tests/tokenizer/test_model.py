@@ -79,7 +79,7 @@ def test_save_and_load_change_nothing(tokenizer, sound, tmp_path):
 
 
 def test_half_precision_keeps_the_fingerprint(tokenizer, tmp_path):
-    checkpoint.save_model(tmp_path, tokenizer.config, tokenizer.network.state_dict(), half=True)
+    checkpoint.save_model(tmp_path, tokenizer.config, tokenizer.network.state_dict(), storage="float16")
     assert AudioTokenizer.load(tmp_path, vocoder="griffin-lim").fingerprint == tokenizer.fingerprint
 
 

@@ -5,6 +5,7 @@ import torch
 from makesomenoise.tokenizer.config import ScaleConfig, TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 
+DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 TINY = {
     "encoder": {
         "scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
@@ -17,7 +18,7 @@ TINY = {
     "quantizer": {"kind": "variational", "codebook_size": 64},
     "decoder": {
         "kind": "flow",
-        "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2},
+        "network": DECODER,
         "drop_condition": 0.0,
     },
 }
@@ -36,11 +37,12 @@ def test_normalising_and_restoring_changes_nothing_above_the_floor():
 
 def test_every_parameter_that_matters_gets_a_gradient():
     network = _network()
+    torch.nn.init.normal_(network.decoder.network.mel_out.weight)  # nothing else learns while it is zero
     losses = network(torch.randn(2, 32768) * 0.1, 0.5, torch.Generator().manual_seed(0))
     (losses.reconstruction.loss + losses.quantized.loss).backward()
     without = {name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum()}
     # The modulation starts at zero, so what lies before it learns from the second step on; no example was dropped.
-    late = {name for name in without if name.startswith("decoder.network.time.")}
+    late = {name for name in without if name.startswith("decoder.network.step.")}
     assert without - late == {"decoder.no_condition"}
 
 

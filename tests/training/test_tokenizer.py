@@ -23,10 +23,11 @@ from makesomenoise.training.tokenizer import (
 )
 from tests.conftest import Tone
 
+DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 MODEL = {
     "encoder": {"scene": SCENE, "frame_dim": 16, "dim": 32, "layers": 1, "heads": 2, "latent_dim": 8},
-    "decoder": {"kind": "flow", "network": {"frame_dim": 16, "dim": 32, "layers": 1, "heads": 2}, "steps": 2},
+    "decoder": {"kind": "flow", "network": DECODER, "steps": 2},
 }
 
 

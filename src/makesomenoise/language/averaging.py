@@ -38,6 +38,6 @@ def average(model: str | Path, other: str | Path, folder: str | Path, share: flo
         raise LanguageError("The models differ in what they have learned: they cannot be averaged.")
     mean = {name: tensor.float().lerp(added[name].float(), share) for name, tensor in state.items()}
     try:
-        checkpoint.save_model(folder, config, mean, half=True)
+        checkpoint.save_model(folder, config, mean, storage="float16")
     except OSError as error:
         raise LanguageError(f"Cannot write a model to {folder}: {error.strerror}.") from None

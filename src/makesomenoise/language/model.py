@@ -133,7 +133,7 @@ class LanguageModel(nn.Module):
         Raises:
             LanguageError: if the model is fused.
         """
-        checkpoint.save_model(folder, self.config, self.learned(), half=True, card=card)
+        checkpoint.save_model(folder, self.config, self.learned(), storage="float16", card=card)
 
     def fuse(self) -> Self:
         """Adds what was learned to the base's own weights: faster, but no longer to be trained or saved.

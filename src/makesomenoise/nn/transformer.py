@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.nn.conditioning import modulate
-
 
 def rotary_angles(length: int, head_dim: int, device: torch.device, base: float = 1000.0) -> Tensor:
     """Rotation angles [length, head_dim // 2] of rotary position embedding (Su et al. 2021, eq. 15)."""
@@ -46,7 +44,7 @@ class TransformerBlock(nn.Module):
     """Attention, then a gated local mix, then a feed-forward layer, each normalised before and added back.
 
     The depthwise convolution gives neighbours a path of their own, which attention over few training examples learns
-    slowly. With `modulation` the two residual branches are shifted, scaled and gated from outside (DiT, adaLN).
+    slowly.
     """
 
     def __init__(self, dim: int, heads: int, hidden: int, kernel: int = 5):
@@ -57,20 +55,8 @@ class TransformerBlock(nn.Module):
         self.feed_norm = nn.LayerNorm(dim, eps=1e-6)
         self.feed = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
-    def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
-        """Transforms a sequence.
-
-        Args:
-            x: [B, N, C].
-            modulation: [B, 6, C] shift, scale and gate of attention, then of the feed-forward layer.
-        """
-        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = (
-            modulation[:, :, None].unbind(1) if modulation is not None else (None,) * 6
-        )
-        x = x + _gated(self.attention(modulate(self.attention_norm(x), shift_a, scale_a)), gate_a)
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, N, C] to [B, N, C]."""
+        x = x + self.attention(self.attention_norm(x))
         x = x + self.local(x.transpose(1, 2)).transpose(1, 2)
-        return x + _gated(self.feed(modulate(self.feed_norm(x), shift_f, scale_f)), gate_f)
-
-
-def _gated(x: Tensor, gate: Tensor | None) -> Tensor:
-    return x if gate is None else x * (1.0 + gate)
+        return x + self.feed(self.feed_norm(x))

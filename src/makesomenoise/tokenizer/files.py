@@ -9,6 +9,7 @@ from torch import Tensor
 from makesomenoise.audio import io
 from makesomenoise.tokenizer import bitstream
 from makesomenoise.tokenizer.bitstream import Bitstream, BitstreamError
+from makesomenoise.tokenizer.decoders.base import Quality
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 _CODES_AT_A_TIME = 256
@@ -51,6 +52,7 @@ def decode_file(
     steps: int | None = None,
     guidance: float | None = None,
     seed: int = 0,
+    quality: Quality = "fast",
 ) -> Bitstream:
     """Decodes an `.msn` file to a sound file, which appears whole or not at all.
 
@@ -58,9 +60,10 @@ def decode_file(
         tokenizer: must be the one that made the codes.
         source: name of the `.msn` file.
         target: name of the sound file; its suffix names the format.
-        steps: ODE steps.
-        guidance: scale of the guidance.
+        steps: see `AudioTokenizer.decode`.
+        guidance: see `AudioTokenizer.decode`.
         seed: the same seed gives the same sound.
+        quality: see `AudioTokenizer.decode`.
 
     Returns:
         What was read.
@@ -73,7 +76,7 @@ def decode_file(
     _check_made_by(tokenizer, read, source)
     left = read.sample_count
     with io.writer(target, tokenizer.sample_rate) as write:
-        for chunk in tokenizer.stream_decode(read.codes.split(_CODES_AT_A_TIME), steps, guidance, seed):
+        for chunk in tokenizer.stream_decode(read.codes.split(_CODES_AT_A_TIME), steps, guidance, seed, quality):
             write(chunk[:left])
             left -= min(left, len(chunk))
     return read

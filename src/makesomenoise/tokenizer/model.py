@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from makesomenoise import checkpoint
 from makesomenoise.tokenizer.config import TokenizerConfig
+from makesomenoise.tokenizer.decoders.base import Quality, check_quality
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.streaming import Block, blocks, joined, padded
@@ -124,30 +125,47 @@ class AudioTokenizer(nn.Module):
             row[: len(found)] = found
         return codes
 
-    def decode(self, codes: Tensor, steps: int | None = None, guidance: float | None = None, seed: int = 0) -> Tensor:
+    def decode(
+        self,
+        codes: Tensor,
+        steps: int | None = None,
+        guidance: float | None = None,
+        seed: int = 0,
+        quality: Quality = "fast",
+    ) -> Tensor:
         """Codes to waveforms.
 
         Args:
             codes: [B, N] in [0, K).
-            steps: ODE steps; more follow the flow more closely.
-            guidance: scale of the guidance; 1 is off.
+            steps: number of steps; none is the trained number of the quality.
+            guidance: scale of the guidance, 1 is off; none is the trained scale.
             seed: the same seed gives the same waveform.
+            quality: `fast`, or `best`, which takes several times as long.
 
         Returns:
             [B, N * samples_per_code].
 
         Raises:
-            ValueError: if the shape is wrong, or if a code is not in [0, K).
+            ValueError: if the shape is wrong, a code is not in [0, K), or there is no such quality.
         """
         self._check_codes(codes, dimensions=2)
-        return torch.stack([torch.cat(list(self.stream_decode([row], steps, guidance, seed))) for row in codes])
+        return torch.stack(
+            [torch.cat(list(self.stream_decode([row], steps, guidance, seed, quality))) for row in codes]
+        )
 
     def decode_mel(
-        self, codes: Tensor, steps: int | None = None, guidance: float | None = None, seed: int = 0
+        self,
+        codes: Tensor,
+        steps: int | None = None,
+        guidance: float | None = None,
+        seed: int = 0,
+        quality: Quality = "fast",
     ) -> Tensor:
         """Codes [B, N] to log-mel [B, M, 4N]: `decode` without the vocoder; arguments and errors are the same."""
         self._check_codes(codes, dimensions=2)
-        return torch.stack([torch.cat(list(self._stream_mel([row], steps, guidance, seed)), -1) for row in codes])
+        return torch.stack(
+            [torch.cat(list(self._stream_mel([row], steps, guidance, seed, quality)), -1) for row in codes]
+        )
 
     def stream_encode(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
         """Encodes a stream in constant memory; the codes are those of the whole sound.
@@ -167,26 +185,31 @@ class AudioTokenizer(nn.Module):
             yield self._encode_block(block)
 
     def stream_decode(
-        self, chunks: Iterable[Tensor], steps: int | None = None, guidance: float | None = None, seed: int = 0
+        self,
+        chunks: Iterable[Tensor],
+        steps: int | None = None,
+        guidance: float | None = None,
+        seed: int = 0,
+        quality: Quality = "fast",
     ) -> Iterator[Tensor]:
         """Decodes a stream in constant memory; the waveform is that of the whole sequence of codes.
 
         Args:
             chunks: consecutive pieces [n] of the codes.
-            steps: ODE steps.
-            guidance: scale of the guidance.
+            steps: see `decode`.
+            guidance: see `decode`.
             seed: the same seed gives the same waveform.
+            quality: see `decode`.
 
         Yields:
             consecutive pieces [s] of the waveform.
 
         Raises:
-            ValueError: if a code is not in [0, K).
+            ValueError: if a code is not in [0, K), or there is no such quality.
         """
         hop = self.config.mel.hop_samples
-        for block in blocks(
-            self._stream_mel(chunks, steps, guidance, seed), _VOCODER_FRAMES, self.vocoder.context_frames
-        ):
+        mel = self._stream_mel(chunks, steps, guidance, seed, quality)
+        for block in blocks(mel, _VOCODER_FRAMES, self.vocoder.context_frames):
             with torch.inference_mode():
                 waveform = self.vocoder(block.content[None])[0]
             yield waveform[block.left * hop : (block.left + block.size) * hop]
@@ -203,24 +226,22 @@ class AudioTokenizer(nn.Module):
         return self.network.encode(mel[..., start:stop])[0, first : first + block.size // unit].clone()
 
     def _stream_mel(
-        self, chunks: Iterable[Tensor], steps: int | None, guidance: float | None, seed: int
+        self, chunks: Iterable[Tensor], steps: int | None, guidance: float | None, seed: int, quality: Quality
     ) -> Iterator[Tensor]:
+        check_quality(quality)
         window = self.config.window
+
+        @torch.inference_mode()
+        def decoded(block: Block) -> Tensor:
+            self._check_codes(block.content, dimensions=1)
+            noise = self._noise(block, seed)
+            return self.network.decode(block.content[None], noise[None], steps, guidance, quality)[0]
+
         pieces = (
-            (
-                self._decode_block(block, steps, guidance, seed),
-                block.left * FRAMES_PER_CODE,
-                block.right * FRAMES_PER_CODE,
-            )
+            (decoded(block), block.left * FRAMES_PER_CODE, block.right * FRAMES_PER_CODE)
             for block in blocks(chunks, window.codes, window.context, filled=True)
         )
         return joined(pieces, window.seam_frames)
-
-    @torch.inference_mode()
-    def _decode_block(self, block: Block, steps: int | None, guidance: float | None, seed: int) -> Tensor:
-        self._check_codes(block.content, dimensions=1)
-        noise = self._noise(block, seed)
-        return self.network.decode(block.content[None], noise[None], steps, guidance)[0]
 
     def _noise(self, block: Block, seed: int) -> Tensor:
         """Noise [M, 4n] that belongs to absolute places, so that neighbouring windows agree on what they share."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from makesomenoise.audio.mel import LogMel
 from makesomenoise.tokenizer.config import TokenizerConfig, build_decoder, build_quantizer
-from makesomenoise.tokenizer.decoders.base import Reconstruction
+from makesomenoise.tokenizer.decoders.base import Quality, Reconstruction
 from makesomenoise.tokenizer.encoder import Encoder
 from makesomenoise.tokenizer.quantizers.base import Quantized
 
@@ -51,9 +51,17 @@ class TokenizerNetwork(nn.Module):
         """Log-mel [B, M, 4N] to codes [B, N]."""
         return self.quantizer.encode(self.encoder(self.config.scale.normalise(mel)))
 
-    def decode(self, codes: Tensor, noise: Tensor, steps: int | None, guidance: float | None) -> Tensor:
-        """Codes [B, N] and noise [B, M, 4N] to log-mel [B, M, 4N]."""
-        return self.config.scale.restore(self.decoder.decode(self.quantizer.decode(codes), noise, steps, guidance))
+    def decode(
+        self,
+        codes: Tensor,
+        noise: Tensor,
+        steps: int | None = None,
+        guidance: float | None = None,
+        quality: Quality = "fast",
+    ) -> Tensor:
+        """Codes [B, N] and noise [B, M, 4N] to log-mel [B, M, 4N]; the rest as `Decoder.decode` takes it."""
+        latents = self.quantizer.decode(codes)
+        return self.config.scale.restore(self.decoder.decode(latents, noise, steps, guidance, quality))
 
     def forward(
         self,

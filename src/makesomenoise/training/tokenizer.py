@@ -210,7 +210,7 @@ class TokenizerTraining(lightning.LightningModule):
         if not self.trainer.is_global_zero or self.trainer.sanity_checking:
             return
         _log.info("step %d: %s", self.global_step, {k: round(float(v), 4) for k, v in values.items()})
-        checkpoint.save_model(self.folder / "model", self.config.model, self.average.state_dict(), half=True)
+        checkpoint.save_model(self.folder / "model", self.config.model, self.average.state_dict(), storage="float16")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """See `optimisers`."""

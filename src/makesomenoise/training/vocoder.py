@@ -229,7 +229,7 @@ class VocoderTraining(lightning.LightningModule):
             _log.info("step %d: %s", self._steps + 1, {name: round(value, 4) for name, value in values.items()})
             averaged = self.average.module
             assert isinstance(averaged, IstftVocoder)
-            averaged.save(self.folder / "model", half=True)
+            averaged.save(self.folder / "model", storage="float16")
 
     def _write(self, values: dict[str, float]) -> None:
         if self.logger is not None:

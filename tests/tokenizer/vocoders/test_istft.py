@@ -77,7 +77,7 @@ def test_saved_weights_load_exactly_and_at_half_precision_nearly(vocoder: IstftV
     mel = log_mel(1, 20)
     vocoder.save(tmp_path / "whole")
     torch.testing.assert_close(IstftVocoder.load(tmp_path / "whole")(mel), vocoder(mel), atol=0, rtol=0)
-    vocoder.save(tmp_path / "half", half=True)
+    vocoder.save(tmp_path / "half", storage="float16")
     torch.testing.assert_close(IstftVocoder.load(tmp_path / "half")(mel), vocoder(mel), atol=2e-2, rtol=2e-2)
 
 

@@ -1,39 +1,19 @@
-"""What every decoder is, and the network that the flow and the regression decoder share.
-
-Sharing it makes the comparison fair: with the same settings both have the same parameters.
-"""
+"""What every decoder is, and the standardised mel that all of them work in."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.config import Config
-from makesomenoise.nn.conditioning import TimeEmbedding
-from makesomenoise.nn.convnext import ConvNeXtBlock
-from makesomenoise.nn.resample import Downsample, Upsample
-from makesomenoise.nn.transformer import TransformerBlock
+Quality = Literal["fast", "best"]
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
-FRAMES_PER_CODE = 4
+_LEAST_DEVIATION = 1e-3  # of a band that never sounds
 
 
-class NetworkConfig(Config):
-    """Settings of the decoder network.
-
-    Attributes:
-        frame_dim: channels at the rate of the frames.
-        frame_layers: ConvNeXt blocks there, before and again after the transformer.
-        dim: channels at the rate of the codes.
-        layers: transformer blocks there.
-        heads: attention heads.
-    """
-
-    frame_dim: int = 128
-    frame_layers: int = 1
-    dim: int = 320
-    layers: int = 5
-    heads: int = 5
+class DecodingError(ValueError):
+    """A decoding that cannot be done; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -56,58 +36,66 @@ class Decoder(Protocol):
         """The training path for mel [B, M, 4N] given latents [B, D, N]."""
         ...
 
-    def decode(self, latents: Tensor, noise: Tensor, steps: int | None, guidance: float | None) -> Tensor:
-        """Latents [B, D, N] and standard normal noise [B, M, 4N] to mel [B, M, 4N]; None takes the trained default."""
+    def decode(
+        self,
+        latents: Tensor,
+        noise: Tensor,
+        steps: int | None = None,
+        guidance: float | None = None,
+        quality: Quality = "fast",
+    ) -> Tensor:
+        """Decodes; what is none takes the default of the decoder.
+
+        Args:
+            latents: [B, D, N].
+            noise: [B, M, 4N] standard normal.
+            steps: number of steps.
+            guidance: scale of the guidance; 1 is off.
+            quality: `fast`, or `best` where time does not matter.
+
+        Returns:
+            [B, M, 4N].
+        """
         ...
 
 
-class DecoderNetwork(nn.Module):
-    """Mel frames in, mel frames out, steered by latents and by a time.
+class BandStandardiser(nn.Module):
+    """Base of decoders that work on [B, T, M] with every band at mean 0 and deviation 1.
 
-    Frames are gathered by four into positions of the code rate, where the transformer works: one position then costs
-    a quarter, and the latents line up with it.
+    Low bands vary twice as much as high ones; noise of one deviation hides all of them alike only after this.
 
     Args:
-        config: settings.
         n_mels: mel bands M.
-        latent_dim: latent channels D.
     """
 
-    def __init__(self, config: NetworkConfig, n_mels: int, latent_dim: int):
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, n_mels: int):
         super().__init__()
-        frame_dim, dim = config.frame_dim, config.dim
-        self.embed = nn.Conv1d(n_mels, frame_dim, 7, padding=3)
-        self.frames_in = _frame_blocks(config)
-        self.down = Downsample(frame_dim, dim, FRAMES_PER_CODE)
-        self.condition = nn.Conv1d(latent_dim, dim, 3, padding=1)
-        self.time = TimeEmbedding(dim)
-        # One modulation for all blocks plus a learned offset for each (adaLN-single of PixArt) saves a third of them.
-        self.modulation = nn.Linear(dim, 6 * dim)
-        self.offsets = nn.Parameter(torch.zeros(config.layers, 6, dim))
-        self.blocks = nn.ModuleList(TransformerBlock(dim, config.heads, 4 * dim) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(dim, eps=1e-6)
-        self.up = Upsample(dim, frame_dim, FRAMES_PER_CODE)
-        self.frames_out = _frame_blocks(config)
-        self.out = nn.Conv1d(frame_dim, n_mels, 7, padding=3)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
+        self.register_buffer("mean", torch.zeros(n_mels))
+        self.register_buffer("deviation", torch.ones(n_mels))
 
-    def forward(self, x: Tensor, latents: Tensor, t: Tensor) -> Tensor:
-        """Transforms frames.
+    @torch.no_grad()
+    def fit_bands(self, mel: Tensor) -> None:
+        """Takes mean and deviation of each band from normalised log-mel [B, M, T], before a training from scratch."""
+        self.mean.copy_(mel.mean(dim=(0, 2)))
+        self.deviation.copy_(mel.std(dim=(0, 2)).clamp_min(_LEAST_DEVIATION))
 
-        Args:
-            x: [B, M, 4N].
-            latents: [B, D, N].
-            t: [B] in [0, 1].
-        """
-        frames = self.frames_in(self.embed(x))
-        y = (self.down(frames) + self.condition(latents)).transpose(1, 2)
-        modulation = self.modulation(self.time(t)).view(len(t), 6, -1)
-        for block, offset in zip(self.blocks, self.offsets, strict=True):
-            y = block(y, modulation + offset)
-        frames = frames + self.up(self.norm(y).transpose(1, 2))
-        return self.out(self.frames_out(frames))
+    def standardise(self, mel: Tensor) -> Tensor:
+        """Normalised log-mel [B, M, T] to standardised frames [B, T, M]."""
+        return (mel.transpose(1, 2) - self.mean) / self.deviation
+
+    def restore(self, frames: Tensor) -> Tensor:
+        """Inverse of `standardise`."""
+        return (frames * self.deviation + self.mean).transpose(1, 2)
 
 
-def _frame_blocks(config: NetworkConfig) -> nn.Sequential:
-    return nn.Sequential(*(ConvNeXtBlock(config.frame_dim, 3 * config.frame_dim) for _ in range(config.frame_layers)))
+def check_quality(quality: str) -> None:
+    """Refuses what is no quality of a decoding.
+
+    Raises:
+        DecodingError: if it is unknown.
+    """
+    if quality not in QUALITIES:
+        raise DecodingError(f"Unknown quality '{quality}': give {' or '.join(QUALITIES)}.")

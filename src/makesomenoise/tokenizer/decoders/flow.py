@@ -1,10 +1,12 @@
-"""The flow decoder: conditional flow matching from noise to log-mel, guided at decoding.
+"""The flow decoder: from noise to log-mel in few guided jumps, or in many small steps.
 
 Conditional flow matching on the optimal-transport path (Lipman et al. 2023, eq. 23), conditioned on quantized latents
-that are dropped at times so that the decoding can be guided (Ho and Salimans 2022). The network predicts the data x_1
-rather than the velocity and is trained on the velocity that follows from it: a position carries more numbers (four
-frames) than the network has channels, so it cannot carry the noise through, but the data is of far lower dimension (the
-argument of Li and He 2025, JiT).
+that are dropped at times so that the decoding can be guided (Ho and Salimans 2022). The network also takes the span of
+a step and the scale of the guidance, and then gives the average velocity over that span, already guided: a flow map
+(Boffi et al. 2024), which is learned from the small steps and makes few of them do.
+
+What is predicted is the deviation from Gaussian data (`flow.path.gaussian_velocity`), so that an untrained network
+already turns noise into texture of about the right size, in steps of any span.
 """
 
 from typing import Literal
@@ -13,9 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise.config import Config
-from makesomenoise.flow.ode import Method, guided, integrate, time_grid
-from makesomenoise.flow.path import sample_path, sample_times, velocity_from_data
-from makesomenoise.tokenizer.decoders.base import DecoderNetwork, NetworkConfig, Reconstruction
+from makesomenoise.flow.ode import Velocity, guided, integrate, rescaled, time_grid
+from makesomenoise.flow.path import (
+    data_from_velocity,
+    gaussian_velocity,
+    sample_path,
+    sample_times,
+    velocity_from_data,
+)
+from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, check_quality
+from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork, NetworkConfig
 
 
 class FlowConfig(Config):
@@ -23,35 +32,35 @@ class FlowConfig(Config):
 
     Attributes:
         network: the network.
+        residual_deviation: deviation of standardised mel around what its surroundings tell, for the Gaussian part.
         drop_condition: share of training examples whose latents are dropped.
-        time_mean: mean of the logit of training times. Neighbouring bands and frames say much the same, so that a sound
-            shows through much noise: what it is gets decided at t < 0.1, where the sampler takes half of its steps.
+        time_mean: mean of the logit of training times.
         time_deviation: its deviation.
-        least_remaining: lower bound of 1 - t in the loss, which bounds the weight of nearly clean examples; the last
-            step of the sampler starts near 1 - t = 0.4, so what happens later need not be learned well.
-        method: solver of the ODE.
-        steps: its number of steps where the caller names none.
-        guidance: scale of the guidance where the caller names none; 1 is off.
-        guided_between: first and last t of guided steps (Kynkaanniemi et al. 2024); one that is not guided costs half.
-        time_shift: above 1, steps crowd towards the noise.
-        temperature: deviation of the noise that decoding starts from.
+        uniform_share: share of training times that are uniform.
+        steps: number of jumps of quality `fast`.
+        guidance: scale of its guidance, which the network was trained with; 1 is off.
+        time_shift: above 1, the steps of both qualities crowd towards the noise.
+        best_steps: number of Euler steps of quality `best`, two passes each.
+        best_guidance: scale of its guidance.
+        rescale: share by which the deviation of its guided predictions is set back to that of unguided ones.
     """
 
     kind: Literal["flow"] = "flow"
     network: NetworkConfig = NetworkConfig()
-    drop_condition: float = 0.1
-    time_mean: float = -1.5
-    time_deviation: float = 1.2
-    least_remaining: float = 0.2
-    method: Method = "euler"
-    steps: int = 6
-    guidance: float = 1.5
-    guided_between: tuple[float, float] = (0.0, 0.15)
-    time_shift: float = 4.0
-    temperature: float = 1.0
+    residual_deviation: float = 0.5
+    drop_condition: float = 0.12
+    time_mean: float = -0.2
+    time_deviation: float = 1.1
+    uniform_share: float = 0.2
+    steps: int = 4
+    guidance: float = 2.0
+    time_shift: float = 1.0
+    best_steps: int = 12
+    best_guidance: float = 2.0
+    rescale: float = 0.7
 
 
-class FlowDecoder(nn.Module):
+class FlowDecoder(BandStandardiser):
     """See the module's text.
 
     Args:
@@ -61,42 +70,96 @@ class FlowDecoder(nn.Module):
     """
 
     def __init__(self, config: FlowConfig, n_mels: int, latent_dim: int):
-        super().__init__()
+        super().__init__(n_mels)
         self.config = config
         self.network = DecoderNetwork(config.network, n_mels, latent_dim)
         self.no_condition = nn.Parameter(torch.zeros(latent_dim))
 
     def reconstruct(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Reconstruction:
-        """The flow-matching loss, the mean squared error of the velocity, at one time for each example."""
-        config = self.config
-        t = sample_times(len(mel), config.time_mean, config.time_deviation, generator)
-        noise = torch.randn(mel.shape, generator=generator, device=mel.device)
+        """The flow-matching loss: mean squared error of the velocity, at one time for each example; see `Decoder`."""
+        config, x_1 = self.config, self.standardise(mel)
+        t = sample_times(len(mel), config.time_mean, config.time_deviation, generator, config.uniform_share)
+        noise = torch.randn(x_1.shape, generator=generator, device=mel.device)
         dropped = torch.rand(len(mel), generator=generator, device=mel.device) < config.drop_condition
-        point = sample_path(noise, mel, t)
-        condition = torch.where(dropped[:, None, None], self.no_condition[:, None], latents)
-        predicted = self.network(point.x_t, condition, t)
-        # Both quotients are bounded alike, so that a perfect prediction of the data has no loss at any t.
-        velocity = velocity_from_data(predicted, point.x_t, t, config.least_remaining)
-        target = velocity_from_data(mel, point.x_t, t, config.least_remaining)
-        return Reconstruction((velocity - target).square().mean(), predicted)
+        point = sample_path(noise, x_1, t)
+        condition = self.condition(torch.where(dropped[:, None, None], self.no_condition[:, None], latents))
+        velocity = self.average_velocity(point.x_t, condition, t)
+        predicted = self.restore(data_from_velocity(velocity, point.x_t, t))
+        return Reconstruction((velocity - point.dx_t).square().mean(), predicted)
 
-    def decode(self, latents: Tensor, noise: Tensor, steps: int | None = None, guidance: float | None = None) -> Tensor:
-        """Solves the ODE from noise [B, M, 4N]; see `Decoder`."""
-        scale = self.config.guidance if guidance is None else guidance
-        times = time_grid(self.config.steps if steps is None else steps, self.config.time_shift).to(latents)
-        empty = self.no_condition[:, None].expand_as(latents)
-        both = torch.cat((latents, empty))
-        first, last = self.config.guided_between
+    def decode(
+        self,
+        latents: Tensor,
+        noise: Tensor,
+        steps: int | None = None,
+        guidance: float | None = None,
+        quality: Quality = "fast",
+    ) -> Tensor:
+        """Goes from noise to mel; see `Decoder`."""
+        check_quality(quality)
+        if quality == "fast":
+            velocity, count = self.flow_map(latents, guidance), self.config.steps
+        else:
+            velocity, count = self.guided_velocity(latents, guidance), self.config.best_steps
+        times = time_grid(count if steps is None else steps, self.config.time_shift).to(noise)
+        return self.restore(integrate(velocity, noise.transpose(1, 2), times))
 
-        def velocity(x: Tensor, t: Tensor) -> Tensor:
-            if scale == 1.0 or not first <= float(t) <= last:
-                return self._velocity(x, latents, t.expand(len(x)))
-            conditional, unconditional = self._velocity(x.repeat(2, 1, 1), both, t.expand(2 * len(x))).chunk(2)
-            return guided(conditional, unconditional, scale)
+    def flow_map(self, latents: Tensor, guidance: float | None = None) -> Velocity:
+        """The average velocity of quality `fast`: one pass, guided within.
 
-        # The last step is Euler's: from any point it ends on the predicted data, and needs no velocity at t = 1.
-        x = integrate(velocity, self.config.temperature * noise, times[:-1], self.config.method)
-        return integrate(velocity, x, times[-2:], "euler")
+        Args:
+            latents: [B, D, N].
+            guidance: scale; none is the trained one.
 
-    def _velocity(self, x: Tensor, latents: Tensor, t: Tensor) -> Tensor:
-        return velocity_from_data(self.network(x, latents, t), x, t, least=1e-4)
+        Returns:
+            A velocity of standardised frames [B, 4N, M] for `flow.ode.integrate`.
+        """
+        condition = self.condition(latents)
+        scale = latents.new_full((len(latents),), self.config.guidance if guidance is None else guidance)
+
+        def velocity(x: Tensor, t: Tensor, span: Tensor) -> Tensor:
+            return self.average_velocity(x, condition, t.expand(len(x)), span.expand(len(x)), scale)
+
+        return velocity
+
+    def guided_velocity(self, latents: Tensor, guidance: float | None = None) -> Velocity:
+        """The velocity of quality `best`: with and without the latents, rescaled; `flow_map` is trained to follow it.
+
+        Args:
+            latents: [B, D, N].
+            guidance: scale; none is that of the configuration.
+
+        Returns:
+            A velocity of standardised frames [B, 4N, M] for `flow.ode.integrate`.
+        """
+        condition = self.condition(torch.cat((latents, self.no_condition[:, None].expand_as(latents))))
+        scale = self.config.best_guidance if guidance is None else guidance
+
+        def velocity(x: Tensor, t: Tensor, span: Tensor) -> Tensor:
+            del span  # Euler's steps take the velocity where they start
+            t = t.expand(len(x))
+            given, free = self.average_velocity(x.repeat(2, 1, 1), condition, t.repeat(2)).chunk(2)
+            data, unguided = (data_from_velocity(v, x, t) for v in (guided(given, free, scale), given))
+            return velocity_from_data(rescaled(data, unguided, self.config.rescale), x, t)
+
+        return velocity
+
+    def condition(self, latents: Tensor) -> Condition:
+        """What the network's trunk reads in latents [B, D, N]."""
+        return self.network.condition(latents.transpose(1, 2))
+
+    def average_velocity(
+        self, x: Tensor, condition: Condition, t: Tensor, span: Tensor | None = None, guidance: Tensor | None = None
+    ) -> Tensor:
+        """The average velocity over [t, t + span]; arguments are those of `DecoderNetwork.forward`.
+
+        Args:
+            x: standardised frames [B, 4N, M] at time t.
+            condition: what `condition` gave.
+            t: [B].
+            span: [B]; none is 0, which gives the velocity at t.
+            guidance: [B]; none is 1.
+        """
+        length = torch.zeros_like(t) if span is None else span
+        gaussian = gaussian_velocity(x, t, length, self.config.residual_deviation)
+        return gaussian + self.network(x, condition, t, span, guidance)

@@ -3,10 +3,11 @@
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from makesomenoise.config import Config
-from makesomenoise.tokenizer.decoders.base import FRAMES_PER_CODE, DecoderNetwork, NetworkConfig, Reconstruction
+from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, check_quality
+from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE, DecoderNetwork, NetworkConfig
 
 
 class RegressionConfig(Config):
@@ -20,7 +21,7 @@ class RegressionConfig(Config):
     network: NetworkConfig = NetworkConfig()
 
 
-class RegressionDecoder(nn.Module):
+class RegressionDecoder(BandStandardiser):
     """The flow decoder's network on silence at time 0, trained with the L1 distance.
 
     Args:
@@ -30,7 +31,7 @@ class RegressionDecoder(nn.Module):
     """
 
     def __init__(self, config: RegressionConfig, n_mels: int, latent_dim: int):
-        super().__init__()
+        super().__init__(n_mels)
         self.n_mels = n_mels
         self.network = DecoderNetwork(config.network, n_mels, latent_dim)
 
@@ -40,12 +41,21 @@ class RegressionDecoder(nn.Module):
         predicted = self._predict(latents)
         return Reconstruction((predicted - mel).abs().mean(), predicted)
 
-    def decode(self, latents: Tensor, noise: Tensor, steps: int | None = None, guidance: float | None = None) -> Tensor:
-        """Predicts the mel; noise, steps and guidance have no effect here; see `Decoder`."""
+    def decode(
+        self,
+        latents: Tensor,
+        noise: Tensor,
+        steps: int | None = None,
+        guidance: float | None = None,
+        quality: Quality = "fast",
+    ) -> Tensor:
+        """Predicts the mel; noise, steps, guidance and quality have no effect here; see `Decoder`."""
         del noise, steps, guidance
+        check_quality(quality)
         return self._predict(latents)
 
     def _predict(self, latents: Tensor) -> Tensor:
         batch, _, length = latents.shape
-        silence = latents.new_zeros(batch, self.n_mels, FRAMES_PER_CODE * length)
-        return self.network(silence, latents, latents.new_zeros(batch))
+        silence = latents.new_zeros(batch, FRAMES_PER_CODE * length, self.n_mels)
+        condition = self.network.condition(latents.transpose(1, 2))
+        return self.restore(self.network(silence, condition, latents.new_zeros(batch)))

@@ -155,9 +155,9 @@ class IstftVocoder(nn.Module):
         checkpoint.load_into(vocoder, checkpoint.load_state(folder), str(folder))
         return vocoder.eval()
 
-    def save(self, folder: str | Path, half: bool = False, card: str | None = None) -> None:
-        """Writes a model folder, in 16 bits where `half` says so."""
-        checkpoint.save_model(folder, self.config, self.state_dict(), half, card)
+    def save(self, folder: str | Path, storage: checkpoint.Storage = "float32", card: str | None = None) -> None:
+        """Writes a model folder; see `checkpoint.save_model`."""
+        checkpoint.save_model(folder, self.config, self.state_dict(), storage, card)
 
     @classmethod
     def from_vocos(cls, folder: str | Path) -> Self:
