@@ -58,8 +58,9 @@ def test_where_nothing_sounds_is_told(store: ClipStore):
             assert bool(sounding) == bool(part.any())
     mixed = Crops(store, CROP, UNIT, Sequences(store.clips[:1]), AugmentConfig(mix_probability=1.0))
     for number in range(10):
-        parts = mixed[number]["waveform"].split(UNIT)
-        assert all(sounding or part.abs().max() < 0.05 for sounding, part in zip(mixed[number]["sounding"], parts))
+        example = mixed[number]
+        for sounding, part in zip(example["sounding"], example["waveform"].split(UNIT), strict=True):
+            assert sounding or part.abs().max() < 0.05  # the filter of the tilt reaches a little further
 
 
 def test_speed_moves_the_pitch_within_its_bound(store: ClipStore):

@@ -203,7 +203,10 @@ class Crops(Dataset[dict[str, Tensor]]):
         if self.augment is not None:
             if rng.random() < self.augment.mix_probability:
                 other, second = self._sequence(rng)
-                waveform, sounding = _mixed(waveform, other, rng.uniform(*self.augment.mix_db)), sounding | second.sounding
+                waveform, sounding = (
+                    _mixed(waveform, other, rng.uniform(*self.augment.mix_db)),
+                    sounding | second.sounding,
+                )
             waveform = _varied(waveform, self.augment, rng)
         return {
             "waveform": torch.from_numpy(waveform),

@@ -23,7 +23,13 @@ from makesomenoise.flow.path import (
     sample_times,
     velocity_from_data,
 )
-from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, check_quality
+from makesomenoise.tokenizer.decoders.base import (
+    BandStandardiser,
+    Quality,
+    Reconstruction,
+    check_quality,
+    weighted_mean,
+)
 from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork, NetworkConfig
 
 
@@ -75,7 +81,9 @@ class FlowDecoder(BandStandardiser):
         self.network = DecoderNetwork(config.network, n_mels, latent_dim)
         self.no_condition = nn.Parameter(torch.zeros(latent_dim))
 
-    def reconstruct(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Reconstruction:
+    def reconstruct(
+        self, mel: Tensor, latents: Tensor, generator: torch.Generator, weight: Tensor | None = None
+    ) -> Reconstruction:
         """The flow-matching loss: mean squared error of the velocity, at one time for each example; see `Decoder`."""
         config, x_1 = self.config, self.standardise(mel)
         t = sample_times(len(mel), config.time_mean, config.time_deviation, generator, config.uniform_share)
@@ -85,7 +93,7 @@ class FlowDecoder(BandStandardiser):
         condition = self.condition(torch.where(dropped[:, None, None], self.no_condition[:, None], latents))
         velocity = self.average_velocity(point.x_t, condition, t)
         predicted = self.restore(data_from_velocity(velocity, point.x_t, t))
-        return Reconstruction((velocity - point.dx_t).square().mean(), predicted)
+        return Reconstruction(weighted_mean((velocity - point.dx_t).square(), weight), predicted)
 
     def decode(
         self,
