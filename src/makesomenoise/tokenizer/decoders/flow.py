@@ -23,7 +23,7 @@ from makesomenoise.flow.path import (
     sample_times,
     velocity_from_data,
 )
-from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, check_quality
+from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, as_quality
 from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork, NetworkConfig
 
 
@@ -96,8 +96,7 @@ class FlowDecoder(BandStandardiser):
         quality: Quality = "fast",
     ) -> Tensor:
         """Goes from noise to mel; see `Decoder`."""
-        check_quality(quality)
-        if quality == "fast":
+        if as_quality(quality) == "fast":
             velocity, count = self.flow_map(latents, guidance), self.config.steps
         else:
             velocity, count = self.guided_velocity(latents, guidance), self.config.best_steps

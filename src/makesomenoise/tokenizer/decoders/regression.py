@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.config import Config
-from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, check_quality
+from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, as_quality
 from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE, DecoderNetwork, NetworkConfig
 
 
@@ -51,7 +51,7 @@ class RegressionDecoder(BandStandardiser):
     ) -> Tensor:
         """Predicts the mel; noise, steps, guidance and quality have no effect here; see `Decoder`."""
         del noise, steps, guidance
-        check_quality(quality)
+        as_quality(quality)
         return self._predict(latents)
 
     def _predict(self, latents: Tensor) -> Tensor:
