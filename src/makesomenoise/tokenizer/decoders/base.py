@@ -107,11 +107,13 @@ def weighted_mean(errors: Tensor, weight: Tensor | None) -> Tensor:
     return (errors.mean(dim=-1) * weight).sum() / weight.sum()
 
 
-def check_quality(quality: str) -> None:
-    """Refuses what is no quality of a decoding.
+def as_quality(name: str) -> Quality:
+    """The quality of a decoding that a name means.
 
     Raises:
-        DecodingError: if it is unknown.
+        DecodingError: if it means none.
     """
-    if quality not in QUALITIES:
-        raise DecodingError(f"Unknown quality '{quality}': give {' or '.join(QUALITIES)}.")
+    for quality in QUALITIES:
+        if quality == name:
+            return quality
+    raise DecodingError(f"Unknown quality '{name}': give {' or '.join(QUALITIES)}.")

@@ -27,7 +27,7 @@ from makesomenoise.tokenizer.decoders.base import (
     BandStandardiser,
     Quality,
     Reconstruction,
-    check_quality,
+    as_quality,
     weighted_mean,
 )
 from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork, NetworkConfig
@@ -104,8 +104,7 @@ class FlowDecoder(BandStandardiser):
         quality: Quality = "fast",
     ) -> Tensor:
         """Goes from noise to mel; see `Decoder`."""
-        check_quality(quality)
-        if quality == "fast":
+        if as_quality(quality) == "fast":
             velocity, count = self.flow_map(latents, guidance), self.config.steps
         else:
             velocity, count = self.guided_velocity(latents, guidance), self.config.best_steps
