@@ -88,12 +88,15 @@ class TokenizerNetwork(nn.Module):
         made = self.decoder.reconstruct(passed.mel, passed.quantized.latents, generator, weight)
         return replace(passed, reconstruction=made)
 
-    @torch.no_grad()
     def pass_kept(self, waveform: Tensor) -> Passed:
         """Waveform [B, S] to the latents of its codes, without gradients and without the decoder."""
-        mel = self._normalised(waveform)
+        return self.pass_mel(self._normalised(waveform))
+
+    @torch.no_grad()
+    def pass_mel(self, mel: Tensor) -> Passed:
+        """Normalised log-mel [B, M, 4N] to the latents of its codes; see `pass_kept`."""
         latents = self.encoder(mel)
-        with torch.autocast(waveform.device.type, enabled=False):
+        with torch.autocast(mel.device.type, enabled=False):
             codes = self.quantizer.encode(latents.float())
             quantized = Quantized(self.quantizer.decode(codes), codes, mel.new_zeros(()))
         return Passed(mel, None, quantized, latents)

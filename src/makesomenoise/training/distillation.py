@@ -162,6 +162,39 @@ def kept_points(velocity: Velocity, noise: Tensor, times: Tensor, keep_every: in
     return torch.stack(points, dim=1)
 
 
+def teacher_of(decoder: FlowDecoder, config: DistillConfig) -> FlowDecoder:
+    """Makes a trained decoder the teacher, in place: it is frozen, and guided as the distillation says."""
+    decoder.config = decoder.config.model_copy(update={"rescale": config.rescale})
+    return decoder.requires_grad_(False).eval()
+
+
+def kept_times(config: DistillConfig, device: torch.device) -> Tensor:
+    """Times [P + 1] of the points that are kept."""
+    return time_grid(config.steps, config.time_shift)[:: config.keep_every].to(device)
+
+
+@torch.no_grad()
+def walk(
+    teacher: FlowDecoder, latents: Tensor, weight: Tensor, config: DistillConfig, generator: torch.Generator
+) -> Ways:
+    """Lets the teacher go from noise to mel.
+
+    Args:
+        teacher: what `teacher_of` gave.
+        latents: [B, D, N] of real codes.
+        weight: [B, 4N] of the frames in the loss.
+        config: settings.
+        generator: source of the noise and of the guidance, which is the same for all B.
+    """
+    device, (low, high) = latents.device, config.guidance
+    shape = (*weight.shape, teacher.mean.numel())
+    noise = torch.randn(shape, generator=generator, device=device)
+    guidance = low + (high - low) * float(torch.rand((), generator=generator, device=device))
+    times = time_grid(config.steps, config.time_shift).to(device)
+    points = kept_points(teacher.guided_velocity(latents, guidance), noise, times, config.keep_every)
+    return Ways(latents, points.half(), noise.new_full((len(noise),), guidance), weight)
+
+
 class Distillation:
     """The teacher and the ways that are kept of it. No module: the teacher is neither trained nor part of checkpoints.
 
@@ -174,11 +207,9 @@ class Distillation:
     def __init__(self, config: DistillConfig, teacher: TokenizerNetwork, examples: Dataset[dict[str, Tensor]]):
         self.config, self._examples = config, examples
         self._rank, self._world = 0, 1
-        self._teacher = teacher.requires_grad_(False).eval()
-        decoder = self._teacher.decoder
-        assert isinstance(decoder, FlowDecoder)  # TokenizerTrainingConfig sees to it
-        decoder.config = decoder.config.model_copy(update={"rescale": config.rescale})
-        self._decoder = decoder
+        self._network = teacher.requires_grad_(False).eval()
+        assert isinstance(teacher.decoder, FlowDecoder)  # TokenizerTrainingConfig sees to it
+        self._teacher = teacher_of(teacher.decoder, config)
         self._groups: dict[int, Ways] = {}
 
     def share(self, rank: int, world: int) -> None:
@@ -197,7 +228,7 @@ class Distillation:
         drawn = torch.randperm(self.config.pool, generator=generator, device=generator.device)[: self.config.batch_size]
         ways = Ways.joined([groups[n // self.config.group].row(n % self.config.group) for n in drawn.tolist()])
         pairs = draw_pairs(self.config, self.config.batch_size, generator)
-        return jump_loss(student, ways, pairs, self._times(self.config.keep_every, generator.device))
+        return jump_loss(student, ways, pairs, kept_times(self.config, generator.device))
 
     def distance(self, student: FlowDecoder, batch: dict[str, Tensor], generator: torch.Generator) -> Tensor:
         """Mean squared distance of the student's and the teacher's last points from the same noise, a scalar.
@@ -228,19 +259,7 @@ class Distillation:
         rows = range(first * self._world + self._rank, (first + self.config.group) * self._world, self._world)
         return default_collate([self._examples[row] for row in rows])
 
-    @torch.no_grad()
     def _gone(self, batch: dict[str, Tensor], generator: torch.Generator) -> Ways:
         device = generator.device
-        passed = self._teacher.to(device).pass_kept(batch["waveform"].to(device))
-        frames = passed.mel.transpose(1, 2)
-        noise = torch.randn(frames.shape, generator=generator, device=device)
-        low, high = self.config.guidance
-        guidance = low + (high - low) * float(torch.rand((), generator=generator, device=device))
-        latents = passed.quantized.latents
-        velocity = self._decoder.guided_velocity(latents, guidance)
-        points = kept_points(velocity, noise, self._times(1, device), self.config.keep_every)
-        scales = noise.new_full((len(noise),), guidance)
-        return Ways(latents, points.half(), scales, frame_weights(batch["sounding"].to(device)))
-
-    def _times(self, every: int, device: torch.device) -> Tensor:
-        return time_grid(self.config.steps, self.config.time_shift)[::every].to(device)
+        latents = self._network.to(device).pass_kept(batch["waveform"].to(device)).quantized.latents
+        return walk(self._teacher, latents, frame_weights(batch["sounding"].to(device)), self.config, generator)

@@ -1,0 +1,62 @@
+"""Settings of a training on one GPU."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from makesomenoise.config import Config
+from makesomenoise.training.distillation import DistillConfig
+from recipes.gpu.batches import VariationConfig
+from recipes.gpu.pieces import PIECE_BYTES
+
+_NEW_RATE, _FURTHER_RATE = 1e-3, 3e-4
+
+
+class GpuTrainingConfig(Config):
+    """A run on one GPU.
+
+    Attributes:
+        objective: flow matching, or distillation.
+        batch_size: windows of a step.
+        codes: length of a window.
+        prepared: batches that are made at once.
+        learning_rate: highest rate of AdamW; none: 1e-3 for a new decoder, 3e-4 for one that goes on.
+        warmup_steps: steps over which it rises from 0.
+        held: share of the time for which it is held before it falls as a cosine.
+        weight_decay: of AdamW, for matrices.
+        clip: largest norm of the gradient.
+        average: decay of the average of the weights.
+        shares: share of the windows that come from a dataset.
+        vary: how windows are varied.
+        distill: settings of the distillation.
+        save_seconds: time between two checkpoints.
+        check_windows: windows that are looked at by each check.
+        piece_bytes: largest size of a piece of a checkpoint.
+        seed: of all randomness.
+        compiled: compile what can be; none: on a GPU.
+    """
+
+    objective: Literal["flow", "distill"] = "flow"
+    batch_size: int = Field(default=256, ge=1)
+    codes: int = Field(default=128, ge=1)
+    prepared: int = Field(default=4, ge=1)
+    learning_rate: float | None = None
+    warmup_steps: int = 300
+    held: float = 0.15
+    weight_decay: float = 0.02
+    clip: float = 1.0
+    average: float = 0.9992
+    shares: dict[str, float] = Field(default_factory=lambda: {"esc50": 0.28, "urbansound8k": 0.17})
+    vary: VariationConfig = VariationConfig()
+    distill: DistillConfig = DistillConfig(batch_size=256, reuse=8, pool=2048)
+    save_seconds: float = 60.0
+    check_windows: int = 64
+    piece_bytes: int = PIECE_BYTES
+    seed: int = 0
+    compiled: bool | None = None
+
+    def rate(self, new: bool) -> float:
+        """The highest learning rate for a decoder that is new or goes on."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return _NEW_RATE if new else _FURTHER_RATE
