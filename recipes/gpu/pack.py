@@ -81,6 +81,7 @@ def pack(corpus: Path, out: Path, start: str | None, new_decoder: bool, choice: 
         raise RecipeError(f"{out} holds something already: name a new or empty folder.")
     if not 0 <= choice.part < choice.parts:
         raise RecipeError(f"There is no part {choice.part} of {choice.parts}: give 0 to {choice.parts - 1}.")
+    out.mkdir(parents=True, exist_ok=True)
     if start is not None:
         write_model(start, out / "model", new_decoder)
         write_code(out)
@@ -128,7 +129,7 @@ def fetch_wheels(folder: Path) -> None:
     Raises:
         RecipeError: if the registry cannot be reached or lacks one.
     """
-    folder.mkdir(parents=True)
+    folder.mkdir()
     target = ["--only-binary", ":all:", "--python-version", "3.12", "--dest", str(folder)]
     for platform in ("manylinux2014_x86_64", "manylinux_2_28_x86_64"):
         target += ["--platform", platform]
@@ -165,7 +166,9 @@ def coded(clips: Iterator[tuple[str, Clip]], choice: Choice) -> Iterator[tuple[P
     """Codes clips on all cores, a few at a time."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while some := [entry for entry, _ in zip(clips, range(_AT_ONCE), strict=False)]:
-            for (split, clip), data in zip(some, pool.map(lambda entry: opus(*entry, choice), some), strict=True):
+            for (split, clip), data in zip(
+                some, pool.map(lambda entry: opus(entry[0], entry[1], choice), some), strict=True
+            ):
                 yield Packed(split, clip.dataset, len(data)), data
 
 

@@ -189,7 +189,8 @@ def walk(
     device, (low, high) = latents.device, config.guidance
     shape = (*weight.shape, teacher.mean.numel())
     noise = torch.randn(shape, generator=generator, device=device)
-    guidance = low + (high - low) * float(torch.rand((), generator=generator, device=device))
+    # One of several scales is a number of the device, which would be waited for.
+    guidance = low if low == high else low + (high - low) * float(torch.rand((), generator=generator, device=device))
     times = time_grid(config.steps, config.time_shift).to(device)
     points = kept_points(teacher.guided_velocity(latents, guidance), noise, times, config.keep_every)
     return Ways(latents, points.half(), noise.new_full((len(noise),), guidance), weight)
