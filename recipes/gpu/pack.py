@@ -14,19 +14,20 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 import makesomenoise
 from makesomenoise import checkpoint
-from makesomenoise.audio import io as audio_io
+from makesomenoise.audio.io import AudioError
 from makesomenoise.checkpoint import CheckpointError
+from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip, ManifestError, read_clips
 from makesomenoise.tokenizer.config import TokenizerConfig
 from recipes.gpu.errors import RecipeError, ending
@@ -81,7 +82,16 @@ def pack(corpus: Path, out: Path, start: str | None, new_decoder: bool, choice: 
         raise RecipeError(f"{out} holds something already: name a new or empty folder.")
     if not 0 <= choice.part < choice.parts:
         raise RecipeError(f"There is no part {choice.part} of {choice.parts}: give 0 to {choice.parts - 1}.")
-    out.mkdir(parents=True, exist_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as work:  # so that the pack appears whole or not at all
+        unfinished = Path(work) / out.name
+        unfinished.mkdir()
+        fill(unfinished, corpus, start, new_decoder, choice)
+        unfinished.replace(out)
+
+
+def fill(out: Path, corpus: Path, start: str | None, new_decoder: bool, choice: Choice) -> None:
+    """Writes the content of a pack into an empty folder; see `pack`."""
     if start is not None:
         write_model(start, out / "model", new_decoder)
         write_code(out)
@@ -96,14 +106,13 @@ def pack(corpus: Path, out: Path, start: str | None, new_decoder: bool, choice: 
             packed.append(entry)
             written += len(data)
     if not any(clip.split == "train" for clip in packed):
-        shutil.rmtree(out)
         raise RecipeError(
             f"A pack of {choice.megabytes:g} MB cannot hold sounds to learn from: beside model, code and wheels, "
             f"{room / 1e6:.1f} MB are left for them and {choice.valid} clips to check on; give more --megabytes."
         )
     write_index(out, packed)
     counts = dict(Counter(clip.dataset for clip in packed if clip.split == "train"))
-    print(f"{out}: {size_of(out) / 1e6:.1f} MB, {written / 1e6:.1f} of them sounds: {counts}")
+    print(f"{out.name}: {size_of(out) / 1e6:.1f} MB, {written / 1e6:.1f} of them sounds: {counts}")
 
 
 def write_model(start: str, folder: Path, new_decoder: bool) -> None:
@@ -174,7 +183,7 @@ def coded(clips: Iterator[tuple[str, Clip]], choice: Choice) -> Iterator[tuple[P
 
 def opus(split: str, clip: Clip, choice: Choice) -> bytes:
     """A clip as an Ogg Opus file at 24 kHz."""
-    samples = np.concatenate([chunk.numpy() for chunk in audio_io.stream(clip.read(), SAMPLE_RATE)])
+    samples = ClipStore([clip], SAMPLE_RATE).waveform(0)  # of a truncated clip, what there is
     whole = split == "valid" or clip.dataset in FAVOURED
     if not whole:
         samples = samples[: int(choice.longest_seconds * SAMPLE_RATE)]
@@ -207,4 +216,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    ending(main, (CheckpointError, ManifestError))
+    ending(main, (AudioError, CheckpointError, ManifestError))

@@ -4,7 +4,8 @@
 
 PACK is what `recipes.gpu.pack` wrote; its `train.sh` calls this. OUT receives `log.txt` and, every minute and at the
 end, the averaged weights in pieces below 16 MB. The learning rate follows the clock, which starts when the code is
-loaded, so that a run of any length ends annealed. `--objective distill` teaches the decoder to jump (`training.distillation`).
+loaded, so that a run of any length ends annealed. `--objective distill` teaches the decoder to jump
+(`training.distillation`).
 
 The experiment that the shipped decoder starts from took 70 ms a step of 128 windows of 5.5 s on an H100, at some 60
 TFLOP/s. Here batches are made several at once, by few large kernels, in a stream of their own while the steps before

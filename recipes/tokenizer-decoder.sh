@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# The road to the shipped decoder, on a CPU: recipes/tokenizer-decoder.sh CORPUS RUNS [EAR]
+#
+# CORPUS holds train-*.tar, extra-*.tar and valid-*.tar; EAR is the embedding network that judges (`msn evaluate --ear`).
+# Every stage leaves RUNS/STAGE/done behind and is not done again; one that was stopped goes on from its last checkpoint.
+#
+#   stage         what                                                          hours of one core with bfloat16
+#   decoder       flow matching on train and extra, from the shipped decoder    not measured yet
+#   distill       few jumps, taught by quality best                             not measured yet
+#   baseline      the VQ-VAE's decoder, from ours, for codes of its own         not measured yet
+#   pure          codes of the pure method                                      not measured yet
+#   pure-decoder  their decoder, from ours                                      not measured yet
+#   evaluate      all of them beside each other, by EAR and our classifier      not measured yet
+set -euo pipefail
+
+if (($# < 2 || $# > 3)); then
+  echo "Give the folder of the corpus, a folder for runs, and the ear if there is one: $0 CORPUS RUNS [EAR]." >&2
+  exit 2
+fi
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+corpus=$(realpath -m "$1")
+runs=$(realpath -m "$2")
+ear=${3:-}
+if ! compgen -G "$corpus/train-*.tar" >/dev/null; then
+  echo "$corpus holds no train-*.tar: give the folder of the corpus." >&2
+  exit 2
+fi
+
+# The configurations speak of corpus/, runs/ and cache/: these copies have the folders that were given here.
+mkdir -p "$runs/configs"
+for file in "$root"/configs/tokenizer/*.yaml; do
+  sed -e "s#corpus/#$corpus/#g" -e "s#runs/#$runs/#g" -e "s#cache/clips#$runs/clips#" "$file" >"$runs/configs/$(basename "$file")"
+done
+
+stage() { # NAME COMMAND...
+  local name=$1
+  shift
+  [[ -e $runs/$name/done ]] && return
+  echo "== $name"
+  "$@"
+  touch "$runs/$name/done"
+}
+
+train() { # NAME CONFIGURATION
+  stage "$1" msn train tokenizer "$runs/configs/$2.yaml" --run "$runs/$1" --resume
+}
+
+train decoder decoder
+train distill distill
+train baseline vqvae-decoder
+train pure pure
+train pure-decoder pure-decoder
+
+# A report names models by their folders.
+mkdir -p "$runs/models"
+ln -sfn "$runs/distill/model" "$runs/models/ours"
+ln -sfn "$runs/baseline/model" "$runs/models/vqvae"
+ln -sfn "$runs/pure-decoder/model" "$runs/models/pure"
+stage evaluate msn evaluate tokenizer "$corpus" "$runs/evaluate" --classifier "$runs/classifier" --cache "$runs/clips" \
+  ${ear:+--ear "$ear"} --model "$runs/models/ours" --model "$runs/models/vqvae" --model "$runs/models/pure"
