@@ -10,6 +10,7 @@
 #   baseline      the VQ-VAE's decoder, from ours, for codes of its own         not measured yet
 #   pure          codes of the pure method                                      not measured yet
 #   pure-decoder  their decoder, from ours                                      not measured yet
+#   models        all of them in 8 bits, as they are shipped                    minutes
 #   evaluate      all of them beside each other, by EAR and our classifier      not measured yet
 set -euo pipefail
 
@@ -51,10 +52,13 @@ train baseline vqvae-decoder
 train pure pure
 train pure-decoder pure-decoder
 
-# A report names models by their folders.
-mkdir -p "$runs/models"
-ln -sfn "$runs/distill/model" "$runs/models/ours"
-ln -sfn "$runs/baseline/model" "$runs/models/vqvae"
-ln -sfn "$runs/pure-decoder/model" "$runs/models/pure"
+ship() { # NAME RUN
+  stage "models/$1" python "$root/recipes/store.py" "$runs/$2/model" "$runs/models/$1" --storage int8
+}
+
+ship ours distill
+ship vqvae baseline
+ship pure pure-decoder
+
 stage evaluate msn evaluate tokenizer "$corpus" "$runs/evaluate" --classifier "$runs/classifier" --cache "$runs/clips" \
   ${ear:+--ear "$ear"} --model "$runs/models/ours" --model "$runs/models/vqvae" --model "$runs/models/pure"

@@ -2,9 +2,9 @@
 
     python -m recipes.gpu.pack CORPUS PACK --megabytes 64
 
-A pack holds clips to check on, sounds of the training splits (ESC-50 and UrbanSound8K, then others in an order that
-`--part` turns, at most `--per-label` of a label of a dataset) as Ogg Opus at 24 kHz, a tokenizer whose decoder is
-trained on, the code, and wheels of what the code needs beside torch and numpy. The whole corpus at 20 kbit/s is 108 MB.
+A pack holds clips to check on, sounds of the training splits (ESC-50 and UrbanSound8K, then at most `--per-label` of
+each label of the other datasets; `--part` turns their order) as Ogg Opus at 24 kHz, a tokenizer whose decoder is trained
+on, the code, and wheels of what the code needs beside torch and numpy. The whole corpus at 20 kbit/s is 108 MB.
 """
 
 import argparse
@@ -45,8 +45,9 @@ class Choice:
 
     Attributes:
         megabytes: largest size of the whole pack.
-        part: which of the parts of the other sounds comes first.
+        part: which of the parts of the sounds comes first, where not all of them fit.
         parts: into how many they are divided.
+        favoured_share: share of the room for sounds at which ESC-50 and UrbanSound8K end.
         favoured_kilobits: rate of ESC-50, UrbanSound8K and what is checked on, kbit/s.
         kilobits: rate of the other sounds, kbit/s.
         longest_seconds: what other sounds are cut to.
@@ -58,11 +59,27 @@ class Choice:
     megabytes: float = 64.0
     part: int = 0
     parts: int = 4
+    favoured_share: float = 0.6
     favoured_kilobits: float = 24.0
     kilobits: float = 20.0
     longest_seconds: float = 3.5
     per_label: int = 6
     valid: int = 48
+
+
+@dataclass(frozen=True)
+class Group:
+    """Clips that are packed one after another.
+
+    Attributes:
+        split: `train` or `valid`.
+        clips: the clips.
+        until: share of the room at which the next group comes.
+    """
+
+    split: str
+    clips: Sequence[Clip]
+    until: float
 
 
 def pack(corpus: Path, out: Path, start: str | None, new_decoder: bool, choice: Choice) -> None:
@@ -99,12 +116,13 @@ def fill(out: Path, corpus: Path, start: str | None, new_decoder: bool, choice: 
     room = int(choice.megabytes * 1e6) - size_of(out)
     packed, written = [], 0
     with (out / SOUNDS_FILE).open("wb") as file:
-        for entry, data in coded(chosen(corpus, choice), choice):
-            if written + len(data) > room:
-                break
-            file.write(data)
-            packed.append(entry)
-            written += len(data)
+        for group in chosen(corpus, choice):
+            for entry, data in coded(group, choice):
+                if written + len(data) > group.until * room:
+                    break
+                file.write(data)
+                packed.append(entry)
+                written += len(data)
     if not any(clip.split == "train" for clip in packed):
         raise RecipeError(
             f"A pack of {choice.megabytes:g} MB cannot hold sounds to learn from: beside model, code and wheels, "
@@ -154,31 +172,32 @@ def fetch_wheels(folder: Path) -> None:
             raise RecipeError(f"Cannot fetch wheels of {', '.join(names)}: {reason}.")
 
 
-def chosen(corpus: Path, choice: Choice) -> Iterator[tuple[str, Clip]]:
-    """Splits and clips in the order in which they are packed."""
+def chosen(corpus: Path, choice: Choice) -> list[Group]:
+    """The clips of a corpus in the order in which they are packed; parts begin at other places of it."""
     order = random.Random(0)
     shards = sorted(corpus.glob("train-*.tar")) + sorted(corpus.glob("extra-*.tar"))
     train, valid = read_clips(shards), read_clips(sorted(corpus.glob("valid-*.tar")))
-    yield from (("valid", clip) for clip in order.sample(valid, min(choice.valid, len(valid))))
-    yield from (("train", clip) for clip in train if clip.dataset in FAVOURED)
-    others = [clip for clip in train if clip.dataset not in FAVOURED]
-    order.shuffle(others)
-    first = choice.part * len(others) // choice.parts
+    checked = order.sample(valid, min(choice.valid, len(valid)))
+    order.shuffle(train)
+    first = choice.part * len(train) // choice.parts
+    train = train[first:] + train[:first]
     counts: Counter[tuple[str, str]] = Counter()
-    for clip in others[first:] + others[:first]:
+    others = []
+    for clip in (clip for clip in train if clip.dataset not in FAVOURED):
         counts[clip.dataset, clip.label] += 1
         if counts[clip.dataset, clip.label] <= choice.per_label * (1 if clip.label else 5):
-            yield "train", clip
+            others.append(clip)
+    favoured = [clip for clip in train if clip.dataset in FAVOURED]
+    return [Group("valid", checked, 1.0), Group("train", favoured, choice.favoured_share), Group("train", others, 1.0)]
 
 
-def coded(clips: Iterator[tuple[str, Clip]], choice: Choice) -> Iterator[tuple[Packed, bytes]]:
+def coded(group: Group, choice: Choice) -> Iterator[tuple[Packed, bytes]]:
     """Codes clips on all cores, a few at a time."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        while some := [entry for entry, _ in zip(clips, range(_AT_ONCE), strict=False)]:
-            for (split, clip), data in zip(
-                some, pool.map(lambda entry: opus(entry[0], entry[1], choice), some), strict=True
-            ):
-                yield Packed(split, clip.dataset, len(data)), data
+        for first in range(0, len(group.clips), _AT_ONCE):
+            some = group.clips[first : first + _AT_ONCE]
+            for clip, data in zip(some, pool.map(lambda one: opus(group.split, one, choice), some), strict=True):
+                yield Packed(group.split, clip.dataset, len(data)), data
 
 
 def opus(split: str, clip: Clip, choice: Choice) -> bytes:

@@ -120,6 +120,7 @@ def test_the_loss_falls(pack: Path, tmp_path: Path) -> None:
     assert np.mean(losses[-30:]) < 0.7 * np.mean(losses[:10])
 
 
+@pytest.mark.slow
 def test_a_pack_runs_where_nothing_else_is_until_its_time_is_over(pack: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY.to_yaml())
     command = ["bash", str(pack / "train.sh"), str(tmp_path / "out"), "--minutes", "0.001", "--device", "cpu"]

@@ -9,7 +9,13 @@ import pytest
 from makesomenoise.training.tokenizer_config import TokenizerTrainingConfig
 
 SCRIPT = Path(__file__).parents[2] / "recipes" / "tokenizer-decoder.sh"
-STAGES = ["decoder", "distill", "baseline", "pure", "pure-decoder", "evaluate"]
+TRAINED = ["decoder", "distill", "baseline", "pure", "pure-decoder"]
+SHIPPED = {"ours": "distill", "vqvae": "baseline", "pure": "pure-decoder"}
+STAGES = [*TRAINED, *(f"models/{name}" for name in SHIPPED), "evaluate"]
+PYTHON = """#!/usr/bin/env bash
+echo "store ${{@:2}}" >> {log}
+mkdir -p "$3"
+"""
 MSN = """#!/usr/bin/env bash
 echo "$@" >> {log}
 if grep -q fail {log}.fails 2>/dev/null && [[ "$*" == *distill* ]]; then exit 3; fi
@@ -21,10 +27,12 @@ exit 0
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Where the `msn` that the script finds writes what it was asked for."""
+    """Where the `msn` and the `python` that the script finds write what they were asked for."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "msn").write_text(MSN.format(log=tmp_path / "log"))
-    (tmp_path / "bin" / "msn").chmod(0o755)
+    (tmp_path / "bin" / "python").write_text(PYTHON.format(log=tmp_path / "log"))
+    for path in (tmp_path / "bin").iterdir():
+        path.chmod(0o755)
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "train-000.tar").touch()
     return tmp_path / "log"
@@ -43,10 +51,11 @@ def test_stages_are_done_in_order_and_once(log: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [line.removeprefix("== ") for line in done.stdout.splitlines()] == STAGES
     asked = log.read_text().splitlines()
-    assert all("--resume" in line for line in asked[:-1])
+    assert all("--resume" in line for line in asked[: len(TRAINED)])
+    runs = log.parent / "my runs"
+    for line, (name, source) in zip(asked[len(TRAINED) :], SHIPPED.items(), strict=False):
+        assert line == f"store {runs}/{source}/model {runs}/models/{name} --storage int8"
     assert "--ear ear.tflite" in asked[-1]
-    for name in ("ours", "vqvae", "pure"):
-        assert (log.parent / "my runs" / "models" / name).is_dir()
     assert _walked(log, "corpus", "my runs").stdout == ""
     assert log.read_text().splitlines() == asked
 
