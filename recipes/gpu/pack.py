@@ -3,8 +3,8 @@
     python -m recipes.gpu.pack CORPUS PACK --megabytes 64
 
 A pack holds clips to check on, sounds of the training splits (ESC-50 and UrbanSound8K, then at most `--per-label` of
-each label of the other datasets; `--part` turns their order) as Ogg Opus at 24 kHz, a tokenizer whose decoder is trained
-on, the code, and wheels of what the code needs beside torch and numpy. The whole corpus at 20 kbit/s is 108 MB.
+each label of the other datasets; `--part` turns their order) as Ogg Opus at 24 kHz, a tokenizer whose decoder is
+trained on, the code, and wheels of what the code needs beside torch and numpy. The whole corpus at 20 kbit/s is 108 MB.
 """
 
 import argparse

@@ -167,24 +167,35 @@ def test_sounds_alone_can_be_packed(corpus: Path, tmp_path: Path, monkeypatch: p
 
 
 def test_clips_come_in_their_order_and_parts_turn_it(corpus: Path) -> None:
-    choice = packing.Choice(valid=1)
-    orders = [list(packing.chosen(corpus, packing.Choice(valid=1, part=part, parts=3))) for part in range(3)]
-    for order in orders:
-        assert [split for split, _ in order] == ["valid", *["train"] * 5]
-        assert [clip.dataset for _, clip in order[1:3]] == ["esc50", "urbansound8k"]
-    assert len({order[3][1].key for order in orders}) == 3
-    fewer = list(packing.chosen(corpus, packing.Choice(valid=1, per_label=1)))
-    assert [clip.dataset for _, clip in fewer].count("other") <= 2  # one to learn from, perhaps one to check on
-    assert choice.per_label == 6
+    firsts = set()
+    for part in range(3):
+        valid, favoured, others = packing.chosen(corpus, packing.Choice(valid=1, part=part, parts=3))
+        assert [len(group.clips) for group in (valid, favoured, others)] == [1, 2, 3]
+        assert {clip.dataset for clip in favoured.clips} == {"esc50", "urbansound8k"}
+        assert (valid.split, others.split, favoured.until) == ("valid", "train", 0.6)
+        firsts.add(others.clips[0].key)
+    assert len(firsts) > 1
+    fewer = packing.chosen(corpus, packing.Choice(per_label=1))[2]
+    assert sorted(clip.dataset for clip in fewer.clips) == ["other", "third"]
+
+
+def test_favoured_sounds_leave_room_for_others(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "fetch_wheels", lambda folder: folder.mkdir())
+    packing.pack(corpus, tmp_path / "few", None, False, packing.Choice(valid=1, favoured_share=1e-6))
+    datasets = [row[1] for row in json.loads((tmp_path / "few" / "index.json").read_text())[1:]]
+    assert sorted(datasets) == ["other", "other", "third"]
 
 
 def test_packed_clips_sound_as_before(pack: Path) -> None:
     tape = read_tapes(pack, {"esc50": 0.3, "absent": 0.2}, CPU)["train"]
-    assert tape.lengths.tolist()[0] == round(0.6 * 24_000)
-    assert tape.chances[0].item() == pytest.approx(0.3)
+    datasets = [row[1] for row in json.loads((pack / "index.json").read_text()) if row[0] == "train"]
+    place = datasets.index("esc50")
+    assert tape.lengths[place].item() == round(0.6 * 24_000)
+    assert tape.chances[place].item() == pytest.approx(0.3)
     assert tape.chances.sum().item() == pytest.approx(1.0)
-    spectrum = torch.fft.rfft(tape.samples[tape.starts[1] : tape.starts[1] + 24_000].float()).abs()
-    assert int(spectrum.argmax()) == pytest.approx(800, abs=2)  # the fourth tone, of urbansound8k
+    start = tape.starts[datasets.index("urbansound8k")]
+    spectrum = torch.fft.rfft(tape.samples[start : start + 24_000].float()).abs()
+    assert int(spectrum.argmax()) == pytest.approx(800, abs=2)  # the fourth tone
 
 
 def test_wheels_are_asked_for_the_other_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
