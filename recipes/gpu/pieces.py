@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
+import safetensors.torch
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from recipes.gpu.errors import RecipeError
@@ -70,7 +70,7 @@ def save_pieces(folder: Path, state: dict[str, Tensor], step: int, piece_bytes: 
     about = {"step": str(step), "pieces": str(len(pieces))}
     parts = [folder / (_NAME.format(number) + ".part") for number in range(len(pieces))]
     for piece, part in zip(pieces, parts, strict=True):
-        save_file(piece, part, about)
+        part.write_bytes(safetensors.torch.save(piece, about))
     for part in parts:  # all of them are whole by now: this takes no time in which a machine might go
         part.replace(part.with_suffix(""))
 
