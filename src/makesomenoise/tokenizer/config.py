@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from makesomenoise.audio.mel import MelConfig
-from makesomenoise.config import Config
+from makesomenoise.config import Config, Teacher
 from makesomenoise.tokenizer.decoders.base import Decoder
 from makesomenoise.tokenizer.decoders.flow import FlowConfig, FlowDecoder
 from makesomenoise.tokenizer.decoders.regression import RegressionConfig, RegressionDecoder
@@ -72,6 +72,7 @@ class TokenizerConfig(Config):
         encoder: the encoder.
         quantizer: the quantizer; its `kind` chooses the class.
         decoder: the decoder; its `kind` chooses the class.
+        teachers: networks trained elsewhere that had a part in its training; no evaluation asks them.
     """
 
     mel: MelConfig = MelConfig()
@@ -80,6 +81,7 @@ class TokenizerConfig(Config):
     encoder: EncoderConfig = EncoderConfig()
     quantizer: QuantizerConfig = VariationalConfig()
     decoder: DecoderConfig = FlowConfig()
+    teachers: tuple[Teacher, ...] = ()
 
 
 def build_quantizer(config: TokenizerConfig) -> Quantizer:
