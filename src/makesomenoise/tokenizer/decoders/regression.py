@@ -6,7 +6,13 @@ import torch
 from torch import Tensor
 
 from makesomenoise.config import Config
-from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, check_quality
+from makesomenoise.tokenizer.decoders.base import (
+    BandStandardiser,
+    DecodingWindow,
+    Quality,
+    Reconstruction,
+    check_quality,
+)
 from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE, DecoderNetwork, NetworkConfig
 
 
@@ -15,10 +21,12 @@ class RegressionConfig(Config):
 
     Attributes:
         network: the network.
+        window: how long sequences of codes are cut.
     """
 
     kind: Literal["regression"] = "regression"
     network: NetworkConfig = NetworkConfig()
+    window: DecodingWindow = DecodingWindow()
 
 
 class RegressionDecoder(BandStandardiser):
