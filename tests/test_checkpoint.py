@@ -47,6 +47,35 @@ def test_half_precision_halves_the_file_and_loads_as_float(tmp_path):
     assert loaded["count"].item() == 7
 
 
+def _large() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.logspace(-9.0, 2.0, 400)[:, None]  # weights of all sizes, and a row of zeros
+    matrix = torch.randn(400, 300, generator=generator) * rows
+    matrix[7] = 0.0
+    return {f"{part}.{name}": t for part in ("decoder", "encoder") for name, t in (("w", matrix), ("b", rows[:, 0]))}
+
+
+def test_int8_rounds_the_large_matrices_of_a_decoder_alone(tmp_path):
+    state = _large()
+    checkpoint.save_model(tmp_path, _Settings(), state, storage="int8")
+    stored = safetensors.torch.load_file(tmp_path / "model.safetensors")
+    assert {name for name, t in stored.items() if t.dtype == torch.int8} == {"decoder.w"}
+    assert stored["decoder.w.scale"].shape == (400,)
+    loaded = checkpoint.load_state(tmp_path)
+    assert loaded.keys() == state.keys()
+    for name in state.keys() - {"decoder.w"}:
+        torch.testing.assert_close(loaded[name], state[name].half().float(), rtol=0, atol=0)
+    most = state["decoder.w"].abs().amax(dim=1).clamp_min(127 * torch.finfo(torch.float16).tiny)
+    assert ((loaded["decoder.w"] - state["decoder.w"]).abs() <= 0.0045 * most[:, None]).all()
+
+
+def test_what_int8_loaded_is_stored_the_same_again(tmp_path):
+    checkpoint.save_model(tmp_path / "first", _Settings(), _large(), storage="int8")
+    checkpoint.save_model(tmp_path / "second", _Settings(), checkpoint.load_state(tmp_path / "first"), storage="int8")
+    first, second = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("first", "second"))
+    assert first == second
+
+
 def test_nothing_but_the_model_is_left_in_the_folder(tmp_path):
     checkpoint.save_model(tmp_path, _Settings(), _state())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.yaml", "model.safetensors"]

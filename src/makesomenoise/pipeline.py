@@ -18,6 +18,7 @@ from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import Ranked
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GENERATING, Sampling
+from makesomenoise.tokenizer.decoders.base import Quality
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 DEFAULT = "language"
@@ -112,8 +113,7 @@ class AudioLanguageModel:
             most_tokens: the longest answer.
 
         Raises:
-            AudioError: as `hear`.
-            PipelineError: as `hear`.
+            AudioError, PipelineError: as `hear`.
             LanguageError: if the question is empty, or a sound is too long for the context.
         """
         return listening.answers(self.language, self._heard(sounds), question, most_tokens)
@@ -159,8 +159,7 @@ class AudioLanguageModel:
             prior: how much of what is said without a sound is subtracted.
 
         Raises:
-            AudioError: as `hear`.
-            PipelineError: as `hear`.
+            AudioError, PipelineError: as `hear`.
             LanguageError: if there is no label, an empty one, or one twice; or if a sound is too long for the context.
         """
         return naming.classify(self.language, self._heard(sounds), naming.checked_labels(labels), window, prior)
@@ -186,6 +185,7 @@ class AudioLanguageModel:
         seed: int = 0,
         steps: int | None = None,
         level_db: float | None = None,
+        quality: Quality = "fast",
     ) -> Tensor:
         """The waveform [S] of codes.
 
@@ -193,15 +193,16 @@ class AudioLanguageModel:
             sound: codes.
             seconds: cut it to this length.
             seed: the same seed gives the same waveform.
-            steps: ODE steps of the decoder.
+            steps: see `AudioTokenizer.decode`.
             level_db: make it as loud as this, see `audio.level`; else it is as loud as its codes say.
+            quality: see `AudioTokenizer.decode`.
         """
         codes, rate = torch.tensor([sound.codes], device=self._device), self.tokenizer.sample_rate
-        waveform = self.tokenizer.decode(codes, steps=steps, seed=seed)[0].cpu()
+        waveform = self.tokenizer.decode(codes, steps, seed=seed, quality=quality)[0].cpu()
         waveform = waveform if seconds is None else waveform[: round(seconds * rate)]
         return waveform if level_db is None else level.levelled(waveform, rate, level_db)
 
-    def generate(
+    def generate(  # noqa: PLR0913 - each is a setting of the sound
         self,
         text: str,
         seconds: float,
@@ -211,6 +212,8 @@ class AudioLanguageModel:
         best_by: BestBy | None = None,
         steps: int | None = None,
         level_db: float | None = level.USUAL_DB,
+        *,
+        quality: Quality = "fast",
     ) -> Tensor:
         """Makes sounds from a text.
 
@@ -221,8 +224,9 @@ class AudioLanguageModel:
             sampling: how codes are drawn.
             candidates: number of sounds C.
             best_by: `caption` puts those first in which the model itself best recognises the text.
-            steps: ODE steps of the decoder.
+            steps: see `AudioTokenizer.decode`.
             level_db: how loud they are made, see `audio.level`; none leaves them as soft or loud as they come.
+            quality: see `AudioTokenizer.decode`.
 
         Returns:
             [C, S] waveforms of exactly that length.
@@ -232,14 +236,10 @@ class AudioLanguageModel:
             LanguageError: if the text is empty, or the length is not above 0 or does not fit into the context.
         """
         made = self.compose(text, seconds, seed, sampling, candidates, best_by)
-        return torch.stack([self.render(one.sound, seconds, seed, steps, level_db) for one in made])
+        return torch.stack([self.render(one.sound, seconds, seed, steps, level_db, quality) for one in made])
 
     def chat(self, seed: int = 0) -> "Chat":
-        """Begins a conversation.
-
-        Args:
-            seed: the same seed and the same turns give the same replies.
-        """
+        """Begins a conversation; the same seed and the same turns give the same replies."""
         return Chat(self, seed)
 
     @property

@@ -42,7 +42,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     with torch.random.fork_rng():
         for number, name in enumerate(("ours", "baseline")):
             torch.manual_seed(number)
-            checkpoint.save_model(folder / name, config, TokenizerNetwork(config).state_dict())
+            network = TokenizerNetwork(config)
+            torch.nn.init.normal_(network.decoder.network.mel_out.weight)  # else codes do not matter yet
+            checkpoint.save_model(folder / name, config, network.state_dict())
         IstftVocoder(IstftVocoderConfig(dim=8, hidden=16, layers=1)).save(folder / "vocoder")
     return Models(folder / "ours", folder / "baseline", folder / "vocoder")
 

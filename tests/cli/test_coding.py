@@ -62,6 +62,24 @@ def test_the_command_gives_what_the_library_gives(msn, models, sound: Path, code
     assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "expected.wav").read_bytes()
 
 
+def test_the_best_quality_is_that_of_the_library(msn, models, coded: Path, tmp_path: Path):
+    from makesomenoise import AudioTokenizer
+
+    tokenizer = AudioTokenizer.load(models.ours, models.vocoder)
+    arguments = (coded, tmp_path / "out.wav", "--model", models.ours, "--vocoder", models.vocoder)
+    assert msn("decode", *arguments, "--quality", "best").exit_code == 0
+    waveform = tokenizer.decode(bitstream.read(coded).codes[None], quality="best")
+    io.save(tmp_path / "expected.wav", waveform[0, :31_200])
+    assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "expected.wav").read_bytes()
+
+
+def test_an_unknown_quality_is_refused_and_leaves_nothing(msn, models, coded: Path, tmp_path: Path):
+    result = msn("decode", coded, tmp_path / "out.wav", "--model", models.ours, "--quality", "good")
+    assert result.exit_code == 2
+    assert result.stderr == "msn: Unknown quality 'good': give fast or best.\n"
+    assert not (tmp_path / "out.wav").exists()
+
+
 def test_several_files_go_to_a_folder(msn, models, sound: Path, tmp_path: Path, tone):
     second = sound.with_name("second.flac")
     io.save(second, tone(0.5))

@@ -145,6 +145,10 @@ def test_a_sound_is_made_at_its_exact_length(run, speaker, tmp_path):
     assert path.read_bytes() == (tmp_path / "expected.wav").read_bytes()
     again = ("--seconds", 0.7, "-o", path, "--seed", 3, "--steps", 1, "--keep-level")
     assert run("generate", "a dog barks", *again).exit_code == 0
+    better = ("--seconds", 0.7, "-o", tmp_path / "best.wav", "--seed", 3, "--quality", "best")
+    assert run("generate", "a dog barks", *better).exit_code == 0
+    io.save(tmp_path / "expected.wav", speaker.generate("a dog barks", 0.7, seed=3, quality="best")[0])
+    assert (tmp_path / "best.wav").read_bytes() == (tmp_path / "expected.wav").read_bytes()
     io.save(tmp_path / "soft.wav", speaker.generate("a dog barks", 0.7, seed=3, steps=1, level_db=None)[0])
     assert path.read_bytes() == (tmp_path / "soft.wav").read_bytes()
 
@@ -185,6 +189,7 @@ def test_how_codes_are_drawn_can_be_said(run, tmp_path):
         (("dog", "--temperature", -1), "must not be negative"),
         (("dog", "--guidance", "nan"), "Guidance must lie between"),
         (("dog", "--best-by", "luck"), "--best-by caption"),
+        (("dog", "--quality", "good"), "Unknown quality 'good': give fast or best."),
     ],
 )
 def test_what_cannot_be_made_is_one_sentence_and_no_file(run, tmp_path, arguments, sentence):

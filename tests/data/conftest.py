@@ -33,7 +33,9 @@ def tiny_tokenizers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pat
     with torch.random.fork_rng():
         for number, name in enumerate(("one", "two")):
             torch.manual_seed(number)
-            checkpoint.save_model(folder / name, config, TokenizerNetwork(config).state_dict())
+            network = TokenizerNetwork(config)
+            torch.nn.init.normal_(network.decoder.network.mel_out.weight)  # else codes do not matter yet
+            checkpoint.save_model(folder / name, config, network.state_dict())
     return folder / "one", folder / "two"
 
 

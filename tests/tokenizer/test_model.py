@@ -71,6 +71,38 @@ def test_steps_and_guidance_reach_the_decoder(tokenizer, sound):
     assert not torch.allclose(tokenizer.decode_mel(codes, guidance=1.0), plain)
 
 
+def test_the_quality_reaches_the_decoder(tokenizer, sound):
+    codes = tokenizer.encode(sound[:, :20_000])
+    best = tokenizer.decode_mel(codes, quality="best")
+    assert not torch.allclose(tokenizer.decode_mel(codes), best)
+    torch.testing.assert_close(tokenizer.decode_mel(codes, quality="best"), best, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("chunk", [1, 40])
+def test_the_best_quality_streams_too(tokenizer, sound, chunk):
+    codes = tokenizer.encode(sound[:, :40_000])
+    streamed = torch.cat(list(tokenizer.stream_decode(codes[0].split(chunk), seed=3, quality="best")))
+    torch.testing.assert_close(streamed, tokenizer.decode(codes, seed=3, quality="best")[0], rtol=0, atol=0)
+
+
+def test_waveforms_of_a_batch_are_those_of_each_alone(tokenizer, sound):
+    codes = tokenizer.encode(torch.cat((sound, sound.flip(-1))))
+    together = tokenizer.decode(codes, seed=5)
+    for row, waveform in zip(codes, together, strict=True):
+        torch.testing.assert_close(tokenizer.decode(row[None], seed=5)[0], waveform, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("decode", ["decode", "decode_mel"])
+def test_an_unknown_quality_is_refused(tokenizer, decode):
+    with pytest.raises(ValueError, match=r"^Unknown quality 'good': give fast or best\.$"):
+        getattr(tokenizer, decode)(torch.zeros(1, 3, dtype=torch.int64), quality="good")
+
+
+def test_steps_below_one_are_refused(tokenizer):
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        tokenizer.decode(torch.zeros(1, 3, dtype=torch.int64), steps=0)
+
+
 def test_save_and_load_change_nothing(tokenizer, sound, tmp_path):
     tokenizer.save(tmp_path)
     loaded = AudioTokenizer.load(tmp_path, vocoder="griffin-lim")
@@ -78,8 +110,9 @@ def test_save_and_load_change_nothing(tokenizer, sound, tmp_path):
     assert loaded.encode(sound).tolist() == tokenizer.encode(sound).tolist()
 
 
-def test_half_precision_keeps_the_fingerprint(tokenizer, tmp_path):
-    checkpoint.save_model(tmp_path, tokenizer.config, tokenizer.network.state_dict(), storage="float16")
+@pytest.mark.parametrize("storage", ["float16", "int8"])
+def test_storage_keeps_the_fingerprint(tokenizer, tmp_path, storage):
+    checkpoint.save_model(tmp_path, tokenizer.config, tokenizer.network.state_dict(), storage=storage)
     assert AudioTokenizer.load(tmp_path, vocoder="griffin-lim").fingerprint == tokenizer.fingerprint
 
 

@@ -147,7 +147,9 @@ def test_a_likeness_is_learned_from_and_does_not_learn(config: TokenizerTraining
     state, plain = _trained(tmp_path / "with"), _trained(tmp_path / "without")
     for name, tensor in scene.trunk.state_dict().items():
         torch.testing.assert_close(state[f"likeness.layers.{name}"], tensor, rtol=0, atol=0)
-    assert not torch.equal(state["network.decoder.network.out.weight"], plain["network.decoder.network.out.weight"])
+    assert not torch.equal(
+        state["network.decoder.network.mel_out.weight"], plain["network.decoder.network.mel_out.weight"]
+    )
 
 
 def test_halving_makes_two_crops_of_one() -> None:

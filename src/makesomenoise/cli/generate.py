@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, Json, LanguageName, Seed, Steps, TokenizerName, VocoderName
+from makesomenoise.cli.options import Device, Json, LanguageName, QualityName, Seed, Steps, TokenizerName, VocoderName
 
 if TYPE_CHECKING:
     from makesomenoise.language.composing import BestBy, Composed
@@ -39,6 +39,7 @@ def generate(  # noqa: PLR0913 - each is an option
     top_k: TopK = None,
     guidance: Scale = None,
     steps: Steps = None,
+    quality: QualityName = "fast",
     keep_level: Keep = False,
     as_json: Json = False,
     model: LanguageName = "language",
@@ -50,14 +51,16 @@ def generate(  # noqa: PLR0913 - each is an option
     from makesomenoise.audio import io
     from makesomenoise.audio.level import USUAL_DB
     from makesomenoise.pipeline import AudioLanguageModel
+    from makesomenoise.tokenizer.decoders.base import as_quality
 
-    by, how = judge(best_by), sampling(temperature, top_k, guidance)
+    by, how, fine = judge(best_by), sampling(temperature, top_k, guidance), as_quality(quality)
     paths = targets(output, 1 if by else count)
     speaker = AudioLanguageModel.load(model, tokenizer, vocoder, device)
     made = speaker.compose(text, seconds, seed, how, count, by)
     loud = None if keep_level else USUAL_DB
     for path, one in zip(paths, made, strict=False):
-        io.save(path, speaker.render(one.sound, seconds, seed, steps, loud), speaker.tokenizer.sample_rate)
+        waveform = speaker.render(one.sound, seconds, seed, steps, loud, fine)
+        io.save(path, waveform, speaker.tokenizer.sample_rate)
         about = {"file": str(path), "text": text, "seconds": seconds, "seed": seed}
         typer.echo(described(about, one, made[len(paths) :], as_json))
 

@@ -113,8 +113,8 @@ class EarJudge:
                 learned.append([_identities(clips), labels])
         if not self.judges:
             raise EarError(
-                f"The ear {ear.name} needs training clips of {' or '.join(sorted(datasets))} with two labels or more to "
-                "learn names from, and the corpus has none: add them, or leave out --ear."
+                f"The ear {ear.name} needs training clips of {' or '.join(sorted(datasets))} with two labels or more "
+                "to learn names from, and the corpus has none: add them, or leave out --ear."
             )
         self.identity: list = [*ear.identity, _digest(learned)]
 

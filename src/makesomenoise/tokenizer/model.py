@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from makesomenoise import checkpoint
 from makesomenoise.tokenizer.config import TokenizerConfig
-from makesomenoise.tokenizer.decoders.base import Quality, check_quality
+from makesomenoise.tokenizer.decoders.base import Quality, as_quality
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.streaming import Block, blocks, joined, padded
@@ -228,7 +228,7 @@ class AudioTokenizer(nn.Module):
     def _stream_mel(
         self, chunks: Iterable[Tensor], steps: int | None, guidance: float | None, seed: int, quality: Quality
     ) -> Iterator[Tensor]:
-        check_quality(quality)
+        as_quality(quality)
         window = self.config.decoder.window
 
         @torch.inference_mode()

@@ -108,11 +108,13 @@ class BandStandardiser(nn.Module):
         return (frames * self.deviation + self.mean).transpose(1, 2)
 
 
-def check_quality(quality: str) -> None:
-    """Refuses what is no quality of a decoding.
+def as_quality(name: str) -> Quality:
+    """The quality of a decoding that a name means.
 
     Raises:
-        DecodingError: if it is unknown.
+        DecodingError: if it means none.
     """
-    if quality not in QUALITIES:
-        raise DecodingError(f"Unknown quality '{quality}': give {' or '.join(QUALITIES)}.")
+    for quality in QUALITIES:
+        if quality == name:
+            return quality
+    raise DecodingError(f"Unknown quality '{name}': give {' or '.join(QUALITIES)}.")

@@ -28,7 +28,7 @@ from makesomenoise.tokenizer.decoders.base import (
     DecodingWindow,
     Quality,
     Reconstruction,
-    check_quality,
+    as_quality,
 )
 from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork, NetworkConfig
 
@@ -104,11 +104,10 @@ class FlowDecoder(BandStandardiser):
         quality: Quality = "fast",
     ) -> Tensor:
         """Goes from noise to mel; see `Decoder`."""
-        check_quality(quality)
-        config, x_0 = self.config, noise.transpose(1, 2)
-        usual = config.steps if quality == "fast" else config.best_steps
+        fast, config, x_0 = as_quality(quality) == "fast", self.config, noise.transpose(1, 2)
+        usual = config.steps if fast else config.best_steps
         times = time_grid(usual if steps is None else steps, config.time_shift).to(noise)
-        if quality == "fast":
+        if fast:
             return self.restore(integrate(self.flow_map(latents, guidance), x_0, times))
         return self.restore(integrate_multistep(self.guided_velocity(latents, guidance), x_0, times))
 

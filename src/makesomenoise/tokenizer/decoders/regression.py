@@ -11,7 +11,7 @@ from makesomenoise.tokenizer.decoders.base import (
     DecodingWindow,
     Quality,
     Reconstruction,
-    check_quality,
+    as_quality,
 )
 from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE, DecoderNetwork, NetworkConfig
 
@@ -59,7 +59,7 @@ class RegressionDecoder(BandStandardiser):
     ) -> Tensor:
         """Predicts the mel; noise, steps, guidance and quality have no effect here; see `Decoder`."""
         del noise, steps, guidance
-        check_quality(quality)
+        as_quality(quality)
         return self._predict(latents)
 
     def _predict(self, latents: Tensor) -> Tensor:
