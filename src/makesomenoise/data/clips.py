@@ -28,6 +28,27 @@ _CLIPS_PER_CROP = 3
 _TAPS = 32
 
 
+def decode(clip: Clip, sample_rate: int) -> np.ndarray:
+    """The float32 waveform [S] of a clip as its file has it, S > 0; of a truncated clip what can be read.
+
+    Args:
+        clip: to be read.
+        sample_rate: of the waveform, Hz.
+
+    Raises:
+        AudioError: if nothing of it can be read.
+    """
+    chunks = []
+    try:
+        chunks.extend(io.stream(clip.read(), sample_rate))
+    except io.AudioError as error:
+        # Hours into a run, one truncated clip among thousands is no reason to stop.
+        if not chunks:
+            raise io.AudioError(f"Clip {clip.key}: {error}") from None
+        _log.warning("clip %s: %s What was read of it is used.", clip.key, error)
+    return torch.cat(chunks).numpy()
+
+
 class AugmentConfig(Config):
     """How crops are varied.
 
@@ -70,28 +91,16 @@ class ClipStore:
 
     def _read(self, clip: Clip) -> np.ndarray:
         if self._cache is None:
-            return self._decode(clip)
+            return _in_16_bits(decode(clip, self.sample_rate))
         identity = f"{clip.path.resolve()}:{clip.offset}:{clip.size}:{self.sample_rate}"
         path = self._cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npy"
         if path.exists():
             return np.load(path)
-        samples = self._decode(clip)
+        samples = _in_16_bits(decode(clip, self.sample_rate))
         self._cache.mkdir(parents=True, exist_ok=True)
         with io.replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, samples)
         return samples
-
-    def _decode(self, clip: Clip) -> np.ndarray:
-        chunks = []
-        try:
-            chunks.extend(io.stream(clip.read(), self.sample_rate))
-        except io.AudioError as error:
-            # Hours into a run, one truncated clip among thousands is no reason to stop.
-            if not chunks:
-                raise io.AudioError(f"Clip {clip.key}: {error}") from None
-            _log.warning("clip %s: %s What was read of it is used.", clip.key, error)
-        samples = torch.cat(chunks).numpy()
-        return np.round(samples.clip(-1.0, 1.0) * 32767.0).astype(np.int16)
 
 
 def frequent_labels(clips: Sequence[Clip], minimum: int) -> list[str]:
@@ -199,6 +208,10 @@ class Crops(Dataset[dict[str, Tensor]]):
         gain = 10.0 ** (rng.uniform(-augment.gain_db, augment.gain_db) / 20.0)
         peak = float(np.abs(waveform).max())
         return (waveform * min(gain, 1.0 / max(peak, 1e-4))).astype(np.float32)
+
+
+def _in_16_bits(waveform: np.ndarray) -> np.ndarray:
+    return np.round(waveform.clip(-1.0, 1.0) * 32767.0).astype(np.int16)
 
 
 def _shared(weights: np.ndarray, datasets: Sequence[str], shares: Mapping[str, float]) -> np.ndarray:

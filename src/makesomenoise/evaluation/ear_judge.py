@@ -7,6 +7,7 @@ training split alone, so that what it names in a decoded clip is what a decoded 
 import hashlib
 import json
 import logging
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.audio.io import replacing
-from makesomenoise.data.clips import ClipStore
+from makesomenoise.data.clips import decode
 from makesomenoise.data.manifest import Clip
 from makesomenoise.data.sounds import EXACT
 from makesomenoise.evaluation.corpus import by_dataset
@@ -71,12 +72,15 @@ class LinearJudge:
     @classmethod
     def fit(cls, clips: Sequence[np.ndarray], labels: Sequence[str]) -> Self:
         """Learns from the embeddings [F, E] of clips and their labels, at least two different ones."""
-        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - of the extra `ears`
+        from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - of the extra `ears`
+        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
         from sklearn.pipeline import make_pipeline  # noqa: PLC0415
         from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
 
         regression = LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=_ITERATIONS)
-        model = make_pipeline(StandardScaler(), regression).fit(_means(clips), list(labels))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of the loss name no clip otherwise
+            model = make_pipeline(StandardScaler(), regression).fit(_means(clips), list(labels))
         return cls([str(name) for name in model.classes_], model)
 
     def scores(self, clips: Sequence[np.ndarray]) -> Tensor:
@@ -112,9 +116,10 @@ class EarJudge:
                 self.judges[dataset] = LinearJudge.fit(self.originals(clips), labels)
                 learned.append([_identities(clips), labels])
         if not self.judges:
+            known = " or ".join(sorted(datasets))
             raise EarError(
-                f"The ear {ear.name} needs training clips of {' or '.join(sorted(datasets))} with two labels or more "
-                "to learn names from, and the corpus has none: add them, or leave out --ear."
+                f"The ear {ear.name} learns names from training clips of {known} with two labels or more, and the "
+                "corpus has none: add them, or ask no ear."
             )
         self.identity: list = [*ear.identity, _digest(learned)]
 
@@ -160,8 +165,7 @@ class EarJudge:
     def _embedded(self, clips: Sequence[Clip]) -> dict[str, np.ndarray]:
         _log.info("%s listens to %d original clips", self.name, len(clips))
         rate = self._ear.settings.sample_rate
-        # A store for each clip: what has been heard need not stay in memory, and the ear's rate is its own.
-        frames = [self._ear.listen(ClipStore([clip], rate).waveform(0), rate) for clip in clips]
+        frames = [self._ear.listen(decode(clip, rate), rate) for clip in clips]
         counts = np.array([len(one) for one in frames])
         return {"frames": np.concatenate(frames), "counts": counts}
 
