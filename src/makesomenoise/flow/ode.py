@@ -42,8 +42,8 @@ def integrate(velocity: Velocity, x_0: Tensor, times: Tensor) -> Tensor:
 def integrate_multistep(velocity: Velocity, x_0: Tensor, times: Tensor) -> Tensor:
     """Carries x_0 from times[0] to times[-1] in steps of order 2 that ask for one velocity each.
 
-    The two-step Adams-Bashforth method for uneven steps (Hairer, Norsett and Wanner 1993, section III.5): the slope of the
-    velocity is taken from the step before. The first step is Euler's. At 12 steps it does what 20 of Euler's do.
+    The two-step Adams-Bashforth method for uneven steps (Hairer, Norsett and Wanner 1993, section III.5): the slope of
+    the velocity is taken from the step before. The first step is Euler's.
 
     Args:
         velocity: maps (x [B, ...], t scalar tensor, span scalar tensor) to the velocity [B, ...] at t.
