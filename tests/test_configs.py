@@ -15,7 +15,7 @@ VOCODERS = sorted((CONFIGS / "vocoder").glob("*.yaml"))
 @pytest.mark.parametrize("path", TOKENIZERS, ids=lambda p: p.stem)
 def test_tokenizer_configs_build(path: Path):
     from makesomenoise.tokenizer.network import TokenizerNetwork
-    from makesomenoise.training.tokenizer import TokenizerTrainingConfig
+    from makesomenoise.training.tokenizer_config import TokenizerTrainingConfig
 
     config = TokenizerTrainingConfig.from_yaml(path)
     with torch.device("meta"):
@@ -26,7 +26,7 @@ def test_tokenizer_configs_build(path: Path):
 @pytest.mark.parametrize("path", ENCODERS, ids=lambda p: p.stem)
 def test_encoder_configs_fit_the_tokenizer_of_their_name(path: Path):
     from makesomenoise.training.encoder import EncoderTrainingConfig
-    from makesomenoise.training.tokenizer import TokenizerTrainingConfig
+    from makesomenoise.training.tokenizer_config import TokenizerTrainingConfig
 
     tokenizer = TokenizerTrainingConfig.from_yaml(CONFIGS / "tokenizer" / path.name)
     assert EncoderTrainingConfig.from_yaml(path).model.encoder.scene == tokenizer.model.encoder.scene

@@ -50,6 +50,34 @@ def test_labels_follow_the_sound(store: ClipStore):
                 assert (pitch > 700) == (label == 0)
 
 
+def test_where_nothing_sounds_is_told(store: ClipStore):
+    plain = Crops(store, CROP, UNIT, Sequences(store.clips[:1]))  # 0.4 s, so that a crop of 1 s has gaps
+    for number in range(10):
+        example = plain[number]
+        for sounding, part in zip(example["sounding"], example["waveform"].split(UNIT), strict=True):
+            assert bool(sounding) == bool(part.any())
+    mixed = Crops(store, CROP, UNIT, Sequences(store.clips[:1]), AugmentConfig(mix_probability=1.0))
+    for number in range(10):
+        example = mixed[number]
+        for sounding, part in zip(example["sounding"], example["waveform"].split(UNIT), strict=True):
+            assert sounding or part.abs().max() < 0.05  # the filter of the tilt reaches a little further
+
+
+def test_speed_moves_the_pitch_within_its_bound(store: ClipStore):
+    store = ClipStore(store.clips[-1:], 24_000)  # 2 s of one tone
+    still = AugmentConfig(gain_db=0.0, mix_probability=0.0, tilt_db=0.0)
+    sped = still.model_copy(update={"speed_probability": 1.0, "speed_octaves": 0.5})
+    (hz,) = {_pitch(Crops(store, CROP, UNIT, Sequences(store.clips), still)[n]["waveform"]) for n in range(3)}
+    moved = [_pitch(Crops(store, CROP, UNIT, Sequences(store.clips), sped)[n]["waveform"]) / hz for n in range(20)]
+    assert min(moved) < 0.85
+    assert max(moved) > 1.15
+    assert 2**-0.51 < min(moved) < max(moved) < 2**0.51
+
+
+def _pitch(waveform: torch.Tensor) -> int:
+    return int(torch.fft.rfft(waveform).abs().argmax())
+
+
 def test_a_crop_depends_on_seed_and_number_alone(store: ClipStore):
     settings = {"augment": AugmentConfig(mix_probability=1.0)}
     first = [crops(store, seed=1, **settings)[n]["waveform"] for n in (0, 1, 2)]

@@ -8,7 +8,12 @@ from torchdiffeq import odeint
 
 from makesomenoise.flow.ode import guided, integrate, integrate_multistep, rescaled, time_grid
 
-SOLVERS = [integrate, integrate_multistep]
+
+def multistep(velocity, x_0, times):
+    return integrate_multistep(velocity, x_0, times)[-1]
+
+
+SOLVERS = [integrate, multistep]
 
 
 def _error(solver, steps: int) -> float:
@@ -16,7 +21,7 @@ def _error(solver, steps: int) -> float:
     return abs(float(x_1) - math.exp(-1.0))
 
 
-@pytest.mark.parametrize(("solver", "gain"), [(integrate, 2), (integrate_multistep, 4)])
+@pytest.mark.parametrize(("solver", "gain"), [(integrate, 2), (multistep, 4)])
 def test_halving_the_step_divides_the_error_by_two_to_the_order(solver, gain):
     assert _error(solver, 64) / _error(solver, 128) == pytest.approx(gain, rel=0.1)
 
@@ -24,7 +29,7 @@ def test_halving_the_step_divides_the_error_by_two_to_the_order(solver, gain):
 def test_multistep_is_exact_for_a_velocity_that_grows_evenly_once_it_has_started():
     # Euler's first step from 0 to h misses h squared; what follows is exact.
     times = time_grid(4, shift=0.5).double()
-    x_1 = integrate_multistep(lambda x, t, _: 2 * t + 0 * x, torch.zeros(1, dtype=torch.float64), times)
+    x_1 = multistep(lambda x, t, _: 2 * t + 0 * x, torch.zeros(1, dtype=torch.float64), times)
     torch.testing.assert_close(x_1, 1.0 - times[1:2] ** 2)
 
 

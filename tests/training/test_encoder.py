@@ -12,7 +12,8 @@ from makesomenoise.training import encoder
 from makesomenoise.training.encoder import EncoderDataConfig, EncoderTrainingConfig, train_encoder
 from makesomenoise.training.fitting import RunConfig
 from makesomenoise.training.optimiser import OptimiserConfig
-from makesomenoise.training.tokenizer import DataConfig, TokenizerTraining, TokenizerTrainingConfig
+from makesomenoise.training.tokenizer import TokenizerTraining
+from makesomenoise.training.tokenizer_config import DataConfig, TokenizerTrainingConfig
 from tests.conftest import Tone
 
 SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}

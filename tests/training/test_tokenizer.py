@@ -7,20 +7,16 @@ import soundfile
 import torch
 from torch import Tensor
 
-from makesomenoise.checkpoint import save_model
+from makesomenoise.checkpoint import CheckpointError, save_model
+from makesomenoise.config import ConfigError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.training import tokenizer
 from makesomenoise.training.asked import LabelConfig, OutlineConfig
 from makesomenoise.training.fitting import RunConfig
-from makesomenoise.training.likeness import LikenessConfig
 from makesomenoise.training.runs import RunError
-from makesomenoise.training.tokenizer import (
-    DataConfig,
-    TokenizerTraining,
-    TokenizerTrainingConfig,
-    train_tokenizer,
-)
+from makesomenoise.training.tokenizer import TokenizerTraining, train_tokenizer
+from makesomenoise.training.tokenizer_config import DataConfig, TokenizerTrainingConfig
 from tests.conftest import Tone
 
 DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
@@ -137,19 +133,76 @@ def test_a_decoder_learns_on_while_the_codes_stay(config: TokenizerTrainingConfi
     assert second.fingerprint == first.fingerprint
 
 
-def test_a_likeness_is_learned_from_and_does_not_learn(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    scene = TokenizerTraining(config, [], tmp_path).network.encoder.scene
-    save_model(tmp_path / "scene", config.model.encoder.scene, scene.state_dict())
-    look = LikenessConfig(weight=1.0, scene=str(tmp_path / "scene"))
-    train_tokenizer(config.model_copy(update={"likeness": look}), tmp_path / "with")
-    train_tokenizer(config, tmp_path / "without")
-    state, plain = _trained(tmp_path / "with"), _trained(tmp_path / "without")
-    for name, tensor in scene.trunk.state_dict().items():
-        torch.testing.assert_close(state[f"likeness.layers.{name}"], tensor, rtol=0, atol=0)
-    assert not torch.equal(
-        state["network.decoder.network.mel_out.weight"], plain["network.decoder.network.mel_out.weight"]
+def test_no_gradient_of_what_codes_are_asked_reaches_the_decoder(
+    config: TokenizerTrainingConfig, tmp_path: Path
+) -> None:
+    module = TokenizerTraining(config, ["high", "low"], tmp_path)
+    batch = {
+        "waveform": torch.rand(2, 8192, generator=torch.Generator().manual_seed(0)) - 0.5,
+        "labels": torch.tensor([[0] * 8, [1] * 8]),
+        "sounding": torch.ones(2, 8, dtype=torch.bool),
+    }
+    losses = module._losses(batch, progress=0.0)
+    decoder = list(module.network.decoder.parameters())
+    for name in ("label", "outline"):
+        found = torch.autograd.grad(losses[name], decoder, retain_graph=True, allow_unused=True)
+        assert all(gradient is None for gradient in found)
+    found = torch.autograd.grad(losses["reconstruction"], decoder, allow_unused=True)
+    assert any(gradient is not None and gradient.any() for gradient in found)
+
+
+def test_a_new_decoder_learns_the_bands_of_its_data(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
+    first = AudioTokenizer.load(train_tokenizer(config, tmp_path / "first"), "griffin-lim").network
+    assert not torch.equal(first.decoder.mean, torch.zeros(100))
+    further = {"start": str(tmp_path / "first" / "model"), "keep_codes": True, "outline": OutlineConfig()}
+    network = {"frame_dim": 8, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
+    model = TokenizerConfig.model_validate(MODEL | {"decoder": {"kind": "regression", "network": network}})
+    other = config.model_copy(update=further | {"model": model, "decoder_start": "new", "label": LabelConfig()})
+    second = AudioTokenizer.load(train_tokenizer(other, tmp_path / "second"), "griffin-lim").network
+    assert torch.equal(second.encoder.state_dict()["out.weight"], first.encoder.state_dict()["out.weight"])
+    torch.testing.assert_close(second.decoder.mean, first.decoder.mean)
+    with pytest.raises(CheckpointError, match=r"do not match its config\.yaml: the file"):
+        TokenizerTraining(config.model_copy(update=further | {"model": model}), [], tmp_path)
+
+
+def test_a_regression_decoder_starts_from_a_flow_decoder(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
+    flow = AudioTokenizer.load(train_tokenizer(config, tmp_path / "flow"), "griffin-lim").network
+    seed = config.run.model_copy(update={"seed": 1})
+    codes = AudioTokenizer.load(
+        train_tokenizer(config.model_copy(update={"run": seed}), tmp_path / "codes"), "griffin-lim"
     )
+    model = TokenizerConfig.model_validate(
+        MODEL | {"decoder": {"kind": "regression", "network": MODEL["decoder"]["network"]}}
+    )
+    baseline = TokenizerTrainingConfig(
+        model=model,
+        start=str(tmp_path / "codes" / "model"),
+        decoder_start=str(tmp_path / "flow" / "model"),
+        keep_codes=True,
+        data=config.data,
+    )
+    network = TokenizerTraining(baseline, [], tmp_path).network
+    for name, tensor in network.state_dict().items():
+        source = flow if name.startswith("decoder.") else codes.network
+        assert torch.equal(tensor, source.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"keep_codes": True}, "need a tokenizer to start from"),
+        ({"start": "default", "keep_trunk": True}, "keep_trunk needs keep_codes"),
+        ({"start": "default", "distill": {}}, "distill needs keep_codes"),
+        ({"start": "default", "keep_codes": True, "decoder_start": "new", "distill": {}}, "which teaches"),
+        (
+            {"start": "default", "keep_codes": True, "distill": {}, "model": {"decoder": {"kind": "regression"}}},
+            "decoder of kind flow",
+        ),
+    ],
+)
+def test_contradictions_are_refused_in_one_sentence(changes: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TokenizerTrainingConfig.from_dict({"data": {"train": ["a"], "valid": ["b"]}} | changes)
 
 
 def test_halving_makes_two_crops_of_one() -> None:

@@ -15,7 +15,8 @@ app = typer.Typer(
 @app.command()
 def tokenizer(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
     """Train encoder, quantizer and decoder."""
-    from makesomenoise.training.tokenizer import TokenizerTrainingConfig, train_tokenizer
+    from makesomenoise.training.tokenizer import train_tokenizer
+    from makesomenoise.training.tokenizer_config import TokenizerTrainingConfig
 
     typer.echo(f"Model written to {train_tokenizer(TokenizerTrainingConfig.from_yaml(config), run, resume)}")
 

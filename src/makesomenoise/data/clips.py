@@ -8,10 +8,12 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -57,12 +59,16 @@ class AugmentConfig(Config):
         mix_probability: chance that a second, quieter sound is added.
         mix_db: level of the second sound relative to the first, lowest and highest, dB.
         tilt_db: the spectrum is tilted by a random slope of at most this many decibels from 0 Hz to half the rate.
+        speed_probability: chance that a clip is played faster or slower.
+        speed_octaves: by at most so much.
     """
 
     gain_db: float = 6.0
     mix_probability: float = 0.25
     mix_db: tuple[float, float] = (-20.0, -3.0)
     tilt_db: float = 6.0
+    speed_probability: float = Field(default=0.0, ge=0.0, le=1.0)
+    speed_octaves: float = Field(default=0.17, ge=0.0)
 
 
 class ClipStore:
@@ -109,6 +115,19 @@ def frequent_labels(clips: Sequence[Clip], minimum: int) -> list[str]:
     return sorted(label for label, count in counts.items() if count >= minimum)
 
 
+@dataclass(frozen=True)
+class Filled:
+    """What lies where in a stretch that was filled with clips.
+
+    Attributes:
+        labels: [N] int64, number of the label that sounds there, `NO_LABEL` where there is none.
+        sounding: [N] bool, whether any part of a clip lies there.
+    """
+
+    labels: np.ndarray
+    sounding: np.ndarray
+
+
 class Sequences:
     """Random sequences of clips: a stretch that a clip does not fill goes on with further clips.
 
@@ -132,7 +151,7 @@ class Sequences:
         read: Callable[[int], np.ndarray],
         per_second: float,
         per_label: int,
-    ) -> np.ndarray:
+    ) -> Filled:
         """Writes clips into `out` one after another, with short gaps.
 
         Args:
@@ -140,12 +159,10 @@ class Sequences:
             out: [S, ...], filled with silence; changed.
             read: from a clip's number to its content [s, ...].
             per_second: entries of `out` in a second.
-            per_label: entries of `out` for each label.
-
-        Returns:
-            [S // per_label] int64, the label that sounds there, `NO_LABEL` where there is none.
+            per_label: entries of `out` for each of the N = S // per_label places of the result.
         """
         at, labels = 0, np.full(len(out) // per_label, NO_LABEL, np.int64)
+        sounding = np.zeros(len(labels), bool)
         for number in range(_CLIPS_PER_CROP):
             room = len(out) - at
             if number and room < _SHORTEST_SECONDS * per_second:
@@ -155,9 +172,11 @@ class Sequences:
             skip = int(rng.integers(0, max(len(content) - room, 0) + 1))
             part = content[skip : skip + room]
             out[at : at + len(part)] = part
-            labels[-(-at // per_label) : -(-(at + len(part)) // per_label)] = self._labels[index]
+            end = -(-(at + len(part)) // per_label)
+            labels[-(-at // per_label) : end] = self._labels[index]
+            sounding[at // per_label : end] = True
             at += len(part) + int(rng.integers(0, int(_GAP_SECONDS * per_second)))
-        return labels
+        return Filled(labels, sounding)
 
     def _draw(self, rng: np.random.Generator) -> int:
         return min(int(np.searchsorted(self._cumulative, rng.random())), len(self._cumulative) - 1)
@@ -166,8 +185,8 @@ class Sequences:
 class Crops(Dataset[dict[str, Tensor]]):
     """Endless random crops of waveform.
 
-    Each example is a dict of `waveform` [S] float32 in [-1, 1] and `labels` [S // label_samples] int64: the number of
-    the label that sounds during each code, `NO_LABEL` where there is none.
+    Each example is a dict of `waveform` [S] float32 in [-1, 1] and, for each of the N = S // label_samples codes,
+    `labels` [N] int64 and `sounding` [N] bool, see `Filled`. A second sound that is mixed in counts as sounding.
     """
 
     def __init__(
@@ -188,26 +207,51 @@ class Crops(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, number])
-        waveform, labels = self._sequence(rng)
+        waveform, filled = self._sequence(rng)
+        sounding = filled.sounding
         if self.augment is not None:
-            waveform = self._augmented(waveform, self.augment, rng)
-        return {"waveform": torch.from_numpy(waveform), "labels": torch.from_numpy(labels)}
+            if rng.random() < self.augment.mix_probability:
+                other, second = self._sequence(rng)
+                waveform, sounding = (
+                    _mixed(waveform, other, rng.uniform(*self.augment.mix_db)),
+                    sounding | second.sounding,
+                )
+            waveform = _varied(waveform, self.augment, rng)
+        return {
+            "waveform": torch.from_numpy(waveform),
+            "labels": torch.from_numpy(filled.labels),
+            "sounding": torch.from_numpy(sounding),
+        }
 
-    def _sequence(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _sequence(self, rng: np.random.Generator) -> tuple[np.ndarray, Filled]:
         waveform = np.zeros(self.crop_samples, np.float32)
-        rate = self.store.sample_rate
-        return waveform, self._sequences.fill(rng, waveform, self.store.waveform, rate, self.label_samples)
 
-    def _augmented(self, waveform: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-        if rng.random() < augment.mix_probability:
-            other, _ = self._sequence(rng)
-            level = rng.uniform(*augment.mix_db) + _decibels(waveform) - _decibels(other)
-            waveform = waveform + other * np.float32(10.0 ** (min(level, 0.0) / 20.0))
-        if augment.tilt_db:
-            waveform = _tilted(waveform, rng.uniform(-augment.tilt_db, augment.tilt_db))
-        gain = 10.0 ** (rng.uniform(-augment.gain_db, augment.gain_db) / 20.0)
-        peak = float(np.abs(waveform).max())
-        return (waveform * min(gain, 1.0 / max(peak, 1e-4))).astype(np.float32)
+        def read(index: int) -> np.ndarray:
+            return self._played(self.store.waveform(index), rng)
+
+        return waveform, self._sequences.fill(rng, waveform, read, self.store.sample_rate, self.label_samples)
+
+    def _played(self, waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        augment = self.augment
+        if augment is None or not augment.speed_probability or rng.random() >= augment.speed_probability:
+            return waveform
+        speed = 2.0 ** rng.uniform(-augment.speed_octaves, augment.speed_octaves)
+        # Between neighbours in a straight line: what that takes from the highest octave is one more variation.
+        places = np.arange(0.0, len(waveform) - 1, speed)
+        return np.interp(places, np.arange(len(waveform)), waveform).astype(np.float32)
+
+
+def _mixed(waveform: np.ndarray, other: np.ndarray, level_db: float) -> np.ndarray:
+    level = level_db + _decibels(waveform) - _decibels(other)
+    return waveform + other * np.float32(10.0 ** (min(level, 0.0) / 20.0))
+
+
+def _varied(waveform: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    if augment.tilt_db:
+        waveform = _tilted(waveform, rng.uniform(-augment.tilt_db, augment.tilt_db))
+    gain = 10.0 ** (rng.uniform(-augment.gain_db, augment.gain_db) / 20.0)
+    peak = float(np.abs(waveform).max())
+    return (waveform * min(gain, 1.0 / max(peak, 1e-4))).astype(np.float32)
 
 
 def _in_16_bits(waveform: np.ndarray) -> np.ndarray:

@@ -75,10 +75,10 @@ class MelCrops(Dataset[dict[str, Tensor]]):
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self._seed, number])
         mel = np.full(self._shape, SILENCE, np.float32)
-        labels = self._sequences.fill(rng, mel, self._store.mel, self._rate, self._label_frames)
+        filled = self._sequences.fill(rng, mel, self._store.mel, self._rate, self._label_frames)
         if self._augment is not None:
             mel = varied(mel, self._augment, rng)
-        return {"mel": torch.from_numpy(np.ascontiguousarray(mel.T)), "labels": torch.from_numpy(labels)}
+        return {"mel": torch.from_numpy(np.ascontiguousarray(mel.T)), "labels": torch.from_numpy(filled.labels)}
 
 
 def varied(mel: np.ndarray, config: MelAugmentConfig, rng: np.random.Generator) -> np.ndarray:

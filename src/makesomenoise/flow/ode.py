@@ -39,7 +39,7 @@ def integrate(velocity: Velocity, x_0: Tensor, times: Tensor) -> Tensor:
     return x
 
 
-def integrate_multistep(velocity: Velocity, x_0: Tensor, times: Tensor) -> Tensor:
+def integrate_multistep(velocity: Velocity, x_0: Tensor, times: Tensor) -> list[Tensor]:
     """Carries x_0 from times[0] to times[-1] in steps of order 2 that ask for one velocity each.
 
     The two-step Adams-Bashforth method for uneven steps (Hairer, Norsett and Wanner 1993, section III.5): the slope of
@@ -48,16 +48,19 @@ def integrate_multistep(velocity: Velocity, x_0: Tensor, times: Tensor) -> Tenso
     Args:
         velocity: maps (x [B, ...], t scalar tensor, span scalar tensor) to the velocity [B, ...] at t.
         x_0: start [B, ...]; not changed.
-        times: increasing grid.
+        times: increasing grid [P].
+
+    Returns:
+        The P points [B, ...] at those times, of which the first is x_0.
     """
-    x, before, span_before = x_0, None, times.new_ones(())
+    points, before, span_before = [x_0], None, times.new_ones(())
     for t, t_next in pairwise(times):
         span = t_next - t
-        now = velocity(x, t, span)
+        now = velocity(points[-1], t, span)
         slope = 0.0 if before is None else (now - before) / span_before
-        x = x + span * (now + span / 2.0 * slope)
+        points.append(points[-1] + span * (now + span / 2.0 * slope))
         before, span_before = now, span
-    return x
+    return points
 
 
 def guided(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:

@@ -3,7 +3,7 @@
 Knows neither vocoders nor streams: `AudioTokenizer` puts those around it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +70,7 @@ class TokenizerNetwork(nn.Module):
         generator: torch.Generator,
         keep_codes: bool = False,
         reconstruct: bool = True,
+        weight: Tensor | None = None,
     ) -> Passed:
         """The training path, which is `encode` and `decode` with gradients.
 
@@ -79,18 +80,32 @@ class TokenizerNetwork(nn.Module):
             generator: source of randomness.
             keep_codes: give the decoder the codes of `encode`, through which no gradient flows.
             reconstruct: ask the decoder, which is most of the work.
+            weight: [B, 4N] of the frames in the decoder's loss, or none.
         """
+        passed = self.pass_kept(waveform) if keep_codes else self._pass(waveform, progress, generator)
+        if not reconstruct:
+            return passed
+        made = self.decoder.reconstruct(passed.mel, passed.quantized.latents, generator, weight)
+        return replace(passed, reconstruction=made)
+
+    @torch.no_grad()
+    def pass_kept(self, waveform: Tensor) -> Passed:
+        """Waveform [B, S] to the latents of its codes, without gradients and without the decoder."""
+        mel = self._normalised(waveform)
+        latents = self.encoder(mel)
         with torch.autocast(waveform.device.type, enabled=False):
-            mel = self.config.scale.normalise(self.mel(waveform))
-        if keep_codes:
-            with torch.no_grad():
-                latents = self.encoder(mel)
-                codes = self.quantizer.encode(latents)
-                quantized = Quantized(self.quantizer.decode(codes), codes, mel.new_zeros(()))
-            return Passed(mel, self.decoder.reconstruct(mel, quantized.latents, generator), quantized, latents)
+            codes = self.quantizer.encode(latents.float())
+            quantized = Quantized(self.quantizer.decode(codes), codes, mel.new_zeros(()))
+        return Passed(mel, None, quantized, latents)
+
+    def _pass(self, waveform: Tensor, progress: float, generator: torch.Generator) -> Passed:
+        mel = self._normalised(waveform)
         latents = self.encoder(mel)
         # Distances to 1024 codes differ by less than bfloat16 resolves.
         with torch.autocast(waveform.device.type, enabled=False):
             quantized = self.quantizer(latents.float(), progress, generator)
-        reconstruction = self.decoder.reconstruct(mel, quantized.latents, generator) if reconstruct else None
-        return Passed(mel, reconstruction, quantized, latents)
+        return Passed(mel, None, quantized, latents)
+
+    def _normalised(self, waveform: Tensor) -> Tensor:
+        with torch.autocast(waveform.device.type, enabled=False):
+            return self.config.scale.normalise(self.mel(waveform))

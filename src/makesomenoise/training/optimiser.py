@@ -48,7 +48,9 @@ def optimisers(parameters: Iterable[nn.Parameter], config: OptimiserConfig, step
 
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, config: OptimiserConfig, step: int) -> None:
-    """Moves the average towards the network after step `step`."""
+    """Moves the average towards the network after step `step`; frozen weights are left alone to the bit."""
     decay = min(config.average, (1 + step) / (10 + step))
-    for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+    for kept, new in zip(average.state_dict().values(), network.state_dict(keep_vars=True).values(), strict=True):
+        if isinstance(new, nn.Parameter) and not new.requires_grad:
+            continue
         kept.lerp_(new, 1.0 - decay) if kept.is_floating_point() else kept.copy_(new)

@@ -1,8 +1,9 @@
 """Training of a tokenizer: one YAML file, one run folder, resumable to the step.
 
-The objective is the decoder's loss plus the quantizer's own term and, where a run asks for it, a cross-entropy that has
-every code name the label of the sound it lies in. One "epoch" is the stretch between two validations; checkpoints are
-written at its end, so that a resumed run continues on an epoch's first example.
+The objective is the decoder's loss plus the quantizer's own term and, where a run asks for it, what codes are asked: to
+name the sound they lie in, to tell its outline and its peaks. No gradient of a classifier reaches the decoder, since
+such networks judge what it makes. One "epoch" is the stretch between two validations; checkpoints are written at its
+end, so that a resumed run continues on an epoch's first example.
 """
 
 import copy
@@ -12,85 +13,26 @@ from pathlib import Path
 
 import pytorch_lightning as lightning
 import torch
-from pydantic import Field
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
 from makesomenoise.audio.peaks import peak_shares
-from makesomenoise.config import Config
-from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences, frequent_labels
+from makesomenoise.data.clips import ClipStore, Crops, Sequences, frequent_labels
 from makesomenoise.data.manifest import Clip, read_clips
 from makesomenoise.metrics.codebook import perplexity
-from makesomenoise.tokenizer.config import TokenizerConfig
+from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import Passed, TokenizerNetwork
-from makesomenoise.training.asked import LabelConfig, LabelVotes, Outline, OutlineConfig, Peaks, PeaksConfig
-from makesomenoise.training.fitting import RunConfig, endless, fit
-from makesomenoise.training.likeness import Likeness, LikenessConfig
-from makesomenoise.training.optimiser import OptimiserConfig, follow, optimisers
+from makesomenoise.training.asked import LabelVotes, Outline, Peaks
+from makesomenoise.training.distillation import Distillation
+from makesomenoise.training.fitting import endless, fit
+from makesomenoise.training.frames import frame_weights
+from makesomenoise.training.optimiser import follow, optimisers
+from makesomenoise.training.starting import coding_parts, fit_bands, freeze_trunk, load_start
+from makesomenoise.training.tokenizer_config import TokenizerTrainingConfig
 
 _log = logging.getLogger(__name__)
-
-
-class DataConfig(Config):
-    """What a run learns from.
-
-    Attributes:
-        train: shards or folders.
-        valid: shards or folders.
-        crop_codes: length of a crop, codes.
-        halved_until: share of the training during which each crop is two crops of half the length.
-        shares: share of the examples that start with a clip of a dataset; the rest goes to all others.
-        augment: how crops are varied.
-        cache: folder that keeps decoded clips, or none.
-        workers: processes that prepare examples; 0 prepares them in the training process.
-        valid_crops: number of fixed crops that a validation looks at.
-    """
-
-    train: tuple[str, ...]
-    valid: tuple[str, ...]
-    crop_codes: int = 128
-    halved_until: float = 0.5
-    shares: dict[str, float] = Field(default_factory=dict)
-    augment: AugmentConfig = AugmentConfig()
-    cache: str | None = None
-    workers: int = 0
-    valid_crops: int = 64
-
-
-class TokenizerTrainingConfig(Config):
-    """A whole run.
-
-    Attributes:
-        model: the tokenizer.
-        scene: model folder of a trained scene branch to start from (see `training.encoder`), or none.
-        start: tokenizer to start from, a model folder or a bundled name, or none.
-        keep_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
-        asked_until: share of the training during which the decoder waits, and encoder and quantizer learn from what
-            codes are asked alone. Such a step costs half, and codes that have learned to tell pitch keep doing so,
-            while a decoder that comes first leaves no room for it.
-        data: what it learns from.
-        label: the loss that asks codes for labels.
-        outline: the loss that asks codes for outlines.
-        peaks: the loss that asks codes which bands stand out.
-        likeness: the loss that looks at the decoder's predictions.
-        optimiser: how the weights move.
-        run: length, seed and machine.
-    """
-
-    model: TokenizerConfig = TokenizerConfig()
-    scene: str | None = None
-    start: str | None = None
-    keep_codes: bool = False
-    asked_until: float = 0.0
-    data: DataConfig
-    label: LabelConfig = LabelConfig()
-    outline: OutlineConfig = OutlineConfig()
-    peaks: PeaksConfig = PeaksConfig()
-    likeness: LikenessConfig = LikenessConfig()
-    optimiser: OptimiserConfig = OptimiserConfig()
-    run: RunConfig = Field(default_factory=RunConfig)
 
 
 class TokenizerTraining(lightning.LightningModule):
@@ -109,58 +51,73 @@ class TokenizerTraining(lightning.LightningModule):
         with torch.random.fork_rng():
             torch.manual_seed(config.run.seed)
             self.network = TokenizerNetwork(config.model)
-            for module, source in ((self.network.encoder.scene, config.scene), (self.network, config.start)):
-                if source is not None:
-                    checkpoint.load_into(module, checkpoint.load_state(checkpoint.resolve(source)), source)
+            if config.scene is not None:
+                state = checkpoint.load_state(checkpoint.resolve(config.scene))
+                checkpoint.load_into(self.network.encoder.scene, state, config.scene)
+            if config.start is not None:
+                load_start(self.network, config.start, config.decoder_start)
             if config.keep_codes:
-                for module in self._coding():
+                for module in coding_parts(self.network):
                     module.requires_grad_(False)
+            if config.keep_trunk:
+                freeze_trunk(self.network)
             dim = config.model.encoder.latent_dim
             self.votes = LabelVotes(config.label, dim, len(labels)) if labels else None
             self.outline = Outline(dim, config.model.mel.n_mels) if config.outline.weight else None
             self.peaks = Peaks(dim, config.model.mel.n_mels) if config.peaks.weight else None
-            look = config.likeness
-            self.likeness = Likeness(look.scene, config.model.mel.n_mels) if look.scene and look.weight else None
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.distillation: Distillation | None = None
         self._valid: list[dict[str, Tensor]] = []
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """The loss of one batch, a scalar."""
         progress = self.global_step / self.config.run.steps
-        waveform, labels = batch["waveform"], batch["labels"]
         if progress < self.config.data.halved_until:
-            waveform, labels = _halved(waveform), _halved(labels)
-        generator, decoding = self._generator(self.global_step), progress >= self.config.asked_until
-        passed = self.network(waveform, progress, generator, self.config.keep_codes, decoding)
-        losses = {"quantizer": passed.quantized.loss}
-        total = losses["quantizer"]
-        if passed.reconstruction is not None:
-            losses["reconstruction"] = passed.reconstruction.loss
-            total = total + losses["reconstruction"]
-        if self.votes is not None:
-            losses["label"] = _of_both(self.votes.loss, passed, labels)
-            total = total + self.config.label.weight * losses["label"]
-        if self.outline is not None:
-            losses["outline"] = self.outline.loss(passed.quantized.latents, passed.mel)
-            total = total + self.config.outline.weight * losses["outline"]
-        if self.peaks is not None:
-            losses["peaks"] = _of_both(self.peaks.loss, passed, peak_shares(passed.mel))
-            total = total + self.config.peaks.weight * losses["peaks"]
-        if self.likeness is not None and passed.reconstruction is not None:
-            losses["likeness"] = self.likeness(passed.reconstruction.mel, passed.mel)
-            total = total + self.config.likeness.weight * losses["likeness"]
+            batch = {name: _halved(values) for name, values in batch.items()}
+        losses = self._losses(batch, progress)
+        total = torch.stack([self._weight(name) * loss for name, loss in losses.items()]).sum()
         self.log_dict({f"train/{k}": v.detach() for k, v in {"loss": total, **losses}.items()})
         return total
+
+    def _losses(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
+        config, distill = self.config, self.distillation
+        generator, weight = self._generator(self.global_step), frame_weights(batch["sounding"])
+        asked = progress >= config.asked_until and self._weight("reconstruction") > 0.0
+        passed = self.network(batch["waveform"], progress, generator, config.keep_codes, asked, weight)
+        losses = {"quantizer": passed.quantized.loss}
+        if passed.reconstruction is not None:
+            losses["reconstruction"] = passed.reconstruction.loss
+        if distill is not None:
+            losses["distill"] = distill.loss(self._flow_decoder(self.network), self.global_step, self._generator)
+        if self.votes is not None:
+            losses["label"] = _of_both(self.votes.loss, passed, batch["labels"])
+        if self.outline is not None:
+            losses["outline"] = self.outline.loss(passed.quantized.latents, passed.mel)
+        if self.peaks is not None:
+            losses["peaks"] = _of_both(self.peaks.loss, passed, peak_shares(passed.mel))
+        return losses
+
+    def _weight(self, loss: str) -> float:
+        """The weight of a loss in the objective."""
+        config = self.config
+        flow_share = config.distill.flow_share if config.distill is not None else 1.0
+        asked = {"label": config.label.weight, "outline": config.outline.weight, "peaks": config.peaks.weight}
+        return {"quantizer": 1.0, "reconstruction": flow_share, "distill": 1.0 - flow_share, **asked}[loss]
+
+    def _flow_decoder(self, network: TokenizerNetwork) -> FlowDecoder:
+        assert isinstance(network.decoder, FlowDecoder)  # the configuration sees to it
+        return network.decoder
+
+    def on_fit_start(self) -> None:
+        """Several devices distil from examples of their own."""
+        if self.distillation is not None:
+            self.distillation.share(self.global_rank, self.trainer.world_size)
 
     def on_train_epoch_start(self) -> None:
         """Keeps the moving statistics of what must not change."""
         if self.config.keep_codes:
-            for module in self._coding():
+            for module in coding_parts(self.network):
                 module.eval()
-
-    def _coding(self) -> list[nn.Module]:
-        """What decides on the codes."""
-        return [self.network.encoder, self.network.get_submodule("quantizer")]
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Bounds the gradient; Lightning's own clipping refuses a fused optimiser beside mixed precision."""
@@ -175,7 +132,8 @@ class TokenizerTraining(lightning.LightningModule):
 
     def validation_step(self, batch: dict[str, Tensor], number: int) -> None:
         """Losses and codes of the averaged model on fixed crops."""
-        passed = self.average(batch["waveform"], 1.0, self._generator(10**9 + number), self.config.keep_codes)
+        weight, generator = frame_weights(batch["sounding"]), self._generator(10**9 + number)
+        passed = self.average(batch["waveform"], 1.0, generator, self.config.keep_codes, weight=weight)
         codes = self.average.quantizer.encode(passed.latents)
         found = {"loss": passed.reconstruction.loss, "codes": codes}
         if self.votes is not None:
@@ -184,11 +142,16 @@ class TokenizerTraining(lightning.LightningModule):
         self._valid.append(found)
         if number == 0:  # decoding takes many evaluations of the network: the first batch stands for all
             self._decode_examples(batch["waveform"], codes)
+            if self.distillation is not None:
+                student, generator = self._flow_decoder(self.average), self._generator(10**9)
+                self.log("valid/teacher_distance", self.distillation.distance(student, batch, generator))
 
     def _decode_examples(self, waveform: Tensor, codes: Tensor) -> None:
         mel = self.config.model.scale.normalise(self.average.mel(waveform))
         noise = torch.randn(mel.shape, generator=self._generator(10**9), device=mel.device)
-        decoded = self.average.decoder.decode(self.average.quantizer.decode(codes), noise, None, None)
+        # Few jumps show something only once they have been taught.
+        quality = "best" if self.distillation is None else "fast"
+        decoded = self.average.decoder.decode(self.average.quantizer.decode(codes), noise, quality=quality)
         self.log("valid/mel_l1", (decoded - mel).abs().mean() * self.config.model.scale.deviation, sync_dist=True)
         if self.trainer.is_global_zero and self.logger is not None:
             picture = torch.cat((mel[:4], decoded[:4]), dim=-1).flatten(0, 1).flip(0)
@@ -232,6 +195,14 @@ def _halved(x: Tensor) -> Tensor:
     return x.reshape(2 * len(x), -1)
 
 
+def _crops(config: TokenizerTrainingConfig, clips: Sequence[Clip], labels: Sequence[str], valid: bool = False) -> Crops:
+    data, mel = config.data, config.model.mel
+    unit = mel.hop_samples * FRAMES_PER_CODE
+    store = ClipStore(clips, mel.sample_rate, data.cache)
+    sequences, augment = Sequences(clips, labels, data.shares), None if valid else data.augment
+    return Crops(store, data.crop_codes * unit, unit, sequences, augment, 1 if valid else config.run.seed)
+
+
 def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, resume: bool = False) -> Path:
     """Trains a tokenizer.
 
@@ -248,19 +219,16 @@ def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, res
         ManifestError: if the data cannot be read.
         CheckpointError: if the scene branch to start from does not fit.
     """
-    folder, data, unit = Path(run_folder), config.data, config.model.mel.hop_samples * FRAMES_PER_CODE
-    rate = config.model.mel.sample_rate
+    folder, data = Path(run_folder), config.data
     clips = read_clips(data.train)
     labels = frequent_labels(clips, config.label.minimum) if config.label.weight > 0 else []
-    length = data.crop_codes * unit
-
-    def crops(clips: Sequence[Clip], augment: AugmentConfig | None, seed: int) -> Crops:
-        sequences = Sequences(clips, labels, data.shares)
-        return Crops(ClipStore(clips, rate, data.cache), length, unit, sequences, augment, seed)
-
-    train, valid = crops(clips, data.augment, config.run.seed), crops(read_clips(data.valid), None, 1)
-
-    loaders = endless(train, valid, data.valid_crops, data.workers, config.run)
+    train, valid = _crops(config, clips, labels), _crops(config, read_clips(data.valid), labels, valid=True)
     module = TokenizerTraining(config, labels, folder)
+    if config.decoder_is_new:
+        fit_bands(module.network, train)
+        fit_bands(module.average, train)
+    if config.distill is not None:
+        module.distillation = Distillation(config.distill, copy.deepcopy(module.network), train)
+    loaders = endless(train, valid, data.valid_crops, data.workers, config.run)
     fit(module, loaders, config, config.run, folder, resume)
     return folder / "model"

@@ -49,8 +49,17 @@ class Reconstruction:
 class Decoder(Protocol):
     """Quantized latents [B, D, N] to normalised log-mel [B, M, 4N]."""
 
-    def reconstruct(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Reconstruction:
-        """The training path for mel [B, M, 4N] given latents [B, D, N]."""
+    def reconstruct(
+        self, mel: Tensor, latents: Tensor, generator: torch.Generator, weight: Tensor | None = None
+    ) -> Reconstruction:
+        """The training path.
+
+        Args:
+            mel: [B, M, 4N] normalised.
+            latents: [B, D, N].
+            generator: source of randomness.
+            weight: [B, 4N] of the frames in the loss; none weighs all alike.
+        """
         ...
 
     def decode(
@@ -106,6 +115,13 @@ class BandStandardiser(nn.Module):
     def restore(self, frames: Tensor) -> Tensor:
         """Inverse of `standardise`."""
         return (frames * self.deviation + self.mean).transpose(1, 2)
+
+
+def weighted_mean(errors: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean of errors [B, T, M], a scalar, with a weight [B, T] for each frame, or with all alike."""
+    if weight is None:
+        return errors.mean()
+    return (errors.mean(dim=-1) * weight).sum() / weight.sum()
 
 
 def as_quality(name: str) -> Quality:

@@ -29,6 +29,7 @@ from makesomenoise.tokenizer.decoders.base import (
     Quality,
     Reconstruction,
     as_quality,
+    weighted_mean,
 )
 from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork, NetworkConfig
 
@@ -83,7 +84,9 @@ class FlowDecoder(BandStandardiser):
         self.network = DecoderNetwork(config.network, n_mels, latent_dim)
         self.no_condition = nn.Parameter(torch.zeros(latent_dim))
 
-    def reconstruct(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Reconstruction:
+    def reconstruct(
+        self, mel: Tensor, latents: Tensor, generator: torch.Generator, weight: Tensor | None = None
+    ) -> Reconstruction:
         """The flow-matching loss: mean squared error of the velocity, at one time for each example; see `Decoder`."""
         config, x_1 = self.config, self.standardise(mel)
         t = sample_times(len(mel), config.time_mean, config.time_deviation, generator, config.uniform_share)
@@ -93,7 +96,7 @@ class FlowDecoder(BandStandardiser):
         condition = self.condition(torch.where(dropped[:, None, None], self.no_condition[:, None], latents))
         velocity = self.average_velocity(point.x_t, condition, t)
         predicted = self.restore(data_from_velocity(velocity, point.x_t, t))
-        return Reconstruction((velocity - point.dx_t).square().mean(), predicted)
+        return Reconstruction(weighted_mean((velocity - point.dx_t).square(), weight), predicted)
 
     def decode(
         self,
@@ -109,7 +112,7 @@ class FlowDecoder(BandStandardiser):
         times = time_grid(usual if steps is None else steps, config.time_shift).to(noise)
         if fast:
             return self.restore(integrate(self.flow_map(latents, guidance), x_0, times))
-        return self.restore(integrate_multistep(self.guided_velocity(latents, guidance), x_0, times))
+        return self.restore(integrate_multistep(self.guided_velocity(latents, guidance), x_0, times)[-1])
 
     def flow_map(self, latents: Tensor, guidance: float | None = None) -> Velocity:
         """The average velocity of quality `fast`: one pass, guided within.

@@ -12,6 +12,7 @@ from makesomenoise.tokenizer.decoders.base import (
     Quality,
     Reconstruction,
     as_quality,
+    weighted_mean,
 )
 from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE, DecoderNetwork, NetworkConfig
 
@@ -43,11 +44,13 @@ class RegressionDecoder(BandStandardiser):
         self.n_mels = n_mels
         self.network = DecoderNetwork(config.network, n_mels, latent_dim)
 
-    def reconstruct(self, mel: Tensor, latents: Tensor, generator: torch.Generator) -> Reconstruction:
+    def reconstruct(
+        self, mel: Tensor, latents: Tensor, generator: torch.Generator, weight: Tensor | None = None
+    ) -> Reconstruction:
         """The mean absolute error of the log-mel."""
         del generator  # nothing is drawn
         predicted = self._predict(latents)
-        return Reconstruction((predicted - mel).abs().mean(), predicted)
+        return Reconstruction(weighted_mean((predicted - mel).abs().transpose(1, 2), weight), predicted)
 
     def decode(
         self,
