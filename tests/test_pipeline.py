@@ -93,6 +93,14 @@ def test_made_sounds_have_the_length_that_was_asked_for(model):
     assert model.generate("rain", 1.5 / 24_000).shape == (1, 2)
 
 
+def test_the_quality_reaches_the_decoder(model):
+    codes = model.compose("rain", 0.5)[0].sound
+    best = model.render(codes, 0.5, quality="best")
+    torch.testing.assert_close(best, model.render(codes, 0.5, steps=12, quality="best"), rtol=0, atol=0)
+    assert not torch.allclose(model.render(codes, 0.5), best)
+    torch.testing.assert_close(model.generate("rain", 0.5, level_db=None, quality="best")[0], best, rtol=0, atol=0)
+
+
 def test_the_best_of_several_comes_first(model):
     made = model.compose("a dog barks", 0.2, candidates=3, best_by="caption")
     sounds = model.generate("a dog barks", 0.2, candidates=3, best_by="caption", steps=1)
