@@ -190,9 +190,11 @@ def test_only_what_may_learn_learns(config: TokenizerTrainingConfig, tmp_path: P
     assert after.fingerprint == before.fingerprint
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_an_interrupted_distillation_goes_on_exactly(
-    config: TokenizerTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: TokenizerTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
+    config = config.model_copy(update={"run": config.run.model_copy(update={"precision": precision})})
     train_tokenizer(config, tmp_path / "whole")
     loss = distillation.Distillation.loss
 

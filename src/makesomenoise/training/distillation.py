@@ -9,7 +9,7 @@ What is drawn in a step depends on the seed and on the number of the step alone:
 had kept, and goes on exactly.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -97,9 +97,16 @@ class Ways:
     guidance: Tensor
     weight: Tensor
 
-    def chosen(self, rows: Tensor) -> "Ways":
-        """Some of them, by numbers [b]."""
-        return Ways(self.latents[rows], self.points[rows], self.guidance[rows], self.weight[rows])
+    def row(self, number: int) -> "Ways":
+        """One of them."""
+        one = slice(number, number + 1)
+        return Ways(self.latents[one], self.points[one], self.guidance[one], self.weight[one])
+
+    @classmethod
+    def joined(cls, parts: Sequence["Ways"]) -> "Ways":
+        """All of several."""
+        with torch.autocast(parts[0].points.device.type, enabled=False):  # which joins no 16-bit numbers on a CPU
+            return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -178,10 +185,11 @@ class Distillation:
             step: number of the step.
             generators: from numbers to generators of randomness.
         """
-        ways, generator = self._pool(step, generators), generators(step)
-        rows = torch.randperm(self.config.pool, generator=generator, device=generator.device)[: self.config.batch_size]
+        groups, generator = self._pool(step, generators), generators(step)
+        drawn = torch.randperm(self.config.pool, generator=generator, device=generator.device)[: self.config.batch_size]
+        ways = Ways.joined([groups[n // self.config.group].row(n % self.config.group) for n in drawn.tolist()])
         pairs = draw_pairs(self.config, self.config.batch_size, generator)
-        return jump_loss(student, ways.chosen(rows), pairs, self._times(self.config.keep_every, generator.device))
+        return jump_loss(student, ways, pairs, self._times(self.config.keep_every, generator.device))
 
     def distance(self, student: FlowDecoder, batch: dict[str, Tensor], generator: torch.Generator) -> Tensor:
         """Mean squared distance of the student's and the teacher's last points from the same noise, a scalar.
@@ -197,17 +205,15 @@ class Distillation:
         found = integrate(student.flow_map(ways.latents, float(ways.guidance[0])), noise, times)
         return weighted_mean((found - wanted).square(), ways.weight)
 
-    def _pool(self, step: int, generators: Generators) -> Ways:
-        """The ways of a step: those of the step before but the oldest group, and one group more."""
+    def _pool(self, step: int, generators: Generators) -> list[Ways]:
+        """The groups of ways of a step: those of the step before but the oldest group, and one group more."""
         config = self.config
         wanted = range(step, step + config.pool // config.group)
         self._groups = {number: ways for number, ways in self._groups.items() if number in wanted}
         for number in wanted:
             if number not in self._groups:
                 self._groups[number] = self._gone(self._batch(number), generators(_FIRST_GROUP + number))
-        groups = [self._groups[number] for number in wanted]
-        parts = (torch.cat([getattr(ways, name) for ways in groups]) for name in Ways.__dataclass_fields__)
-        return Ways(*parts)
+        return [self._groups[number] for number in wanted]
 
     def _batch(self, number: int) -> dict[str, Tensor]:
         first = number * self.config.group

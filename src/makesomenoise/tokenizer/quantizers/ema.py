@@ -7,7 +7,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from vector_quantize_pytorch import VectorQuantize
 
 from makesomenoise.config import Config
 from makesomenoise.tokenizer.quantizers.base import Quantized, on_sphere
@@ -39,6 +38,8 @@ class EmaQuantizer(nn.Module):
     """
 
     def __init__(self, config: EmaConfig, dim: int):
+        from vector_quantize_pytorch import VectorQuantize  # noqa: PLC0415 - slow to import, and needed here alone
+
         super().__init__()
         self.codebook_size = config.codebook_size
         self.layer = VectorQuantize(

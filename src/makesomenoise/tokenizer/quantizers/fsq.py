@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from vector_quantize_pytorch import FSQ
 
 from makesomenoise.config import Config
 from makesomenoise.tokenizer.quantizers.base import Quantized
@@ -39,6 +38,8 @@ class FsqQuantizer(nn.Module):
     """
 
     def __init__(self, config: FsqConfig, dim: int):
+        from vector_quantize_pytorch import FSQ  # noqa: PLC0415 - slow to import, and needed here alone
+
         super().__init__()
         self.codebook_size = config.codebook_size
         self.layer = FSQ(levels=list(config.levels), dim=dim, channel_first=True)
