@@ -7,7 +7,7 @@ exactly the examples that an uninterrupted run on one device would have seen.
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from makesomenoise.audio import io
 from makesomenoise.config import Config
@@ -278,28 +278,3 @@ def _tilted(waveform: np.ndarray, decibels: float) -> np.ndarray:
     gains = 10.0 ** (np.linspace(-decibels / 2, decibels / 2, _TAPS // 2 + 1) / 20.0)
     taps = np.fft.fftshift(np.fft.irfft(gains, _TAPS)).astype(np.float32)
     return np.convolve(waveform, taps, "same")
-
-
-class EpochSampler(Sampler[int]):
-    """Example numbers of one epoch after another: epoch e holds e * size * world up to (e + 1) * size * world.
-
-    Args:
-        size: examples an epoch and device.
-        rank: number of this device.
-        world: number of devices.
-    """
-
-    def __init__(self, size: int, rank: int = 0, world: int = 1):
-        self.size, self.rank, self.world = size, rank, world
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch; Lightning calls it before each, also when a run is resumed."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[int]:
-        total = self.size * self.world
-        return iter(range(self.epoch * total + self.rank, (self.epoch + 1) * total, self.world))
-
-    def __len__(self) -> int:
-        return self.size
