@@ -27,6 +27,8 @@ FILES = {
 }
 INNER = sorted(m for m in FILES if m not in {"makesomenoise", "makesomenoise.__main__"})
 HEAVY = ["torch", "pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "huggingface_hub"]
+HEAVY += ["ai_edge_litert", "onnxruntime", "sklearn"]
+RUNTIMES = {"ai_edge_litert", "onnxruntime", "onnx", "tflite_runtime", "tensorflow", "sklearn"}
 CORE = ["audio", "nn", "flow", "tokenizer", "metrics", "checkpoint", "config"]
 NOT_IN_CORE = {"pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "typer", "rich", "tqdm"}
 
@@ -104,11 +106,29 @@ def test_the_core_needs_only_core_packages():
     assert not wrong
 
 
+def test_no_gradient_of_an_ear_can_reach_what_is_trained():
+    """What trains knows no ear and no judge, by any road, and has nothing that could run one."""
+    reached, waiting = set(), {m for m in INNER if package(m) == "training"}
+    while waiting:
+        reached |= waiting
+        waiting = {target for module in waiting for target in imports(module)} - reached
+    assert {package(module) for module in reached} >= {"training", "tokenizer", "nn"}
+    assert [module for module in reached if package(module) == "evaluation"] == []
+    trains = [module for module in INNER if package(module) in {"training", "flow", "nn"}]
+    assert {name.split(".")[0] for module in trains for name in imported(module)} & RUNTIMES == set()
+
+
 def test_every_module_says_what_it_is():
     silent = [
         m for m, path in FILES.items() if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []
+
+
+def test_ears_are_opened_late():
+    code = "import sys, makesomenoise.evaluation.report as r; print([n for n in sys.argv[1:] if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code, *RUNTIMES], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("module", ["makesomenoise", "makesomenoise.cli.main"])

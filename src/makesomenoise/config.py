@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
 class ConfigError(ValueError):
@@ -54,6 +54,18 @@ class Config(BaseModel):
     def to_yaml(self) -> str:
         """The configuration as YAML text that `from_yaml` reads back."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+class Teacher(Config):
+    """A network by which a model was trained; what was distilled from another names both.
+
+    Attributes:
+        name: what it is.
+        sha256: of its file, by which it is known again.
+    """
+
+    name: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 def _explain(cls: type[BaseModel], error: ValidationError, origin: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from makesomenoise.audio import io
-from makesomenoise.data.clips import NO_LABEL, AugmentConfig, ClipStore, Crops, EpochSampler, Sequences, frequent_labels
+from makesomenoise.data.clips import NO_LABEL, AugmentConfig, ClipStore, Crops, Sequences, frequent_labels
 from makesomenoise.data.manifest import Clip, read_clips
 
 UNIT = 1000
@@ -136,15 +136,6 @@ def test_bad_sound_in_a_corpus_is_an_audio_error(tmp_path: Path):
     (tmp_path / "bad.wav").write_bytes(b"words")
     with pytest.raises(io.AudioError, match="not a complete sound file"):
         ClipStore(read_clips([tmp_path]), 24_000).waveform(0)
-
-
-def test_epochs_follow_each_other_and_devices_share_them():
-    samplers = [EpochSampler(3, rank, world=2) for rank in (0, 1)]
-    assert [list(sampler) for sampler in samplers] == [[0, 2, 4], [1, 3, 5]]
-    for sampler in samplers:
-        sampler.set_epoch(2)
-    assert sorted(n for sampler in samplers for n in sampler) == list(range(12, 18))
-    assert len(samplers[0]) == 3
 
 
 def test_what_can_be_read_of_a_truncated_clip_is_used(tmp_path: Path, caplog: pytest.LogCaptureFixture):

@@ -12,9 +12,11 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from makesomenoise.audio import io
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.corpus import Corpus
+from makesomenoise.evaluation.ears import Ear
 from makesomenoise.evaluation.parts import Parts
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
+from tests.evaluation.tiny_ears import write_onnx
 
 RATE = 24_000
 
@@ -44,6 +46,18 @@ def _clip(folder: Path, label: str, fold: str, number: int) -> Clip:
     path = folder / f"{key}.wav"
     io.save(path, sound(label, 100 * int(fold) + number))
     return Clip(key, path, 0, path.stat().st_size, "esc50", fold, "sfx", label, seconds=1.0)
+
+
+@pytest.fixture(scope="session")
+def ear_source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An ear that hears how loud the quarters of a quarter second are, with its settings."""
+    path = write_onnx(tmp_path_factory.mktemp("ears") / "quarters.onnx", 2000, 4)
+    return f"{path},sample_rate=8000,window_samples=2000,hop_samples=1000,tensor=1"
+
+
+@pytest.fixture(scope="session")
+def ear(ear_source: str) -> Ear:
+    return Ear.open(ear_source)
 
 
 @pytest.fixture(scope="session")

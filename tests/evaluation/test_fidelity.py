@@ -4,9 +4,9 @@ import torch
 
 from makesomenoise.audio.mel import LogMel, MelConfig
 from makesomenoise.data.clips import ClipStore
-from makesomenoise.evaluation.corpus import Corpus
+from makesomenoise.evaluation.corpus import Corpus, by_dataset
 from makesomenoise.evaluation.fidelity import fidelity
-from makesomenoise.evaluation.rendering import by_dataset, originals, render
+from makesomenoise.evaluation.rendering import originals, render
 from makesomenoise.evaluation.systems import Coded
 
 

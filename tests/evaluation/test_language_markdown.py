@@ -22,6 +22,8 @@ KEPT |= {"chat": [{"question": "What?", "before": "a | b\nc", "after": "x" * 999
 SPEED = {"seconds": 10.0, "threads": 2, "cores": 2, "device": "cpu", "load_seconds": 3.0, "caption_seconds": 1.5}
 SPEED |= {"caption_tokens": 7, "generate_seconds": 9.5, "codes_per_second": 24.7, "peak_memory_bytes": 2**30}
 SPEED |= {"cold_start": {"seconds": 7.25, "said": "Rain."}}
+ROW = {"sounds": 4, "top1": 0.5, "top1_error": 0.25, "any5": 1.0, "all5": 1.0, "frechet_distance": 3.14159}
+ROW |= {"diversity": None}
 
 
 def report(**subjects) -> str:
@@ -29,7 +31,7 @@ def report(**subjects) -> str:
 
 
 def test_rows_fit_their_heads():
-    text = report(naming={"esc50": NAMING}, kept=KEPT, speed=SPEED)
+    text = report(naming={"esc50": NAMING}, making={"names": {"yamnet": {"real": ROW}}}, kept=KEPT, speed=SPEED)
     columns = None
     for line in text.splitlines():
         cells = line.count("|") if line.startswith("|") else None
@@ -49,6 +51,14 @@ def test_each_way_of_ranking_has_one_row():
         "| LTU-7B (published) | 83.1 % | - | - |",
     ):
         assert row in text
+
+
+def test_made_sounds_have_a_table_for_each_listener():
+    text = report(making={"names": {"yamnet": {"real": ROW}, "event classifier": {"real": ROW}}})
+    assert text.count("| real | 4 | 50.0 ± 25.0 % | 100.0 % | 100.0 % | 3.1 | - |") == 2
+    assert text.index("### names, heard by: yamnet") < text.index("### names, heard by: event classifier")
+    assert "No outside ear was asked" not in text
+    assert "No outside ear was asked (`--ear FILE`)" in report(making={"names": {"event classifier": {"real": ROW}}})
 
 
 def test_what_was_kept_is_a_change():

@@ -12,9 +12,11 @@ from makesomenoise.data.codes import CodeClip, CodesError, Event, Stamp, write_c
 from makesomenoise.evaluation import language_report
 from makesomenoise.evaluation.classifier import ClassifierConfig, EventClassifier
 from makesomenoise.evaluation.corpus import Corpus
+from makesomenoise.evaluation.ears import EarError
 from makesomenoise.evaluation.language_questions import LanguageEvaluationError, LanguageQuestions, Sources
 from makesomenoise.evaluation.language_report import evaluate_language
 from makesomenoise.evaluation.language_speed import ColdStart, LanguageSpeed
+from makesomenoise.evaluation.making import CLASSIFIER
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.pipeline import PipelineError
@@ -84,8 +86,8 @@ def test_every_question_is_answered_and_written(sources: Sources, questions: Lan
     assert 0.0 <= naming["probe"]["mean"] <= 1.0
     assert results["captioning"]["against"]["scenes"]["clips"] == 1
     assert results["scenes"]["first"]["questions"] == 1
-    assert [row["sounds"] for row in results["making"]["names"].values()] == [3, 3, 3]
-    assert list(results["making"]["scenes"]) == ["the same through the tokenizer", "made from text"]
+    assert [row["sounds"] for row in results["making"]["names"][CLASSIFIER].values()] == [3, 3, 3]
+    assert list(results["making"]["scenes"][CLASSIFIER]) == ["the same through the tokenizer", "made from text"]
     assert results["kept"]["perplexity_after"] > 1.0
     report = (tmp_path / "results.md").read_text()
     for text in ("| LTU-7B (published) | 83.1 %", "| made from text | 3 |", "| first | 1 |", "failed: no such command"):
@@ -99,10 +101,29 @@ def test_a_second_run_asks_nothing_again(
     some = questions.model_copy(update={"ask": ("captioning", "kept", "making"), "limit": 1})
     first = evaluate_language(sources, tmp_path, some)
     assert first["settings"]["clips"] == 1
-    assert first["making"]["names"]["made from text"]["sounds"] == 1
+    assert first["making"]["names"][CLASSIFIER]["made from text"]["sounds"] == 1
     monkeypatch.setattr(LanguageModel, "hidden", lambda *_: pytest.fail("asked again"))
     second = evaluate_language(sources, tmp_path, some)
     assert {k: v for k, v in second.items() if k != "machine"} == {k: v for k, v in first.items() if k != "machine"}
+
+
+def test_ears_hear_the_names_that_were_made(
+    sources: Sources, questions: LanguageQuestions, ear_source: str, tmp_path: Path
+):
+    some = questions.model_copy(update={"ask": ("making",)})
+    results = evaluate_language(replace(sources, ears=(ear_source,)), tmp_path, some)
+    assert list(results["making"]["names"]) == ["quarters", CLASSIFIER]
+    assert list(results["making"]["scenes"]) == [CLASSIFIER]
+    assert [row["sounds"] for row in results["making"]["names"]["quarters"].values()] == [3, 3, 3]
+    assert results["settings"]["ears"]["quarters"][1]["sample_rate"] == 8000
+    report = (tmp_path / "results.md").read_text()
+    assert report.index("### names, heard by: quarters") < report.index("### names, heard by: event classifier")
+    assert "No outside ear" not in report
+
+
+def test_ears_are_looked_at_before_anything_else(sources: Sources, tmp_path: Path):
+    with pytest.raises(EarError, match="No ear at"):
+        evaluate_language(replace(sources, model="nowhere", ears=(tmp_path / "ear.onnx",)), tmp_path)
 
 
 def test_other_codes_other_splits_and_missing_judges_are_refused(

@@ -5,7 +5,16 @@ import torch
 
 from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.data.codes import CodeClip, Event
-from makesomenoise.evaluation.making import MADE, REAL, ROUND_TRIP, Maker, Task, names_task, scenes_task
+from makesomenoise.evaluation.making import (
+    CLASSIFIER,
+    MADE,
+    REAL,
+    ROUND_TRIP,
+    Maker,
+    Task,
+    names_task,
+    scenes_task,
+)
 from makesomenoise.language.composing import Composed
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import Sampling
@@ -34,6 +43,15 @@ class Listener:
 
     def hear(self, waveform):
         return {"names": ["dog" if waveform[0] == 1 else "rain"], "features": waveform.tolist()[:2]}
+
+
+class Ear:
+    """Hears rain whatever there is."""
+
+    name, identity = "deaf", ["deaf", 1]
+
+    def hear(self, waveform):
+        return {"names": ["rain"], "features": waveform.tolist()[-1:]}
 
 
 class Originals:
@@ -73,7 +91,9 @@ def task() -> Task:
 
 def test_the_three_rows(task, parts):
     model = Model()
-    rows = Maker(model, Originals(), parts, "weights", seed=3).rows(task, Listener(), Sampling(guidance=2.0))
+    by = Maker(model, Originals(), parts, "weights", seed=3).rows(task, Listener(), Sampling(guidance=2.0))
+    rows = by[CLASSIFIER]
+    assert list(by) == [CLASSIFIER]
     assert list(rows) == [REAL, ROUND_TRIP, MADE]
     coded = {clip.codes for clip in (*DOGS, *RAIN)}
     assert {level for codes, level in model.levels if codes in coded} == {None}
@@ -95,4 +115,16 @@ def test_what_was_made_and_heard_is_kept(task, parts, monkeypatch: pytest.Monkey
 
 def test_without_all_real_clips_their_row_is_left_out(task, parts):
     rows = Maker(Model(), Originals({"dog-1", "rain-3"}), parts, "weights").rows(task, Listener(), Sampling())
-    assert list(rows) == [ROUND_TRIP, MADE]
+    assert list(rows[CLASSIFIER]) == [ROUND_TRIP, MADE]
+
+
+def test_ears_hear_the_same_sounds_and_come_first(task, parts):
+    model = Model()
+    alone = Maker(model, Originals(), parts, "weights").rows(task, Listener(), Sampling())
+    rendered = len(model.levels)
+    by = Maker(model, Originals(), parts, "weights").rows(task, Listener(), Sampling(), [Ear()])
+    assert len(model.levels) == 2 * rendered  # both listen to one rendering
+    assert list(by) == ["deaf", CLASSIFIER]
+    assert by[CLASSIFIER] == alone[CLASSIFIER]
+    assert [by["deaf"][name].top1 for name in (REAL, ROUND_TRIP, MADE)] == [0.5, 0.5, 0.5]
+    assert by["deaf"][MADE].frechet_distance != by[CLASSIFIER][MADE].frechet_distance

@@ -8,9 +8,11 @@ import torch
 
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError
+from makesomenoise.config import Teacher
 from makesomenoise.evaluation import judge
 from makesomenoise.evaluation.classifier import ClassifierConfig, EventClassifier
 from makesomenoise.evaluation.corpus import Corpus
+from makesomenoise.evaluation.ears import Ear, EarError
 from makesomenoise.evaluation.memory import peak_memory
 from makesomenoise.evaluation.report import EvaluationError, Questions, evaluate_tokenizer
 from makesomenoise.tokenizer.config import TokenizerConfig
@@ -48,9 +50,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(models: Path, corpus: Corpus, output: Path, questions: Questions = QUESTIONS) -> dict:
+def run(models: Path, corpus: Corpus, output: Path, questions: Questions = QUESTIONS, ears: tuple = ()) -> dict:
     return evaluate_tokenizer(
-        {"ours": models / "tokenizer"}, corpus, models / "classifier", output, questions, models / "vocoder"
+        {"ours": models / "tokenizer"}, corpus, models / "classifier", output, questions, models / "vocoder", ears
     )
 
 
@@ -68,6 +70,8 @@ def test_every_question_is_answered_and_written(models: Path, corpus: Corpus, tm
     report = (tmp_path / "results.md").read_text()
     assert "| ours | all | 6 | 240.0 |" in report
     assert "WavTokenizer" in report
+    assert "None was asked (`--ear FILE`)" in report
+    assert "ears" not in results["systems"]["ours"]
     assert (tmp_path / "survives.png").stat().st_size > 1000
 
 
@@ -79,6 +83,46 @@ def test_a_second_run_does_not_code_again(
     assert first["systems"]["ours"]["fidelity"]["all"]["clips"] == 2
     monkeypatch.setattr(judge, "render", lambda *_: pytest.fail("coded again"))
     assert run(models, corpus, tmp_path, questions)["systems"] == first["systems"]
+
+
+FEW = Questions(least_clips=3, codecs=False, probe=False, speed_seconds=0, memory_minutes=0)
+
+
+def test_ears_judge_every_system_in_the_same_run(
+    models: Path, corpus: Corpus, ear_source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    rendered = []
+    render = judge.render
+    monkeypatch.setattr(judge, "render", lambda system, *rest: rendered.append(system.name) or render(system, *rest))
+    results = run(models, corpus, tmp_path, FEW, (ear_source,))
+    assert rendered == ["ours", "mel and vocoder, no codes"]  # once for classifier and ear
+    assert results["settings"]["ears"]["quarters"][0] == Ear.open(ear_source).sha256
+    figures = {name: found["ears"]["quarters"]["esc50"] for name, found in results["systems"].items()}
+    assert {found["clips"] for found in figures.values()} == {6}
+    assert figures["original"]["as_original"] == 1.0
+    assert figures["original"]["frechet_distance"] < 1e-9 < figures["ours"]["frechet_distance"]
+    report = (tmp_path / "results.md").read_text()
+    assert report.index("### quarters") < report.index("## What our classifier still hears")
+    assert "| system | bit/s | esc50 (6 clips) named | top 5 | as the original | Fréchet |" in report
+    assert "| ours | 240 |" in report
+    assert run(models, corpus, tmp_path, FEW, (ear_source,))["systems"] == results["systems"]
+    without = run(models, corpus, tmp_path, FEW)["systems"]["ours"]
+    assert without["survives"] == results["systems"]["ours"]["survives"]
+    assert len(rendered) == 4
+
+
+def test_an_ear_that_taught_a_model_is_refused_before_anything_is_judged(
+    models: Path, corpus: Corpus, ear_source: str, tmp_path: Path
+):
+    teacher = Teacher(name="quarters", sha256=Ear.open(ear_source).sha256)
+    config = TokenizerConfig.model_validate(TINY | {"teachers": (teacher,)})
+    checkpoint.save_model(tmp_path / "taught", config, checkpoint.load_state(models / "tokenizer"))
+    arguments = ({"taught": tmp_path / "taught"}, corpus, tmp_path / "none", tmp_path / "out", FEW, models / "vocoder")
+    with pytest.raises(EarError, match="quarters is among the teachers of the tokenizer of 'taught'"):
+        evaluate_tokenizer(*arguments, (ear_source,))
+    with pytest.raises(EarError, match="No ear at nowhere"):
+        evaluate_tokenizer(*arguments, ("nowhere.tflite",))
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_tokenizer_and_a_missing_one_are_refused(models: Path, corpus: Corpus, tmp_path: Path):

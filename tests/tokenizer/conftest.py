@@ -20,7 +20,7 @@ TINY = {
         "latent_dim": 8,
     },
     "window": {"codes": 12, "context": 4, "seam_frames": 8},
-    "decoder": {"kind": "flow", "network": DECODER, "steps": 2},
+    "decoder": {"kind": "flow", "network": DECODER, "window": {"codes": 12, "context": 4}, "steps": 2},
 }
 
 

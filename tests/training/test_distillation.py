@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from makesomenoise.config import ConfigError
-from makesomenoise.flow.ode import integrate, time_grid
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.model import AudioTokenizer
@@ -22,7 +21,8 @@ from makesomenoise.training.distillation import (
     Ways,
     draw_pairs,
     jump_loss,
-    kept_points,
+    teacher_of,
+    walk,
 )
 from makesomenoise.training.fitting import RunConfig
 from makesomenoise.training.optimiser import OptimiserConfig
@@ -62,12 +62,17 @@ def _network(seed: int = 0) -> TokenizerNetwork:
     return network.eval()
 
 
-def test_points_are_those_of_eulers_way() -> None:
-    # dx/dt = 2 t at the start of a step: 0, 0 + 0 / 4, + (1/2) / 4, + 1 / 4, + (3/2) / 4.
-    noise = torch.zeros(1, 3, 2)
-    points = kept_points(lambda x, t, _: 2 * t.expand_as(x), noise, time_grid(4), keep_every=2)
-    torch.testing.assert_close(points[0, :, 0, 0], torch.tensor([0.0, 0.125, 0.75]))
-    assert torch.equal(points[:, -1], integrate(lambda x, t, _: 2 * t.expand_as(x), noise, time_grid(4)))
+def test_the_kept_points_are_those_of_the_best_quality() -> None:
+    network = _network()
+    decoder = network.decoder
+    latents, config = torch.randn(2, 8, 5), DISTILL.model_copy(update={"guidance": (3.0, 3.0)})
+    ways = walk(teacher_of(decoder, config), latents, torch.ones(2, 20), config, _generators(0))
+    assert ways.points.shape == (2, 3, 20, 100)
+    assert ways.guidance.tolist() == [3.0, 3.0]
+    noise = torch.randn(2, 20, 100, generator=_generators(0))
+    mel = decoder.decode(latents, noise.transpose(1, 2), steps=4, guidance=3.0, quality="best")
+    torch.testing.assert_close(ways.points[:, 0].float(), noise, atol=2e-3, rtol=0)
+    torch.testing.assert_close(ways.points[:, -1].float(), decoder.standardise(mel), atol=4e-3, rtol=0)
 
 
 def test_the_target_is_the_average_velocity(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,10 @@ NAMES = ["default", "vqvae"]
 Report = Annotated[Path, typer.Argument(help="Folder for results.json, results.md, plots.", show_default=False)]
 Classifier = Annotated[Path, typer.Option(help="Folder of the event classifier.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many clips of each dataset.")]
+Ears = Annotated[
+    list[str] | None,
+    typer.Option("--ear", help="Embedding network (.tflite, .onnx) that had no part in training; repeat it."),
+]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="A setting, such as guidance=3 or ask=[speed]; repeat it.")
 ]
@@ -31,18 +35,19 @@ def tokenizer(
     vocoder: VocoderName = "default",
     limit: Limit = None,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps decoded clips.")] = None,
+    ears: Ears = None,
 ) -> None:
     """Ask what survives coding, what the codes know, how close, how fast, how small."""
     from makesomenoise.evaluation.corpus import Corpus
     from makesomenoise.evaluation.report import Questions, evaluate_tokenizer
 
-    compared = {Path(name).name: name for name in models}
-    evaluate_tokenizer(compared, Corpus.read(corpus, cache), classifier, output, Questions(limit=limit), vocoder)
+    compared, clips = {Path(name).name: name for name in models}, Corpus.read(corpus, cache)
+    evaluate_tokenizer(compared, clips, classifier, output, Questions(limit=limit), vocoder, ears or ())
     typer.echo(f"Results in {output / 'results.md'}")
 
 
 @app.command()
-def language(
+def language(  # noqa: PLR0913, PLR0917 - each is an option
     codes: Annotated[
         Path, typer.Argument(help="Code shards of the validation split, with scenes.", show_default=False)
     ],
@@ -52,6 +57,7 @@ def language(
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     limit: Limit = None,
+    ears: Ears = None,
     settings: Settings = None,
 ) -> None:
     """Ask what an LLM hears, says and makes, what it kept of its language, how fast; run it again to go on."""
@@ -60,5 +66,6 @@ def language(
 
     given = [f"limit={limit}"] if limit else []
     questions = LanguageQuestions.from_settings([*given, *(settings or [])])
-    evaluate_language(Sources(codes, corpus, classifier, model, tokenizer), output, questions)
+    sources = Sources(codes, corpus, classifier, model, tokenizer, tuple(ears or ()))
+    evaluate_language(sources, output, questions)
     typer.echo(f"Results in {output / 'results.md'}")

@@ -7,7 +7,7 @@ exactly the examples that an uninterrupted run on one device would have seen.
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from makesomenoise.audio import io
 from makesomenoise.config import Config
@@ -28,6 +28,27 @@ _GAP_SECONDS = 0.3
 _SHORTEST_SECONDS = 0.25
 _CLIPS_PER_CROP = 3
 _TAPS = 32
+
+
+def decode(clip: Clip, sample_rate: int) -> np.ndarray:
+    """The float32 waveform [S] of a clip as its file has it, S > 0; of a truncated clip what can be read.
+
+    Args:
+        clip: to be read.
+        sample_rate: of the waveform, Hz.
+
+    Raises:
+        AudioError: if nothing of it can be read.
+    """
+    chunks = []
+    try:
+        chunks.extend(io.stream(clip.read(), sample_rate))
+    except io.AudioError as error:
+        # Hours into a run, one truncated clip among thousands is no reason to stop.
+        if not chunks:
+            raise io.AudioError(f"Clip {clip.key}: {error}") from None
+        _log.warning("clip %s: %s What was read of it is used.", clip.key, error)
+    return torch.cat(chunks).numpy()
 
 
 class AugmentConfig(Config):
@@ -76,28 +97,16 @@ class ClipStore:
 
     def _read(self, clip: Clip) -> np.ndarray:
         if self._cache is None:
-            return self._decode(clip)
+            return _in_16_bits(decode(clip, self.sample_rate))
         identity = f"{clip.path.resolve()}:{clip.offset}:{clip.size}:{self.sample_rate}"
         path = self._cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npy"
         if path.exists():
             return np.load(path)
-        samples = self._decode(clip)
+        samples = _in_16_bits(decode(clip, self.sample_rate))
         self._cache.mkdir(parents=True, exist_ok=True)
         with io.replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, samples)
         return samples
-
-    def _decode(self, clip: Clip) -> np.ndarray:
-        chunks = []
-        try:
-            chunks.extend(io.stream(clip.read(), self.sample_rate))
-        except io.AudioError as error:
-            # Hours into a run, one truncated clip among thousands is no reason to stop.
-            if not chunks:
-                raise io.AudioError(f"Clip {clip.key}: {error}") from None
-            _log.warning("clip %s: %s What was read of it is used.", clip.key, error)
-        samples = torch.cat(chunks).numpy()
-        return np.round(samples.clip(-1.0, 1.0) * 32767.0).astype(np.int16)
 
 
 def frequent_labels(clips: Sequence[Clip], minimum: int) -> list[str]:
@@ -245,6 +254,10 @@ def _varied(waveform: np.ndarray, augment: AugmentConfig, rng: np.random.Generat
     return (waveform * min(gain, 1.0 / max(peak, 1e-4))).astype(np.float32)
 
 
+def _in_16_bits(waveform: np.ndarray) -> np.ndarray:
+    return np.round(waveform.clip(-1.0, 1.0) * 32767.0).astype(np.int16)
+
+
 def _shared(weights: np.ndarray, datasets: Sequence[str], shares: Mapping[str, float]) -> np.ndarray:
     names = np.array(datasets)
     present = {name: share for name, share in shares.items() if (names == name).any()}
@@ -265,28 +278,3 @@ def _tilted(waveform: np.ndarray, decibels: float) -> np.ndarray:
     gains = 10.0 ** (np.linspace(-decibels / 2, decibels / 2, _TAPS // 2 + 1) / 20.0)
     taps = np.fft.fftshift(np.fft.irfft(gains, _TAPS)).astype(np.float32)
     return np.convolve(waveform, taps, "same")
-
-
-class EpochSampler(Sampler[int]):
-    """Example numbers of one epoch after another: epoch e holds e * size * world up to (e + 1) * size * world.
-
-    Args:
-        size: examples an epoch and device.
-        rank: number of this device.
-        world: number of devices.
-    """
-
-    def __init__(self, size: int, rank: int = 0, world: int = 1):
-        self.size, self.rank, self.world = size, rank, world
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch; Lightning calls it before each, also when a run is resumed."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[int]:
-        total = self.size * self.world
-        return iter(range(self.epoch * total + self.rank, (self.epoch + 1) * total, self.world))
-
-    def __len__(self) -> int:
-        return self.size

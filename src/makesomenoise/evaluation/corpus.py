@@ -51,6 +51,14 @@ def subset(clips: Sequence[Clip], limit: int | None) -> list[Clip]:
     return [clip for clip in clips if clip.key in chosen]
 
 
+def by_dataset(clips: Sequence[Clip], least: int) -> dict[str, list[int]]:
+    """Numbers of the clips of each dataset that has at least `least` of them."""
+    numbers: dict[str, list[int]] = {}
+    for number, clip in enumerate(clips):
+        numbers.setdefault(clip.dataset, []).append(number)
+    return {dataset: found for dataset, found in sorted(numbers.items()) if len(found) >= least}
+
+
 def _paths(folder: Path, split: str) -> list[Path]:
     shards = sorted(folder.glob(f"{split}-*.tar"))
     if not shards and not (folder / split).is_dir():

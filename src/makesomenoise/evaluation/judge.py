@@ -1,14 +1,15 @@
-"""What survives and how close it is, for any number of systems on the same clips.
+"""What survives and how close it is, for any number of systems on the same clips; each system codes them once.
 
 What has been found is kept in a folder: a system that sounds the same, on the same clips, is not coded again.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,9 +17,12 @@ from makesomenoise import checkpoint
 from makesomenoise.audio.io import replacing
 from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
+from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.classifier import EventClassifier
+from makesomenoise.evaluation.corpus import by_dataset
+from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.fidelity import fidelity
-from makesomenoise.evaluation.rendering import by_dataset, originals, render
+from makesomenoise.evaluation.rendering import originals, render
 from makesomenoise.evaluation.survives import survival
 from makesomenoise.evaluation.systems import System
 
@@ -34,18 +38,23 @@ class Judge:
         store: the clips.
         least: datasets with fewer clips are not judged on their own.
         folder: keeps what has been found.
+        ears: outside ears, asked beside the classifier.
     """
 
-    def __init__(self, classifier: EventClassifier, store: ClipStore, least: int, folder: Path):
-        self._classifier, self._store, self._least, self._folder = classifier, store, least, folder
+    def __init__(
+        self, classifier: EventClassifier, store: ClipStore, least: int, folder: Path, ears: Sequence[EarJudge] = ()
+    ):
+        self._classifier, self._store, self._least, self._folder, self._ears = classifier, store, least, folder, ears
         self._mel = LogMel(classifier.config.mel)
         self._originals = originals(store, self._mel)
         state = checkpoint.fingerprint(classifier.config, classifier.state_dict())
-        self._identity = json.dumps([state, self._least, [clip.key for clip in store.clips]])
+        identity = [state, self._least, [clip.key for clip in store.clips], *(ear.identity for ear in ears)]
+        self._identity = json.dumps(identity)
+        self._embeddings = {ear.name: ear.originals(self._judged_by(ear)) for ear in ears}
 
     def judge(self, systems: Sequence[System]) -> dict[str, dict]:
         """Figures of each system by name, the originals first."""
-        found = {ORIGINALS: {"survives": self._survives(self._originals)}}
+        found = {ORIGINALS: {"survives": self._survives(self._originals), **self._heard(self._embeddings)}}
         return found | {system.name: self._remembered(system) for system in systems}
 
     def _remembered(self, system: System) -> dict:
@@ -61,12 +70,24 @@ class Judge:
         return json.loads(path.read_text(encoding="utf-8"))
 
     def _figures(self, system: System) -> dict:
-        rendered = render(system, self._store, self._mel)
+        rendered = render(system, self._store, self._mel, self._ears)
         groups = {_ALL: list(range(len(self._store))), **by_dataset(self._store.clips, self._least)}
         rate = self._store.sample_rate
         close = {name: asdict(fidelity(self._originals, rendered, rate, numbers)) for name, numbers in groups.items()}
-        return {"fidelity": close, "survives": self._survives(rendered.mels), "seconds": rendered.seconds}
+        heard = self._heard(rendered.embeddings)
+        return {"fidelity": close, "survives": self._survives(rendered.mels), **heard, "seconds": rendered.seconds}
 
     def _survives(self, mels: list[Tensor]) -> dict[str, dict]:
         found = survival(self._classifier, self._store.clips, self._originals, mels, self._least)
         return {dataset: asdict(result) for dataset, result in found.items()}
+
+    def _heard(self, embeddings: Mapping[str, list[np.ndarray]]) -> dict[str, dict]:
+        """What each ear hears in a version of the clips, under `ears`; nothing where none is asked."""
+        found = {}
+        for ear in self._ears:
+            figures = ear.figures(self._judged_by(ear), self._embeddings[ear.name], embeddings[ear.name])
+            found[ear.name] = {dataset: asdict(result) for dataset, result in figures.items()}
+        return {"ears": found} if found else {}
+
+    def _judged_by(self, ear: EarJudge) -> list[Clip]:
+        return [clip for clip in self._store.clips if clip.dataset in ear.judges]

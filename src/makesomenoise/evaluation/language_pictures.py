@@ -21,8 +21,9 @@ def draw_language(results: Mapping, output: Path) -> None:
         _drawn(output / "scenes.png", lambda p: plot_groups(groups, "questions about scenes answered right, %", p))
     if results.get("making"):
         groups = {
-            f"{task}, top {best}": {name: row[f"any{best}" if best > 1 else "top1"] for name, row in rows.items()}
-            for task, rows in results["making"].items()
+            f"{task}, top {best}, {who}": {n: row[f"any{best}" if best > 1 else "top1"] for n, row in rows.items()}
+            for task, by in results["making"].items()
+            for who, rows in by.items()
             for best in (1, 5)
         }
         _drawn(

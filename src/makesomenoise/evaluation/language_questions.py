@@ -91,6 +91,7 @@ class Sources:
         classifier: folder of the event classifier.
         model: language model, as `AudioLanguageModel.load` takes it.
         tokenizer: as `AudioLanguageModel.load` takes it.
+        ears: outside ears that hear made sounds beside the event classifier, as `Ear.open` takes them.
     """
 
     codes: Path
@@ -98,3 +99,4 @@ class Sources:
     classifier: Path
     model: str | Path = "language"
     tokenizer: str | Path = "default"
+    ears: tuple[str | Path, ...] = ()

@@ -20,6 +20,8 @@ from makesomenoise.evaluation.captioning import describe_clips
 from makesomenoise.evaluation.classifier import EventClassifier
 from makesomenoise.evaluation.code_clips import chosen, digest
 from makesomenoise.evaluation.corpus import Corpus
+from makesomenoise.evaluation.ear_judge import EarJudge
+from makesomenoise.evaluation.ears import open_ears, refuse_teachers
 from makesomenoise.evaluation.kept import Kept, kept_language
 from makesomenoise.evaluation.language_markdown import language_markdown
 from makesomenoise.evaluation.language_pictures import draw_language
@@ -38,7 +40,7 @@ from makesomenoise.evaluation.parts import Parts
 from makesomenoise.evaluation.questioning import ask_scenes, question_scenes
 from makesomenoise.evaluation.recognition import name_clips
 from makesomenoise.evaluation.rivals import Rivals
-from makesomenoise.evaluation.verdicts import Listener
+from makesomenoise.evaluation.verdicts import EarListener, Listener
 from makesomenoise.pipeline import AudioLanguageModel
 
 NAMED = ("esc50", "urbansound8k")
@@ -60,6 +62,7 @@ def evaluate_language(sources: Sources, output: str | Path, questions: LanguageQ
 
     Raises:
         LanguageEvaluationError: if there is no event classifier, or no clip to ask about.
+        EarError: if an ear cannot be used, or was a teacher of the tokenizer or its vocoder.
         CodesError: if the code shards were made by another tokenizer.
         CheckpointError: if a model cannot be loaded.
         PipelineError: if the models do not belong together.
@@ -82,8 +85,10 @@ class _Asking:
 
     def __init__(self, sources: Sources, output: Path, questions: LanguageQuestions):
         self.sources, self.questions, self.sampling = sources, questions, questions.sampling
+        self.ears = open_ears(sources.ears)
         self.model = AudioLanguageModel.load(sources.model, sources.tokenizer, questions.vocoder, questions.device)
         tokenizer = self.model.tokenizer
+        refuse_teachers(self.ears, {str(sources.tokenizer): tokenizer})
         self.all = read_codes(sources.codes, tokenizer.fingerprint)
         self.clips = chosen(self.all, questions.limit, tokenizer.code_rate)
         _check(self.clips, sources.codes)
@@ -91,7 +96,8 @@ class _Asking:
         self.classifier = _classifier(sources.classifier)
         self.weights = _weights(sources.model)
         output.mkdir(parents=True, exist_ok=True)
-        self.parts = Parts(output / "parts", json.dumps([self.weights, tokenizer.fingerprint, digest(self.all)]))
+        self.folder = output / "parts"
+        self.parts = Parts(self.folder, json.dumps([self.weights, tokenizer.fingerprint, digest(self.all)]))
 
     def results(self) -> dict:
         """Every subject that is asked about, as `results.json` holds it."""
@@ -117,6 +123,7 @@ class _Asking:
                 "tokenizer": self.model.tokenizer.fingerprint,
                 "clips": sum(not clip.events for clip in self.clips),
                 "scene_clips": sum(bool(clip.events) for clip in self.clips),
+                "ears": {ear.name: ear.identity for ear in self.ears},
             },
             **found,
         }
@@ -158,7 +165,7 @@ class _Asking:
         return {kind: {**asdict(answered), "measured": measured.get(kind)} for kind, answered in found.items()}
 
     def making(self) -> dict:
-        """Sounds of the names of a dataset, and of scenes."""
+        """Sounds of the names of a dataset, which ears hear too, and of scenes."""
         limit, sounds = self.questions.limit, self.questions.sounds
         originals = Originals(self.corpus, self.model.tokenizer.sample_rate)
         about = [
@@ -179,9 +186,16 @@ class _Asking:
         found = {}
         for task, wanted in tasks.items():
             if wanted.wanted:
-                rows = maker.rows(wanted, listeners[task], self.sampling)
-                found[wanted.name] = {name: asdict(row) for name, row in rows.items()}
+                ears = self._listeners(task) if task == _MADE_OF else []
+                rows = maker.rows(wanted, listeners[task], self.sampling, ears)
+                found[wanted.name] = {who: {name: asdict(r) for name, r in by.items()} for who, by in rows.items()}
         return found
+
+    def _listeners(self, dataset: str) -> list[EarListener]:
+        """The ears, which have learned the names of a dataset from original clips."""
+        folder, rate = self.corpus.cache or self.folder, self.model.tokenizer.sample_rate
+        judges = [EarJudge(ear, self.corpus.train, folder, [dataset]) for ear in self.ears]
+        return [EarListener(judge, dataset, rate) for judge in judges]
 
     def kept(self) -> dict:
         """What is left of the base's language."""

@@ -1,4 +1,4 @@
-"""How well sounds made from text are what was asked for: does the event classifier hear it in them?
+"""How well sounds made from text are what was asked for: do the event classifier and outside ears hear it in them?
 
 Always three rows: real clips, the same clips through the tokenizer, and what the model made. The second is what a
 perfect language model could reach.
@@ -15,13 +15,15 @@ from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.questions import described, parts
 from makesomenoise.evaluation.originals import Originals
 from makesomenoise.evaluation.parts import Parts
-from makesomenoise.evaluation.verdicts import Heard, Listener, Row, row
+from makesomenoise.evaluation.verdicts import EarListener, Heard, Listener, Row, row
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import Sampling
 from makesomenoise.pipeline import AudioLanguageModel
 
+CLASSIFIER = "event classifier"
 REAL, ROUND_TRIP, MADE = "real clips", "the same through the tokenizer", "made from text"
 _SEEDS_APART = 1000
+_EARS = "ears"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,19 @@ class Maker:
         self._model, self._originals = model, originals
         self._kept, self._about, self._seed = kept, about, seed
 
-    def rows(self, task: Task, listener: Listener, sampling: Sampling) -> dict[str, Row]:
-        """The three rows by name; that of real clips is left out if the corpus does not have them all.
+    def rows(
+        self, task: Task, listener: Listener, sampling: Sampling, ears: Sequence[EarListener] = ()
+    ) -> dict[str, dict[str, Row]]:
+        """The three rows by name, of each listener; that of real clips is left out if the corpus lacks some of them.
 
         Args:
             task: at least one text.
             listener: judges.
             sampling: how codes are drawn.
+            ears: judge too.
+
+        Returns:
+            Rows by the name of the ear, then those of the classifier.
         """
 
         def decoded(codes: Sequence[int], level_db: float | None = None) -> Tensor:
@@ -131,13 +139,13 @@ class Maker:
         if all(self._originals.find(clip) is not None for _, clip in clips):
             sounds = {REAL: (clips, self._originals.find), **sounds}
         present = [((), clip) for clip in task.others if self._originals.find(clip) is not None]
-        others = self._heard(f"{task.name} others", listener, present, self._originals.find)
-        features = [one.features for one in others]
-        return {
-            name: row(self._heard(f"{task.name} {name}", listener, items, sound), features)
+        others = self._heard(f"{task.name} others", listener, ears, present, self._originals.find)
+        heard = {
+            name: self._heard(f"{task.name} {name}", listener, ears, items, sound)
             for name, (items, sound) in sounds.items()
             if items
         }
+        return {who: {name: row(by[who], others[who]) for name, by in heard.items()} for who in others}
 
     def _made(self, task: Task, sampling: Sampling) -> Iterable[tuple[Wanted, list[list[int]]]]:
         """Codes of the sounds of each text."""
@@ -152,15 +160,17 @@ class Maker:
         codes = self._kept.each(f"{task.name} codes {MADE}", about, list(enumerate(task.wanted)), composed)
         return zip(task.wanted, codes, strict=True)
 
-    def _heard(self, name: str, listener: Listener, items: Sequence[tuple], sound: Callable) -> list[Heard]:
-        """What is heard in sounds, each given with the names that are wanted."""
+    def _heard(
+        self, name: str, listener: Listener, ears: Sequence[EarListener], items: Sequence[tuple], sound: Callable
+    ) -> dict[str, list[Heard]]:
+        """What each listener hears in sounds, each sound given with the names that are wanted and made once."""
 
         def judged(some: Sequence[tuple]) -> list:
-            return [listener.hear(sound(item)) for _, item in some]
+            waveforms = [sound(item) for _, item in some]
+            return [listener.hear(one) | {_EARS: {ear.name: ear.hear(one) for ear in ears}} for one in waveforms]
 
         keys = [item.key if isinstance(item, CodeClip) else list(item) for _, item in items]
-        found = self._kept.each(name, [self._about, self._seed, keys], items, judged)
-        return [
-            Heard(wanted, tuple(one["names"]), tuple(one["features"]))
-            for (wanted, _), one in zip(items, found, strict=True)
-        ]
+        about = [self._about, self._seed, keys, *(ear.identity for ear in ears)]
+        said = list(zip(items, self._kept.each(name, about, items, judged), strict=True))
+        by_ear = {ear.name: [Heard.of(wanted, one[_EARS][ear.name]) for (wanted, _), one in said] for ear in ears}
+        return by_ear | {CLASSIFIER: [Heard.of(wanted, one) for (wanted, _), one in said]}

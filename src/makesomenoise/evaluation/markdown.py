@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from makesomenoise.evaluation.tables import percent, table
+from makesomenoise.evaluation.tables import figure, percent, table, within
 
 _PUBLISHED_PROBES = (("EnCodec", "34.8-37.0 %"), ("DAC", "28.6-36.7 %"), ("WavTokenizer", "34.5 %"))
 _GIBIBYTE = 2**30
@@ -11,7 +11,8 @@ _GIBIBYTE = 2**30
 def as_markdown(results: Mapping) -> str:
     """The whole report, from the content of `results.json`."""
     parts = ["# Evaluation of tokenizers", _origin(results["machine"], results["settings"])]
-    parts += ["## What survives", _SURVIVES, _survives(results["systems"])]
+    parts += ["## What an outside ear still hears", *_ears(results["settings"]["ears"], results["systems"])]
+    parts += ["## What our classifier still hears", _SURVIVES, _survives(results["systems"])]
     parts += ["## How close, and at what cost", _FIDELITY, _fidelity(results["systems"])]
     if "probe" in results:
         parts += ["## What the codes know", _PROBE, _probes(results["probe"])]
@@ -26,8 +27,17 @@ def as_markdown(results: Mapping) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+_EARS = (
+    "The ear is an embedding network that had no part in training; a linear judge on its embeddings has learned names"
+    " from originals of the training split. Share of clips that it names right (first, and among the first five) and"
+    " that it names as it names the original, ± the standard error by bootstrap; and the Fréchet distance of embeddings"
+    " to those of the originals. Where our classifier disagrees, the ear is right."
+)
+_NO_EAR = "None was asked (`--ear FILE`), so the figures below rest on our own classifier alone."
 _SURVIVES = (
-    "Share of clips that a classifier trained on originals names right (its own labels for ESC-50 and UrbanSound8K, the"
+    "The classifier has learned from the clips and labels that the encoder was trained with, and it sees the same"
+    " log-mel through much the same network as the encoder's scene branch. Share of clips that it"
+    " names right after learning from originals (its own labels for ESC-50 and UrbanSound8K, the"
     " kind of sound for the others; in brackets with each class weighing alike); share in which it hears the same"
     " as in the original, among the names of its largest task; and the Fréchet distance of its features to those of the"
     " originals."
@@ -48,6 +58,30 @@ def _origin(machine: Mapping, settings: Mapping) -> str:
     limit = "all clips" if settings["limit"] is None else f"at most {settings['limit']} clips of a dataset"
     weights = ", ".join(f"{name} {fingerprint}" for name, fingerprint in settings["tokenizers"].items())
     return f"Commit {machine['commit']}; {where}; {limit}; weights: {weights}."
+
+
+def _ears(ears: Mapping[str, Sequence], systems: Mapping[str, Mapping]) -> list[str]:
+    if not ears:
+        return [_NO_EAR]
+    parts = [_EARS]
+    for name, (digest, settings, *_) in ears.items():
+        heard = {system: figures["ears"][name] for system, figures in systems.items()}
+        parts += [f"### {name}", _heard(heard, systems), f"{settings['sample_rate']} Hz, sha256 {digest}."]
+    return parts
+
+
+def _heard(heard: Mapping[str, Mapping], systems: Mapping[str, Mapping]) -> str:
+    counts = {dataset: found["clips"] for figures in heard.values() for dataset, found in figures.items()}
+    heads = [h for d, n in counts.items() for h in (f"{d} ({n} clips) named", "top 5", "as the original", "Fréchet")]
+    rows = []
+    for name, figures in heard.items():
+        rate = systems[name].get("fidelity", {}).get("all", {}).get("bits_per_second")
+        cells = [name, figure(rate, 0)]
+        for found in (figures[dataset] for dataset in counts):
+            cells += [within(found[key], found[f"{key}_error"]) for key in ("named", "top5", "as_original")]
+            cells += [figure(found["frechet_distance"])]
+        rows.append(cells)
+    return table(["system", "bit/s", *heads], rows)
 
 
 def _survives(systems: Mapping[str, Mapping]) -> str:

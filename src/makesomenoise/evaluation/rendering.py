@@ -5,12 +5,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
-from makesomenoise.data.manifest import Clip
+from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.systems import System
 from makesomenoise.metrics.spectral import stft_distance
 
@@ -29,6 +30,7 @@ class Rendered:
         bits: coded size, or None where nothing was coded.
         samples: length.
         codes: code sequences [N]; empty where there are none.
+        embeddings: by ear, embeddings [F, E] of those clips that it judges.
         seconds: time spent.
     """
 
@@ -39,14 +41,15 @@ class Rendered:
     bits: list[int | None] = field(default_factory=list)
     samples: list[int] = field(default_factory=list)
     codes: list[Tensor] = field(default_factory=list)
+    embeddings: dict[str, list[np.ndarray]] = field(default_factory=dict)
     seconds: float = 0.0
 
 
-def render(system: System, store: ClipStore, mel: LogMel) -> Rendered:
-    """Codes every clip of `store` and listens to the result."""
+def render(system: System, store: ClipStore, mel: LogMel, ears: Sequence[EarJudge] = ()) -> Rendered:
+    """Codes every clip of `store` and has the log-mel and the ears listen to the result."""
     started = time.monotonic()
-    rendered = Rendered(system.name, system.codebook_size)
-    for number in range(len(store)):
+    rendered = Rendered(system.name, system.codebook_size, embeddings={ear.name: [] for ear in ears})
+    for number, clip in enumerate(store.clips):
         original = torch.from_numpy(store.waveform(number))
         coded = system.code(original)
         rendered.mels.append(_log_mel(mel, coded.waveform))
@@ -55,6 +58,9 @@ def render(system: System, store: ClipStore, mel: LogMel) -> Rendered:
         rendered.samples.append(len(original))
         if coded.codes is not None:
             rendered.codes.append(coded.codes)
+        for ear in ears:
+            if clip.dataset in ear.judges:
+                rendered.embeddings[ear.name].append(ear.listen(coded.waveform, store.sample_rate))
     seconds = time.monotonic() - started
     _log.info("%s: %d clips in %.0f s", system.name, len(store), seconds)
     return replace(rendered, seconds=seconds)
@@ -63,14 +69,6 @@ def render(system: System, store: ClipStore, mel: LogMel) -> Rendered:
 def originals(store: ClipStore, mel: LogMel) -> list[Tensor]:
     """Log-mels [M, T] of the clips as they are, float16."""
     return [_log_mel(mel, torch.from_numpy(store.waveform(number))) for number in range(len(store))]
-
-
-def by_dataset(clips: Sequence[Clip], least: int) -> dict[str, list[int]]:
-    """Numbers of the clips of each dataset that has at least `least` of them."""
-    numbers: dict[str, list[int]] = {}
-    for number, clip in enumerate(clips):
-        numbers.setdefault(clip.dataset, []).append(number)
-    return {dataset: found for dataset, found in sorted(numbers.items()) if len(found) >= least}
 
 
 @torch.inference_mode()

@@ -6,7 +6,7 @@ A run that was stopped goes on with the systems it has not judged yet.
 import importlib.util
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from makesomenoise.evaluation.classifier import EventClassifier
 from makesomenoise.evaluation.classifier_training import ClassifierRun, train_classifier
 from makesomenoise.evaluation.codecs import find_codecs
 from makesomenoise.evaluation.corpus import Corpus, subset
+from makesomenoise.evaluation.ear_judge import EarJudge
+from makesomenoise.evaluation.ears import open_ears, refuse_teachers
 from makesomenoise.evaluation.judge import ORIGINALS, Judge
 from makesomenoise.evaluation.machine import describe_machine
 from makesomenoise.evaluation.markdown import as_markdown
@@ -71,6 +73,7 @@ def evaluate_tokenizer(
     output_folder: str | Path,
     questions: Questions | None = None,
     vocoder: str | Path = "default",
+    ears: Sequence[str | Path] = (),
 ) -> dict:
     """Evaluates tokenizers beside each other.
 
@@ -81,21 +84,26 @@ def evaluate_tokenizer(
         output_folder: gets `results.json`, `results.md`, `survives.png` and `spectrograms.png`.
         questions: what to ask.
         vocoder: what `AudioTokenizer.load` takes.
+        ears: outside ears to ask beside the classifier, as `Ear.open` takes them.
 
     Returns:
         The content of `results.json`.
 
     Raises:
         EvaluationError: if no tokenizer is given.
+        EarError: if an ear cannot be used, or was a teacher of a tokenizer or of the vocoder.
         CheckpointError: if a tokenizer, the vocoder or the classifier cannot be loaded.
     """
     questions = questions or Questions()
     if not tokenizers:
         raise EvaluationError("No tokenizer to evaluate; name at least one.")
+    opened = open_ears(ears)
+    loaded = {name: AudioTokenizer.load(source, vocoder) for name, source in tokenizers.items()}
+    refuse_teachers(opened, loaded)
     output = Path(output_folder)
     output.mkdir(parents=True, exist_ok=True)
-    loaded = {name: AudioTokenizer.load(source, vocoder) for name, source in tokenizers.items()}
     first = next(iter(loaded.values()))
+    judges = [EarJudge(ear, corpus.train, corpus.cache or output / "parts") for ear in opened]
     classifier = _classifier(Path(classifier_folder), corpus)
     store = ClipStore(subset(corpus.valid, questions.limit), first.sample_rate, corpus.cache)
     codecs = find_codecs() if questions.codecs else None
@@ -105,8 +113,12 @@ def evaluate_tokenizer(
 
     results: dict = {
         "machine": describe_machine(),
-        "settings": {**asdict(questions), "tokenizers": {name: _weights(t) for name, t in loaded.items()}},
-        "systems": Judge(classifier, store, questions.least_clips, output / "parts").judge(systems),
+        "settings": {
+            **asdict(questions),
+            "tokenizers": {name: _weights(t) for name, t in loaded.items()},
+            "ears": {ear.name: ear.identity for ear in opened},
+        },
+        "systems": Judge(classifier, store, questions.least_clips, output / "parts", judges).judge(systems),
         "skipped": dict(codecs.skipped) if codecs else {},
     }
     if questions.probe:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.classifier import KIND_TASK, EventClassifier
-from makesomenoise.evaluation.rendering import by_dataset
+from makesomenoise.evaluation.corpus import by_dataset
 from makesomenoise.metrics.classification import accuracy, balanced_accuracy
 from makesomenoise.metrics.frechet import fit_gaussian, frechet_distance
 

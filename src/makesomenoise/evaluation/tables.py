@@ -14,6 +14,11 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
+def within(share: float, error: float) -> str:
+    """A share in [0, 1] in percent with its standard error."""
+    return f"{100 * share:.1f} ± {100 * error:.1f} %"
+
+
 def figure(value: float | None, digits: int = 2) -> str:
     """A number with so many digits after the point, or a dash where there is none."""
     return "-" if value is None else f"{value:.{digits}f}"

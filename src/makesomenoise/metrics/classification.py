@@ -23,6 +23,18 @@ def balanced_accuracy(scores: Tensor, classes: Tensor) -> float:
     return torch.stack([right[classes == number].mean() for number in classes.unique()]).mean().item()
 
 
+def bootstrap_error(right: Tensor, draws: int = 1000, seed: int = 0) -> float:
+    """Standard error of a share, from clips drawn again and again with replacement (Efron 1979).
+
+    Args:
+        right: [B] bool, whether each clip counts.
+        draws: how often B clips are drawn.
+        seed: of the draws.
+    """
+    picked = torch.randint(len(right), (draws, len(right)), generator=torch.Generator().manual_seed(seed))
+    return right.double()[picked].mean(1).std(correction=0).item()
+
+
 def _right(scores: Tensor, classes: Tensor) -> Tensor:
     if len(scores) == 0 or len(scores) != len(classes):
         raise ValueError(

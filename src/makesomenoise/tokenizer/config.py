@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from makesomenoise.audio.mel import MelConfig
-from makesomenoise.config import Config
+from makesomenoise.config import Config, Teacher
 from makesomenoise.tokenizer.decoders.base import Decoder
 from makesomenoise.tokenizer.decoders.flow import FlowConfig, FlowDecoder
 from makesomenoise.tokenizer.decoders.regression import RegressionConfig, RegressionDecoder
@@ -48,18 +48,13 @@ class WindowConfig(Config):
     Attributes:
         codes: codes that a window contributes.
         context: further codes on each side that it sees.
-        seam_frames: mel frames over which neighbouring decoded windows are cross-faded, at most twice the context.
+        seam_frames: mel frames over which neighbouring decoded windows are cross-faded; even, and at most 8 times the
+            codes and the context of the decoder's windows.
     """
 
     codes: int = Field(default=96, ge=1)
     context: int = Field(default=16, ge=1)
     seam_frames: int = Field(default=16, ge=2)
-
-    @model_validator(mode="after")
-    def _check(self) -> "WindowConfig":
-        if self.seam_frames % 2 or self.seam_frames > 8 * min(self.context, self.codes):
-            raise ValueError("seam_frames must be even and at most 8 times the smaller of codes and context")
-        return self
 
 
 class TokenizerConfig(Config):
@@ -72,6 +67,7 @@ class TokenizerConfig(Config):
         encoder: the encoder.
         quantizer: the quantizer; its `kind` chooses the class.
         decoder: the decoder; its `kind` chooses the class.
+        teachers: networks trained elsewhere that had a part in its training; no evaluation asks them.
     """
 
     mel: MelConfig = MelConfig()
@@ -80,6 +76,14 @@ class TokenizerConfig(Config):
     encoder: EncoderConfig = EncoderConfig()
     quantizer: QuantizerConfig = VariationalConfig()
     decoder: DecoderConfig = FlowConfig()
+    teachers: tuple[Teacher, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> "TokenizerConfig":
+        seam, decoding = self.window.seam_frames, self.decoder.window
+        if seam % 2 or seam > 8 * min(decoding.context, decoding.codes):
+            raise ValueError("seam_frames must be even and at most 8 times the decoder's window codes and context")
+        return self
 
 
 def build_quantizer(config: TokenizerConfig) -> Quantizer:

@@ -229,7 +229,7 @@ class AudioTokenizer(nn.Module):
         self, chunks: Iterable[Tensor], steps: int | None, guidance: float | None, seed: int, quality: Quality
     ) -> Iterator[Tensor]:
         as_quality(quality)
-        window = self.config.window
+        window = self.config.decoder.window
 
         @torch.inference_mode()
         def decoded(block: Block) -> Tensor:
@@ -241,15 +241,16 @@ class AudioTokenizer(nn.Module):
             (decoded(block), block.left * FRAMES_PER_CODE, block.right * FRAMES_PER_CODE)
             for block in blocks(chunks, window.codes, window.context, filled=True)
         )
-        return joined(pieces, window.seam_frames)
+        return joined(pieces, self.config.window.seam_frames)
 
     def _noise(self, block: Block, seed: int) -> Tensor:
         """Noise [M, 4n] that belongs to absolute places, so that neighbouring windows agree on what they share."""
-        shape = (self.config.mel.n_mels, self.config.window.codes * FRAMES_PER_CODE)
-        reach = -(-max(block.left, block.right) // self.config.window.codes)
+        window = self.config.decoder.window
+        shape = (self.config.mel.n_mels, window.codes * FRAMES_PER_CODE)
+        reach = -(-max(block.left, block.right) // window.codes)
         numbers = range(block.number - reach, block.number + reach + 1)
         noise = torch.cat([_drawn(shape, seed, number) for number in numbers], dim=-1)
-        start = (reach * self.config.window.codes - block.left) * FRAMES_PER_CODE
+        start = (reach * window.codes - block.left) * FRAMES_PER_CODE
         length = block.content.shape[-1] * FRAMES_PER_CODE
         return noise[:, start : start + length].to(block.content.device)
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from makesomenoise.config import Config
-from makesomenoise.flow.ode import Velocity, integrate, time_grid
+from makesomenoise.flow.ode import integrate, integrate_multistep, time_grid
 from makesomenoise.tokenizer.decoders.base import weighted_mean
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.network import TokenizerNetwork
@@ -34,8 +34,8 @@ class DistillConfig(Config):
     """How a flow decoder learns to jump.
 
     Attributes:
-        steps: guided Euler steps of the teacher, two passes each.
-        time_shift: above 1, they crowd towards the noise.
+        steps: guided steps of the teacher, two passes each.
+        time_shift: below 1, they crowd towards the data.
         keep_every: of every so many points of the teacher's way one is kept; a divisor of `steps`.
         guidance: lowest and highest scale of the teacher's guidance, which the student is told.
         rescale: see `FlowConfig`.
@@ -48,7 +48,7 @@ class DistillConfig(Config):
     """
 
     steps: int = Field(default=12, ge=1)
-    time_shift: float = Field(default=1.0, gt=0.0)
+    time_shift: float = Field(default=0.5, gt=0.0)
     keep_every: int = Field(default=1, ge=1)
     guidance: tuple[float, float] = (2.0, 2.0)
     rescale: float = Field(default=0.7, ge=0.0, le=1.0)
@@ -154,14 +154,6 @@ def jump_loss(student: FlowDecoder, ways: Ways, pairs: Pairs, times: Tensor) -> 
     return weighted_mean((velocity - (end - start) / span[:, None, None]).square(), ways.weight)
 
 
-def kept_points(velocity: Velocity, noise: Tensor, times: Tensor, keep_every: int) -> Tensor:
-    """Points [B, P + 1, ...] of Euler's way from noise [B, ...] along `times` [P * keep_every + 1]."""
-    points = [noise]
-    for first in range(0, len(times) - 1, keep_every):
-        points.append(integrate(velocity, points[-1], times[first : first + keep_every + 1]))
-    return torch.stack(points, dim=1)
-
-
 def teacher_of(decoder: FlowDecoder, config: DistillConfig) -> FlowDecoder:
     """Makes a trained decoder the teacher, in place: it is frozen, and guided as the distillation says."""
     decoder.config = decoder.config.model_copy(update={"rescale": config.rescale})
@@ -192,8 +184,8 @@ def walk(
     # One of several scales is a number of the device, which would be waited for.
     guidance = low if low == high else low + (high - low) * float(torch.rand((), generator=generator, device=device))
     times = time_grid(config.steps, config.time_shift).to(device)
-    points = kept_points(teacher.guided_velocity(latents, guidance), noise, times, config.keep_every)
-    return Ways(latents, points.half(), noise.new_full((len(noise),), guidance), weight)
+    points = integrate_multistep(teacher.guided_velocity(latents, guidance), noise, times)[:: config.keep_every]
+    return Ways(latents, torch.stack(points, dim=1).half(), noise.new_full((len(noise),), guidance), weight)
 
 
 class Distillation:

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
 from makesomenoise.config import Config
-from makesomenoise.data.clips import EpochSampler
+from makesomenoise.data.epochs import EpochSampler
 from makesomenoise.training.runs import CHECKPOINT_FILE, open_run
 
 

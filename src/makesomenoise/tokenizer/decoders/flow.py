@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise.config import Config
-from makesomenoise.flow.ode import Velocity, guided, integrate, rescaled, time_grid
+from makesomenoise.flow.ode import Velocity, guided, integrate, integrate_multistep, rescaled, time_grid
 from makesomenoise.flow.path import (
     data_from_velocity,
     gaussian_velocity,
@@ -25,6 +25,7 @@ from makesomenoise.flow.path import (
 )
 from makesomenoise.tokenizer.decoders.base import (
     BandStandardiser,
+    DecodingWindow,
     Quality,
     Reconstruction,
     as_quality,
@@ -38,6 +39,7 @@ class FlowConfig(Config):
 
     Attributes:
         network: the network.
+        window: how long sequences of codes are cut.
         residual_deviation: deviation of standardised mel around what its surroundings tell, for the Gaussian part.
         drop_condition: share of training examples whose latents are dropped.
         time_mean: mean of the logit of training times.
@@ -45,14 +47,15 @@ class FlowConfig(Config):
         uniform_share: share of training times that are uniform.
         steps: number of jumps of quality `fast`.
         guidance: scale of its guidance, which the network was trained with; 1 is off.
-        time_shift: above 1, the steps of both qualities crowd towards the noise.
-        best_steps: number of Euler steps of quality `best`, two passes each.
+        time_shift: below 1, the steps of both qualities crowd towards the data, where a sound gets its grain.
+        best_steps: number of steps of quality `best`, two passes each.
         best_guidance: scale of its guidance.
         rescale: share by which the deviation of its guided predictions is set back to that of unguided ones.
     """
 
     kind: Literal["flow"] = "flow"
     network: NetworkConfig = NetworkConfig()
+    window: DecodingWindow = DecodingWindow()
     residual_deviation: float = 0.5
     drop_condition: float = 0.12
     time_mean: float = -0.2
@@ -60,7 +63,7 @@ class FlowConfig(Config):
     uniform_share: float = 0.2
     steps: int = 4
     guidance: float = 2.0
-    time_shift: float = 1.0
+    time_shift: float = 0.5
     best_steps: int = 12
     best_guidance: float = 2.0
     rescale: float = 0.7
@@ -104,12 +107,12 @@ class FlowDecoder(BandStandardiser):
         quality: Quality = "fast",
     ) -> Tensor:
         """Goes from noise to mel; see `Decoder`."""
-        if as_quality(quality) == "fast":
-            velocity, count = self.flow_map(latents, guidance), self.config.steps
-        else:
-            velocity, count = self.guided_velocity(latents, guidance), self.config.best_steps
-        times = time_grid(count if steps is None else steps, self.config.time_shift).to(noise)
-        return self.restore(integrate(velocity, noise.transpose(1, 2), times))
+        fast, config, x_0 = as_quality(quality) == "fast", self.config, noise.transpose(1, 2)
+        usual = config.steps if fast else config.best_steps
+        times = time_grid(usual if steps is None else steps, config.time_shift).to(noise)
+        if fast:
+            return self.restore(integrate(self.flow_map(latents, guidance), x_0, times))
+        return self.restore(integrate_multistep(self.guided_velocity(latents, guidance), x_0, times)[-1])
 
     def flow_map(self, latents: Tensor, guidance: float | None = None) -> Velocity:
         """The average velocity of quality `fast`: one pass, guided within.
@@ -143,7 +146,7 @@ class FlowDecoder(BandStandardiser):
         scale = self.config.best_guidance if guidance is None else guidance
 
         def velocity(x: Tensor, t: Tensor, span: Tensor) -> Tensor:
-            del span  # Euler's steps take the velocity where they start
+            del span  # the velocity is that of an instant
             t = t.expand(len(x))
             given, free = self.average_velocity(x.repeat(2, 1, 1), condition, t.repeat(2)).chunk(2)
             data, unguided = (data_from_velocity(v, x, t) for v in (guided(given, free, scale), given))

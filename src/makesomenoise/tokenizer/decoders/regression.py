@@ -8,6 +8,7 @@ from torch import Tensor
 from makesomenoise.config import Config
 from makesomenoise.tokenizer.decoders.base import (
     BandStandardiser,
+    DecodingWindow,
     Quality,
     Reconstruction,
     as_quality,
@@ -21,10 +22,12 @@ class RegressionConfig(Config):
 
     Attributes:
         network: the network.
+        window: how long sequences of codes are cut.
     """
 
     kind: Literal["regression"] = "regression"
     network: NetworkConfig = NetworkConfig()
+    window: DecodingWindow = DecodingWindow()
 
 
 class RegressionDecoder(BandStandardiser):

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig, power
 from makesomenoise.checkpoint import CheckpointError
-from makesomenoise.config import Config, ConfigError
+from makesomenoise.config import Config, ConfigError, Teacher
 from makesomenoise.nn.convnext import ConvNeXtBlock
 from makesomenoise.tokenizer.vocoders.griffin_lim import GriffinLim, whole_periods
 from makesomenoise.tokenizer.vocoders.stft import InverseStft
@@ -46,6 +46,7 @@ class IstftVocoderConfig(Config):
         hidden: channels inside a block.
         layers: number of blocks.
         prior_rounds: rounds of Griffin-Lim whose spectrum the network corrects; at 0 it makes the whole, as in Vocos.
+        teachers: networks trained elsewhere that had a part in its training; no evaluation asks them.
     """
 
     kind: Literal["istft"] = "istft"
@@ -54,6 +55,7 @@ class IstftVocoderConfig(Config):
     hidden: int = 768
     layers: int = 8
     prior_rounds: int = 0
+    teachers: tuple[Teacher, ...] = ()
 
     @model_validator(mode="after")
     def _whole_hops(self) -> Self:

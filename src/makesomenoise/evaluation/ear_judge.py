@@ -1,0 +1,200 @@
+"""What an outside ear still hears: linear judges on its embeddings of originals, asked about other versions of clips.
+
+A judge is logistic regression on the standardised mean embedding of a clip. It has learned from original clips of the
+training split alone, so that what it names in a decoded clip is what a decoded clip still has of a real one.
+"""
+
+import hashlib
+import json
+import logging
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import safetensors.numpy
+import torch
+from torch import Tensor
+
+from makesomenoise.audio.io import replacing
+from makesomenoise.data.clips import decode
+from makesomenoise.data.manifest import Clip
+from makesomenoise.data.sounds import EXACT
+from makesomenoise.evaluation.corpus import by_dataset
+from makesomenoise.evaluation.ears import Ear, EarError
+from makesomenoise.metrics.classification import bootstrap_error
+from makesomenoise.metrics.frechet import fit_gaussian, frechet_distance
+
+_TOP = 5
+_FEWEST = 2  # labels to tell apart, and clips to compare
+_INVERSE_REGULARISATION, _ITERATIONS = 0.02, 400
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EarFigures:
+    """What an ear hears in the clips of a dataset; shares are 0 to 1, errors are standard errors by bootstrap.
+
+    Attributes:
+        clips: how many were judged.
+        named: share whose label is named first.
+        named_error: its error.
+        top5: share whose label is among the five named first.
+        top5_error: its error.
+        as_original: share of which the first name is that of the original, right or wrong.
+        as_original_error: its error.
+        frechet_distance: between the embeddings of all windows of the originals and of these.
+    """
+
+    clips: int
+    named: float
+    named_error: float
+    top5: float
+    top5_error: float
+    as_original: float
+    as_original_error: float
+    frechet_distance: float
+
+
+class LinearJudge:
+    """Names clips by their embeddings.
+
+    Attributes:
+        names: what it can say, in order.
+    """
+
+    def __init__(self, names: Sequence[str], model: Any):
+        self.names, self._model = tuple(names), model
+
+    @classmethod
+    def fit(cls, clips: Sequence[np.ndarray], labels: Sequence[str]) -> Self:
+        """Learns from the embeddings [F, E] of clips and their labels, at least two different ones."""
+        from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - of the extra `ears`
+        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+        from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+        from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
+        regression = LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=_ITERATIONS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of the loss name no clip otherwise
+            model = make_pipeline(StandardScaler(), regression).fit(_means(clips), list(labels))
+        return cls([str(name) for name in model.classes_], model)
+
+    def scores(self, clips: Sequence[np.ndarray]) -> Tensor:
+        """Probability of each name [B, names] of clips, given as embeddings [F, E]."""
+        return torch.from_numpy(self._model.predict_proba(_means(clips)))
+
+
+class EarJudge:
+    """An ear with a judge for each dataset.
+
+    Args:
+        ear: listens.
+        train: clips to learn from.
+        folder: keeps embeddings of originals for later runs.
+        datasets: those whose names are to be learned; by default all that are labelled by hand.
+
+    Attributes:
+        name: of the ear.
+        judges: by dataset.
+        identity: what its figures depend on beside the clips, as JSON takes it.
+
+    Raises:
+        EarError: if no dataset has clips of two labels to learn from.
+    """
+
+    def __init__(self, ear: Ear, train: Sequence[Clip], folder: Path, datasets: Iterable[str] = EXACT):
+        self.name, self.judges, self._ear, self._folder = ear.name, {}, ear, folder
+        learned = []
+        for dataset in sorted(datasets):
+            clips = [clip for clip in train if clip.dataset == dataset and clip.label]
+            if len({clip.label for clip in clips}) >= _FEWEST:
+                labels = [clip.label for clip in clips]
+                self.judges[dataset] = LinearJudge.fit(self.originals(clips), labels)
+                learned.append([_identities(clips), labels])
+        if not self.judges:
+            known = " or ".join(sorted(datasets))
+            raise EarError(
+                f"The ear {ear.name} learns names from training clips of {known} with two labels or more, and the "
+                "corpus has none: add them, or ask no ear."
+            )
+        self.identity: list = [*ear.identity, _digest(learned)]
+
+    def listen(self, waveform: Tensor, sample_rate: int) -> np.ndarray:
+        """Embeddings [F, E] of a waveform [S]."""
+        return self._ear.listen(waveform.numpy(), sample_rate)
+
+    def originals(self, clips: Sequence[Clip]) -> list[np.ndarray]:
+        """Embeddings [F, E] of clips as their files have them, found once."""
+        if not clips:
+            return []
+        path = self._folder / f"ear-{_digest([self._ear.identity, _identities(clips)])}.safetensors"
+        if not path.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary:
+                safetensors.numpy.save_file(self._embedded(clips), temporary)
+        kept = safetensors.numpy.load_file(path)
+        return np.split(kept["frames"], np.cumsum(kept["counts"])[:-1])
+
+    def figures(
+        self, clips: Sequence[Clip], originals: Sequence[np.ndarray], versions: Sequence[np.ndarray]
+    ) -> dict[str, EarFigures]:
+        """Compares versions of clips with the originals.
+
+        Args:
+            clips: what is known of each clip, all of datasets that have a judge.
+            originals: embeddings [F, E] of each.
+            versions: embeddings of each after coding; `originals` themselves give the reference row.
+
+        Returns:
+            The figures of each dataset with at least two clips.
+        """
+        return {
+            dataset: _figures(
+                self.judges[dataset],
+                [clips[n].label for n in numbers],
+                [originals[n] for n in numbers],
+                [versions[n] for n in numbers],
+            )
+            for dataset, numbers in by_dataset(clips, _FEWEST).items()
+        }
+
+    def _embedded(self, clips: Sequence[Clip]) -> dict[str, np.ndarray]:
+        _log.info("%s listens to %d original clips", self.name, len(clips))
+        rate = self._ear.settings.sample_rate
+        frames = [self._ear.listen(decode(clip, rate), rate) for clip in clips]
+        counts = np.array([len(one) for one in frames])
+        return {"frames": np.concatenate(frames), "counts": counts}
+
+
+def _figures(
+    judge: LinearJudge, labels: list[str], originals: list[np.ndarray], versions: list[np.ndarray]
+) -> EarFigures:
+    ranking = judge.scores(versions).argsort(dim=1, descending=True)
+    numbers = {name: number for number, name in enumerate(judge.names)}
+    # A label that nobody could learn is a name that is never right.
+    right = ranking == torch.tensor([numbers.get(label, -1) for label in labels])[:, None]
+    outcomes = {
+        "named": right[:, 0],
+        "top5": right[:, :_TOP].any(1),
+        "as_original": ranking[:, 0] == judge.scores(originals).argmax(1),
+    }
+    shares = {name: outcome.double().mean().item() for name, outcome in outcomes.items()}
+    errors = {f"{name}_error": bootstrap_error(outcome) for name, outcome in outcomes.items()}
+    gaussians = (fit_gaussian(torch.from_numpy(np.concatenate(side))) for side in (originals, versions))
+    return EarFigures(clips=len(labels), **shares, **errors, frechet_distance=frechet_distance(*gaussians))
+
+
+def _means(clips: Sequence[np.ndarray]) -> np.ndarray:
+    return np.stack([frames.mean(0) for frames in clips])
+
+
+def _identities(clips: Sequence[Clip]) -> list:
+    return [[clip.key, clip.size] for clip in clips]
+
+
+def _digest(about: object) -> str:
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
