@@ -1,7 +1,7 @@
 """Makes tokenizer folders from a decoder that was trained by itself: its weights, with an encoder and a quantizer.
 
-    python recipes/convert_decoder.py flow WEIGHTS.safetensors default FOLDER
-    python recipes/convert_decoder.py baseline FOLDER vqvae BASELINE
+    python -m recipes.convert_decoder flow WEIGHTS.safetensors default FOLDER
+    python -m recipes.convert_decoder baseline FOLDER vqvae BASELINE
 
 `flow` reads weights in the layout of the experiment that the decoder comes from: a file of its own, with other names of
 layers, matrices in 8 bits with a scale for each row or plain floats. `baseline` copies the network of a flow decoder
@@ -24,6 +24,7 @@ from makesomenoise.tokenizer.decoders.flow import FlowConfig
 from makesomenoise.tokenizer.decoders.network import NetworkConfig
 from makesomenoise.tokenizer.decoders.regression import RegressionConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
+from recipes.gpu.errors import ending
 
 DECODER = "decoder."
 LAYERS = {  # of the experiment: of the decoder
@@ -65,7 +66,7 @@ def convert_flow(weights: Path, tokenizer: str, folder: Path, storage: Storage) 
     """
     decoder = flow_state(checkpoint.load_weights(weights))
     config = FlowConfig(network=network_config(decoder))
-    write(folder, tokenizer, config, decoder, storage)
+    write_tokenizer(folder, tokenizer, config, decoder, storage)
 
 
 def convert_baseline(source: str, tokenizer: str, folder: Path, storage: Storage) -> None:
@@ -84,7 +85,7 @@ def convert_baseline(source: str, tokenizer: str, folder: Path, storage: Storage
     network = checkpoint.load_config(origin, TokenizerConfig).decoder.network
     decoder = part(checkpoint.load_state(origin), DECODER)
     decoder.pop("no_condition", None)
-    write(folder, tokenizer, RegressionConfig(network=network), decoder, storage)
+    write_tokenizer(folder, tokenizer, RegressionConfig(network=network), decoder, storage)
 
 
 def flow_state(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -136,10 +137,27 @@ def part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
-def write(
-    folder: Path, tokenizer: str, decoder_config: DecoderConfig, decoder: dict[str, Tensor], storage: Storage
+def write_tokenizer(
+    folder: Path,
+    tokenizer: str,
+    decoder_config: DecoderConfig,
+    decoder: dict[str, Tensor],
+    storage: Storage,
+    origin: str | None = None,
 ) -> None:
-    """Writes the tokenizer with another decoder, after checking that all of it fits together."""
+    """Writes a tokenizer with another decoder, after checking that all of it fits together.
+
+    Args:
+        folder: new or empty; receives the model.
+        tokenizer: model folder or bundled name that gives encoder, quantizer and all settings but the decoder's.
+        decoder_config: settings of the decoder.
+        decoder: its weights by name.
+        storage: see `checkpoint.save_model`.
+        origin: where its weights came from, named in errors; none: `folder`.
+
+    Raises:
+        CheckpointError: if the folder is in use, if there is no such tokenizer, or if the weights do not fit.
+    """
     if not checkpoint.is_free(folder):
         raise CheckpointError(f"{folder} holds something already: name a new or empty folder.")
     source = checkpoint.resolve(tokenizer)
@@ -147,7 +165,7 @@ def write(
     kept = {name: t for name, t in checkpoint.load_state(source).items() if not name.startswith(DECODER)}
     state = kept | {DECODER + name: tensor for name, tensor in decoder.items()}
     network = TokenizerNetwork(config)
-    checkpoint.load_into(network, state, str(folder))
+    checkpoint.load_into(network, state, origin or str(folder))
     checkpoint.save_model(folder, config, network.state_dict(), storage)
     print(f"{folder}: codes of {checkpoint.fingerprint(config, state, without='decoder')}")
 
@@ -175,4 +193,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ending(main, (CheckpointError,))

@@ -1,18 +1,18 @@
 """Store a tokenizer in fewer bits, as it is shipped.
 
-    python recipes/store.py MODEL FOLDER --storage int8 --card CARD.md
+    python -m recipes.store MODEL FOLDER --storage int8 --card CARD.md
 
 In 8 bits are the large matrices of the decoder, with a scale for each row. Encoder and quantizer stay in 16, since they
 decide on the codes, whose fingerprint is printed and stays what it was.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError, Storage
 from makesomenoise.tokenizer.config import TokenizerConfig
+from recipes.gpu.errors import ending
 
 
 def store(model: str, folder: Path, storage: Storage, card: str | None = None) -> str:
@@ -44,14 +44,10 @@ def main() -> None:
     parser.add_argument("--storage", choices=["float32", "float16", "int8"], default="int8")
     parser.add_argument("--card", type=Path, help="file with the text of the model card")
     given = parser.parse_args()
-    try:
-        card = given.card.read_text(encoding="utf-8") if given.card else None
-        codes = store(given.model, given.folder, given.storage, card)
-    except (CheckpointError, OSError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+    card = given.card.read_text(encoding="utf-8") if given.card else None
+    codes = store(given.model, given.folder, given.storage, card)
     print(f"{given.folder}: {given.storage}, codes of {codes}")
 
 
 if __name__ == "__main__":
-    main()
+    ending(main, (CheckpointError, OSError))

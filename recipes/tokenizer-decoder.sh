@@ -53,7 +53,7 @@ train pure pure
 train pure-decoder pure-decoder
 
 ship() { # NAME RUN
-  stage "models/$1" python "$root/recipes/store.py" "$runs/$2/model" "$runs/models/$1" --storage int8
+  stage "models/$1" env PYTHONPATH="$root" python "$root/recipes/store.py" "$runs/$2/model" "$runs/models/$1" --storage int8
 }
 
 ship ours distill

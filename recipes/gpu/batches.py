@@ -102,7 +102,7 @@ class Windows:
 def draw(tape: Tape, count: int, width: int, edge: int, vary: VariationConfig, generator: torch.Generator) -> Draws:
     """Draws `count` windows of `width` samples, `edge` of which lie before what is learned from."""
     clip = torch.multinomial(tape.chances, count, replacement=True, generator=generator)
-    uniform = torch.rand(9, count, generator=generator, device=generator.device, dtype=torch.float64)
+    uniform = torch.rand(8, count, generator=generator, device=generator.device, dtype=torch.float64)
     speed = torch.exp((2.0 * uniform[0] - 1.0) * vary.speed_nepers)
     speed = torch.where(uniform[1] < vary.speed_share, speed, 1.0)
     room = ((tape.lengths[clip] - 1) / speed).floor() - width

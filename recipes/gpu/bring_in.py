@@ -14,11 +14,9 @@ from pathlib import Path
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError, Storage
 from makesomenoise.tokenizer.config import TokenizerConfig
-from makesomenoise.tokenizer.network import TokenizerNetwork
+from recipes.convert_decoder import write_tokenizer
 from recipes.gpu.errors import RecipeError, ending
 from recipes.gpu.pieces import join_pieces
-
-_DECODER = "decoder."
 
 
 def bring_in(pieces: Path, tokenizer: str, folder: Path, storage: Storage = "int8") -> None:
@@ -31,19 +29,13 @@ def bring_in(pieces: Path, tokenizer: str, folder: Path, storage: Storage = "int
         storage: see `checkpoint.save_model`.
 
     Raises:
-        RecipeError: if the pieces are no whole checkpoint, or if the folder is in use.
-        CheckpointError: if they do not fit the tokenizer.
+        RecipeError: if the pieces are no whole checkpoint.
+        CheckpointError: if they do not fit the tokenizer, or if the folder is in use.
     """
-    if not checkpoint.is_free(folder):
-        raise RecipeError(f"{folder} holds something already: name a new or empty folder.")
-    joined, source = join_pieces(pieces), checkpoint.resolve(tokenizer)
-    config = checkpoint.load_config(source, TokenizerConfig)
-    kept = {name: t for name, t in checkpoint.load_state(source).items() if not name.startswith(_DECODER)}
-    state = kept | {_DECODER + name: tensor.float() for name, tensor in joined.state.items()}
-    network = TokenizerNetwork(config)
-    checkpoint.load_into(network, state, str(pieces))
-    checkpoint.save_model(folder, config, network.state_dict(), storage)
-    print(f"{folder}: step {joined.step}, codes of {checkpoint.fingerprint(config, state, without='decoder')}")
+    joined = join_pieces(pieces)
+    decoder = checkpoint.load_config(checkpoint.resolve(tokenizer), TokenizerConfig).decoder
+    write_tokenizer(folder, tokenizer, decoder, joined.state, storage, origin=str(pieces))
+    print(f"{folder}: step {joined.step}")
 
 
 def judge(folder: Path, tokenizer: str, corpus: Path, report: Path, options: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""How the commands for a GPU fail: one sentence, exit code 2."""
+"""How the recipes' commands fail: one sentence, exit code 2."""
 
 import sys
 from collections.abc import Callable

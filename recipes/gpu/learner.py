@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
+from makesomenoise.training.optimiser import adamw
 from recipes.gpu.config import GpuTrainingConfig
 
 
@@ -47,11 +48,7 @@ class Learner:
         self.average = copy.deepcopy(decoder).requires_grad_(False).eval()
         self.weights = [p for p in decoder.parameters() if p.requires_grad]
         self._averaged = [p.detach() for p in self.average.parameters()]
-        groups = [
-            {"params": [p for p in self.weights if p.dim() > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in self.weights if p.dim() <= 1], "weight_decay": 0.0},
-        ]
-        self._optimiser = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
+        self._optimiser = adamw(self.weights, learning_rate, config.weight_decay)
         self.step = 0
 
     def learn(self, loss: Tensor, progress: float) -> None:

@@ -28,6 +28,7 @@ from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.config import ConfigError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
+from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training.starting import NEW_DECODER, load_start
 from recipes.gpu.batches import PLAIN, Batch, Preparation, ahead
@@ -37,7 +38,7 @@ from recipes.gpu.errors import RecipeError, ending
 from recipes.gpu.learner import Clock, Learner
 from recipes.gpu.objectives import Distilling, FlowMatching, Objective
 from recipes.gpu.pieces import save_pieces, split
-from recipes.gpu.tape import Tape, read_tapes
+from recipes.gpu.tape import SAMPLE_RATE, Tape, read_tapes
 
 MODEL_FOLDER = "model"
 _LOG_EVERY = 100
@@ -113,6 +114,7 @@ class Run:
         torch.set_float32_matmul_precision("high")
         tapes = read_tapes(pack, config.shares, device)
         start = load(model, device)
+        self.hop_samples = start.network.config.mel.hop_samples
         split(start.decoder.state_dict(), config.piece_bytes)  # refuses what could not be brought back
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self.batches = self._batches(start.network, tapes["train"])
@@ -125,7 +127,7 @@ class Run:
         if self.compiled:
             for decoder in (start.decoder, *([distilling.teacher] if distilling else [])):
                 compile_blocks(decoder)
-        hours = {name: round(len(tape.samples) / 24_000 / 3600, 2) for name, tape in tapes.items()}
+        hours = {name: round(len(tape.samples) / SAMPLE_RATE / 3600, 2) for name, tape in tapes.items()}
         self.log(f"{config.objective}, hours of sound {hours}, {'new decoder' if start.new else 'going on'}")
 
     def train(self) -> None:
@@ -149,7 +151,8 @@ class Run:
             )
         self._note(loss)
         self._save()
-        sound = learner.step * self.config.batch_size * self.config.codes / 23.4375 / 3600
+        windows = learner.step * self.config.batch_size
+        sound = windows * self.config.codes * FRAMES_PER_CODE * self.hop_samples / SAMPLE_RATE / 3600
         self.log(f"{learner.step} steps, {sound:.1f} hours of windows")
 
     def _step(self) -> torch.Tensor:

@@ -1,13 +1,16 @@
 """How weights move and how they are averaged: shared by the runs of encoder and tokenizer."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import torch
-from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import nn
 
 from makesomenoise.config import Config
 from makesomenoise.training.schedule import factor
+
+if TYPE_CHECKING:
+    from pytorch_lightning.utilities.types import OptimizerLRScheduler  # a recipe optimises without Lightning
 
 
 class OptimiserConfig(Config):
@@ -34,14 +37,19 @@ class OptimiserConfig(Config):
         return factor(step, steps, self.warmup_steps, self.falling, least=0.01)
 
 
-def optimisers(parameters: Iterable[nn.Parameter], config: OptimiserConfig, steps: int) -> OptimizerLRScheduler:
-    """AdamW and its schedule, as Lightning takes them; biases and scales do not decay."""
+def adamw(parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW in one fused call; biases and scales do not decay."""
     trained = list(parameters)
-    groups = [
-        {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": weight_decay},
         {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
     ]
-    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
+
+
+def optimisers(parameters: Iterable[nn.Parameter], config: OptimiserConfig, steps: int) -> "OptimizerLRScheduler":
+    """AdamW and its schedule, as Lightning takes them."""
+    optimiser = adamw(parameters, config.learning_rate, config.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: config.rate(step, steps))
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

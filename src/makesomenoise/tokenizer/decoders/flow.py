@@ -142,8 +142,11 @@ class FlowDecoder(BandStandardiser):
         Returns:
             A velocity of standardised frames [B, 4N, M] for `flow.ode.integrate`.
         """
-        condition = self.condition(torch.cat((latents, self.no_condition[:, None].expand_as(latents))))
         scale = self.config.best_guidance if guidance is None else guidance
+        if scale == 1.0:  # off: a pass without the latents would change nothing
+            plain = self.condition(latents)
+            return lambda x, t, _span: self.average_velocity(x, plain, t.expand(len(x)))
+        condition = self.condition(torch.cat((latents, self.no_condition[:, None].expand_as(latents))))
 
         def velocity(x: Tensor, t: Tensor, span: Tensor) -> Tensor:
             del span  # the velocity is that of an instant
