@@ -16,8 +16,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from makesomenoise import checkpoint
 from makesomenoise.audio import io
 from makesomenoise.audio.level import USUAL_DB
-from makesomenoise.evaluation import demo_language
-from makesomenoise.evaluation.demo_language import PROMPTS, find_speaker, heard
+from makesomenoise.demo import page as demo_page
+from makesomenoise.demo.page import PROMPTS, find_speaker, heard
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.pipeline import AudioLanguageModel
@@ -81,7 +81,7 @@ def shipped(languages: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None
     def resolve(source: str) -> Path:
         return languages["ours"] if source == "language" else checkpoint.resolve(source)
 
-    monkeypatch.setattr(demo_language, "resolve", resolve)
+    monkeypatch.setattr(demo_page, "resolve", resolve)
 
 
 def test_every_file_on_the_page_is_there_and_nothing_from_elsewhere(page: Path):

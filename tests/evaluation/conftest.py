@@ -11,9 +11,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from makesomenoise.audio import io
 from makesomenoise.data.manifest import Clip
-from makesomenoise.evaluation.corpus import Corpus
+from makesomenoise.evaluation.cache import Parts
 from makesomenoise.evaluation.ears import Ear
-from makesomenoise.evaluation.parts import Parts
+from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
 from tests.evaluation.tiny_ears import write_onnx

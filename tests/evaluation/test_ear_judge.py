@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from makesomenoise.data.manifest import Clip
-from makesomenoise.evaluation.corpus import Corpus
 from makesomenoise.evaluation.ear_judge import EarJudge, LinearJudge
 from makesomenoise.evaluation.ears import Ear, EarError
+from makesomenoise.evaluation.splits import Corpus
 
 
 class Model:

@@ -15,7 +15,7 @@ def bench(
     others: Annotated[bool, typer.Option("--others", help="Also time EnCodec, DAC and Mimi (transformers).")] = False,
 ) -> None:
     """Time encoding and decoding on this machine, as multiples of real time."""
-    from makesomenoise.evaluation.speed import measure_speed, public_contenders, tokenizer_contender
+    from makesomenoise.evaluation.benchmark import measure_speed, public_contenders, tokenizer_contender
     from makesomenoise.tokenizer.model import AudioTokenizer
 
     contenders = [tokenizer_contender(model, AudioTokenizer.load(model, vocoder))]

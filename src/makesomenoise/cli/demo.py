@@ -20,8 +20,7 @@ def demo(
     seed: Seed = 0,
 ) -> None:
     """Build a page: each clip as it was, as we decode it, as the baseline does, in words; and sounds made from text."""
-    from makesomenoise.evaluation.demo import build_page
-    from makesomenoise.evaluation.demo_language import find_speaker
+    from makesomenoise.demo.page import build_page, find_speaker
     from makesomenoise.tokenizer.model import AudioTokenizer
 
     ours, theirs = (AudioTokenizer.load(name, vocoder) for name in (model, baseline))

@@ -38,8 +38,8 @@ def tokenizer(
     ears: Ears = None,
 ) -> None:
     """Ask what survives coding, what the codes know, how close, how fast, how small."""
-    from makesomenoise.evaluation.corpus import Corpus
-    from makesomenoise.evaluation.report import Questions, evaluate_tokenizer
+    from makesomenoise.evaluation.splits import Corpus
+    from makesomenoise.evaluation.tokenizer.report import Questions, evaluate_tokenizer
 
     compared, clips = {Path(name).name: name for name in models}, Corpus.read(corpus, cache)
     evaluate_tokenizer(compared, clips, classifier, output, Questions(limit=limit), vocoder, ears or ())
@@ -61,8 +61,7 @@ def language(  # noqa: PLR0913, PLR0917 - each is an option
     settings: Settings = None,
 ) -> None:
     """Ask what an LLM hears, says and makes, what it kept of its language, how fast; run it again to go on."""
-    from makesomenoise.evaluation.language_questions import LanguageQuestions, Sources
-    from makesomenoise.evaluation.language_report import evaluate_language
+    from makesomenoise.evaluation.language.report import LanguageQuestions, Sources, evaluate_language
 
     given = [f"limit={limit}"] if limit else []
     questions = LanguageQuestions.from_settings([*given, *(settings or [])])

@@ -22,10 +22,9 @@ from makesomenoise.audio.io import replacing
 from makesomenoise.data.clips import decode
 from makesomenoise.data.manifest import Clip
 from makesomenoise.data.sounds import EXACT
-from makesomenoise.evaluation.corpus import by_dataset
 from makesomenoise.evaluation.ears import Ear, EarError
-from makesomenoise.metrics.classification import bootstrap_error
-from makesomenoise.metrics.frechet import fit_gaussian, frechet_distance
+from makesomenoise.evaluation.splits import by_dataset
+from makesomenoise.metrics import bootstrap_error, fit_gaussian, frechet_distance
 
 _TOP = 5
 _FEWEST = 2  # labels to tell apart, and clips to compare

@@ -1,40 +1,72 @@
-"""The results of an evaluation as Markdown tables; reads only what `results.json` holds."""
+"""The results of an evaluation as Markdown; reads only what `results.json` holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from makesomenoise.evaluation.tables import figure, percent, table, within
+from makesomenoise.evaluation.language.classification import USUAL
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; what stands in a cell must hold no line break."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |" for cells in lines)
+
+
+def percent(share: float | None) -> str:
+    """A share in [0, 1] in percent, or a dash where there is none."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def within(share: float, error: float) -> str:
+    """A share in [0, 1] in percent with its standard error."""
+    return f"{100 * share:.1f} ± {100 * error:.1f} %"
+
+
+def figure(value: float | None, digits: int = 2) -> str:
+    """A number with so many digits after the point, or a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
 
 _PUBLISHED_PROBES = (("EnCodec", "34.8-37.0 %"), ("DAC", "28.6-36.7 %"), ("WavTokenizer", "34.5 %"))
 _GIBIBYTE = 2**30
 
 
-def as_markdown(results: Mapping) -> str:
-    """The whole report, from the content of `results.json`."""
-    parts = ["# Evaluation of tokenizers", _origin(results["machine"], results["settings"])]
-    parts += ["## What an outside ear still hears", *_ears(results["settings"]["ears"], results["systems"])]
-    parts += ["## What our classifier still hears", _SURVIVES, _survives(results["systems"])]
-    parts += ["## How close, and at what cost", _FIDELITY, _fidelity(results["systems"])]
+def tokenizer_markdown(results: Mapping) -> str:
+    """The whole report on tokenizers, from the content of `results.json`."""
+    systems, settings = results["systems"], results["settings"]
+    sections = [
+        ("What an outside ear still hears", _ears(settings["ears"], systems)),
+        ("What our classifier still hears", [_SURVIVAL_TEXT, _survival(systems)]),
+        ("How close, and at what cost", [_FIDELITY_TEXT, _fidelity(systems)]),
+    ]
     if "probe" in results:
-        parts += ["## What the codes know", _PROBE, _probes(results["probe"])]
+        sections.append(("What the codes know", [_PROBE_TEXT, _probes(results["probe"])]))
     if "speed" in results:
-        parts += ["## Speed", _speed(results["speed"])]
+        sections.append(("Speed", [_tokenizer_speed(results["speed"])]))
     if "peak_memory_bytes" in results:
-        minutes = results["settings"]["memory_minutes"]
-        peak = results["peak_memory_bytes"] / _GIBIBYTE
-        parts += ["## Memory", f"Peak while encoding and decoding a file of {minutes:.0f} minutes: {peak:.2f} GiB."]
+        peak, minutes = results["peak_memory_bytes"] / _GIBIBYTE, settings["memory_minutes"]
+        said = f"Peak while encoding and decoding a file of {minutes:.0f} minutes: {peak:.2f} GiB."
+        sections.append(("Memory", [said]))
     if results["skipped"]:
-        parts += ["## Left out", *(f"- {name}: {reason}." for name, reason in results["skipped"].items())]
-    return "\n\n".join(parts) + "\n"
+        sections.append(("Left out", ["\n".join(f"- {name}: {why}." for name, why in results["skipped"].items())]))
+    return _document("Evaluation of tokenizers", _tokenizer_origin(results["machine"], settings), sections)
 
 
-_EARS = (
+def _document(title: str, origin: str, sections: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """A report: where it was made, then each section by its title and its paragraphs."""
+    paragraphs = [f"# {title}", origin]
+    for heading, texts in sections:
+        paragraphs += [f"## {heading}", *texts]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+_EARS_TEXT = (
     "The ear is an embedding network that had no part in training; a linear judge on its embeddings has learned names"
     " from originals of the training split. Share of clips that it names right (first, and among the first five) and"
     " that it names as it names the original, ± the standard error by bootstrap; and the Fréchet distance of embeddings"
     " to those of the originals. Where our classifier disagrees, the ear is right."
 )
-_NO_EAR = "None was asked (`--ear FILE`), so the figures below rest on our own classifier alone."
-_SURVIVES = (
+_NO_EAR_TEXT = "None was asked (`--ear FILE`), so the figures below rest on our own classifier alone."
+_SURVIVAL_TEXT = (
     "The classifier has learned from the clips and labels that the encoder was trained with, and it sees the same"
     " log-mel through much the same network as the encoder's scene branch. Share of clips that it"
     " names right after learning from originals (its own labels for ESC-50 and UrbanSound8K, the"
@@ -42,18 +74,18 @@ _SURVIVES = (
     " as in the original, among the names of its largest task; and the Fréchet distance of its features to those of the"
     " originals."
 )
-_FIDELITY = (
+_FIDELITY_TEXT = (
     "Bits without container. Distances reward blur: a decoder that averages what it does not know comes closer, and"
     " sounds worse, than one that draws a plausible sound."
 )
-_PROBE = (
+_PROBE_TEXT = (
     "A small network trained on code sequences of ESC-50's training folds names the clips of the held-out fold; its"
     " recipe is chosen by cross-validation inside the training folds. Published probes are of other set-ups, at 2 to"
     " 100 times the rate."
 )
 
 
-def _origin(machine: Mapping, settings: Mapping) -> str:
+def _tokenizer_origin(machine: Mapping, settings: Mapping) -> str:
     where = f"{machine['processor']}, {machine['cores']} cores, torch {machine['torch']}"
     limit = "all clips" if settings["limit"] is None else f"at most {settings['limit']} clips of a dataset"
     weights = ", ".join(f"{name} {fingerprint}" for name, fingerprint in settings["tokenizers"].items())
@@ -62,8 +94,8 @@ def _origin(machine: Mapping, settings: Mapping) -> str:
 
 def _ears(ears: Mapping[str, Sequence], systems: Mapping[str, Mapping]) -> list[str]:
     if not ears:
-        return [_NO_EAR]
-    parts = [_EARS]
+        return [_NO_EAR_TEXT]
+    parts = [_EARS_TEXT]
     for name, (digest, settings, *_) in ears.items():
         heard = {system: figures["ears"][name] for system, figures in systems.items()}
         parts += [f"### {name}", _heard(heard, systems), f"{settings['sample_rate']} Hz, sha256 {digest}."]
@@ -84,7 +116,7 @@ def _heard(heard: Mapping[str, Mapping], systems: Mapping[str, Mapping]) -> str:
     return table(["system", "bit/s", *heads], rows)
 
 
-def _survives(systems: Mapping[str, Mapping]) -> str:
+def _survival(systems: Mapping[str, Mapping]) -> str:
     datasets = sorted({dataset for figures in systems.values() for dataset in figures["survives"]})
     counts = {d: figures["survives"][d]["clips"] for figures in systems.values() for d in figures["survives"]}
     heads = [head for d in datasets for head in (f"{d} ({counts[d]} clips)", "heard alike", "Fréchet")]
@@ -131,9 +163,182 @@ def _probes(probes: Mapping[str, Mapping]) -> str:
     return table(["codes of", "accuracy", "probe"], rows)
 
 
-def _speed(speeds: Sequence[Mapping]) -> str:
+def _tokenizer_speed(speeds: Sequence[Mapping]) -> str:
     rows = [
         [s["name"], f"{s['bits_per_second']:.0f}", f"{s['encode_speed']:.1f}x", f"{s['decode_speed']:.1f}x"]
         for s in speeds
     ]
     return table(["codec", "bit/s", "encode, times real time", "decode, times real time"], rows)
+
+
+_PUBLISHED = {"esc50": (("LTU-7B", 0.831), ("Qwen2-Audio, its own words", 0.466))}
+_SUBTRACTED = {"0": "nothing", "0.5": "half of the prior", "1": "the prior"}
+_CLASSIFICATION_TEXT = (
+    "Share of clips named right. The model ranks the names of the dataset by the log-likelihood of their tokens and of"
+    " the end of the turn. The first row is what `msn classify` does: the sum over tokens, less half of what the name"
+    " scores without a sound (the prior). Published rows are of far larger models and other set-ups."
+)
+_CAPTIONING_TEXT = (
+    "CIDEr and ROUGE-L as in pycocoevalcap with words split at blanks; similarity is the cosine of all-MiniLM-L6-v2"
+    " embeddings with the closest reference. References to `labels` are the label and the two phrases for it that"
+    " training uses. Captions of other clips are the model's own in another order: what it would reach if it were deaf."
+)
+_SCENE_QA_TEXT = (
+    "Choices ranked by log-likelihood. The most frequent answer is what always giving it would get right; own"
+    " words are greedy answers that equal the right one; near is a start named within half a second. Measured is what"
+    " levels and their rises in the decoded sound tell to who knows where each sound is: what the tokenizer leaves."
+)
+_GENERATION_TEXT = (
+    "What is heard first (top 1, ± the standard error by bootstrap) and among the first five. An outside ear had no"
+    " part in training; the event classifier has learned from the clips and labels, and with much the same network, as"
+    " the encoder's scene branch. Scenes ask for several sounds: top 1 is any of them. The Fréchet distance is to other"
+    " real clips, so that real clips do not reach 0 either."
+    " Diversity is the mean distance of features between sounds of one text (of scenes: between all)."
+)
+
+
+def language_markdown(results: Mapping) -> str:
+    """The whole report, from the content of `results.json`."""
+    sections = {
+        "naming": ("Naming", _classification),
+        "captioning": ("Captions", _captioning),
+        "scenes": ("Questions about scenes", _scene_qa),
+        "making": ("Sound from text", _generation),
+        "kept": ("What was kept", _forgetting),
+        "speed": ("Speed", _language_speed),
+    }
+    found = [(title, write(results[name])) for name, (title, write) in sections.items() if name in results]
+    return _document("Evaluation of a language model", _language_origin(results["machine"], results["settings"]), found)
+
+
+def _language_origin(machine: Mapping, settings: Mapping) -> str:
+    limit = "all of them" if settings["limit"] is None else f"at most {settings['limit']} of each dataset"
+    sampling = f"guidance {settings['guidance']:g}, temperature {settings['temperature']:g}, top-k {settings['top_k']}"
+    return (
+        f"Model {settings['model']} ({settings['weights']}) on {settings['base']}, tokenizer {settings['tokenizer']}. "
+        f"{settings['clips']} clips and {settings['scene_clips']} scenes, {limit}. Sampling: {sampling}, seed "
+        f"{settings['seed']}. Commit {machine['commit']}; {machine['processor']}, {machine['cores']} cores, torch "
+        f"{machine['torch']}."
+    )
+
+
+def _classification(datasets: Mapping[str, Mapping]) -> list[str]:
+    return [
+        _CLASSIFICATION_TEXT,
+        *(text for name, found in datasets.items() for text in _classified_dataset(name, found)),
+    ]
+
+
+def _classified_dataset(name: str, found: Mapping) -> list[str]:
+    ways = found["accuracies"]
+    rows = [["**the model, ranking**", *(percent(found["named"][key]) for key in ("accuracy", "top5", "macro"))]]
+    for way, strengths in ways.items():
+        rows += [
+            [f"ranking by the {way} over tokens, {_SUBTRACTED[share]} subtracted", percent(value), "-", "-"]
+            for share, value in strengths.items()
+            if (way, share) != USUAL
+        ]
+    rows += [
+        ["its own words", percent(found["free"]), "-", "-"],
+        _probe_row(found["probe"]),
+        _classifier_row(found["classifier"]),
+    ]
+    rows += [["chance", *(percent(min(1.0, n / len(found["names"]))) for n in (1, 5, 1))]]
+    rows += [[f"{who} (published)", percent(value), "-", "-"] for who, value in _PUBLISHED.get(name, ())]
+    title = f"### {name}, fold {', '.join(found['folds'])}: {found['clips']} clips, {len(found['names'])} names"
+    return [title, table(["", "right", "among five", "each class alike"], rows), f"![](confusion-{name}.png)"]
+
+
+def _probe_row(found: Mapping) -> list[str]:
+    if "skipped" in found:
+        return [f"probe on the codes: {found['skipped']}", "-", "-", "-"]
+    share = f"{100 * found['mean']:.1f} ± {100 * found['deviation']:.1f} %"
+    return [f"probe on the codes ({found['clips']} clips)", share, "-", "-"]
+
+
+def _classifier_row(found: Mapping) -> list[str]:
+    if "skipped" in found:
+        return [f"event classifier on originals: {found['skipped']}", "-", "-", "-"]
+    name = f"event classifier on originals ({found['clips']} clips)"
+    return [name, *(percent(found[key]) for key in ("accuracy", "top5", "macro"))]
+
+
+def _captioning(found: Mapping) -> list[str]:
+    if "skipped" in found:
+        return [f"Left out: {found['skipped']}"]
+    rows = []
+    for kind, scored in found["against"].items():
+        constant = f'always "{scored["constant_caption"]}"'
+        for who, key in (("**the model**", "model"), (constant, "constant"), ("captions of other clips", "shuffled")):
+            scores = scored[key]
+            figures = (figure(scores[name], 3) for name in ("cider", "rouge_l", "similarity"))
+            rows.append([kind, str(scored["clips"]), who, *figures])
+    heads = ["against", "clips", "captions", "CIDEr", "ROUGE-L", "similarity"]
+    said = f"{found['clips']} clips and scenes, {found['different']} different captions. Some of them:"
+    examples = table(["clip", "what it is", "caption"], [[_cell(text) for text in one] for one in found["examples"]])
+    return [_CAPTIONING_TEXT, table(heads, rows), said, examples]
+
+
+def _scene_qa(types: Mapping[str, Mapping]) -> list[str]:
+    if not types:
+        return ["Left out: there are no scenes among the codes (`msn data encode --scenes`)."]
+    keys = ("with_sound", "less_without", "without_sound", "majority", "chance", "free", "near", "measured")
+    rows = [[kind, str(found["questions"]), *(percent(found[key]) for key in keys)] for kind, found in types.items()]
+    heads = ["type", "questions", "**with the sound**", "less what is scored without", "without the sound"]
+    heads += ["most frequent answer", "chance", "own words", "near", "measured"]
+    return [_SCENE_QA_TEXT, table(heads, rows), "![](scenes.png)"]
+
+
+def _generation(tasks: Mapping[str, Mapping]) -> list[str]:
+    heads = ["", "sounds", "top 1", "any among five", "all among five", "Fréchet", "diversity"]
+    parts = [_GENERATION_TEXT]
+    for task, by in tasks.items():
+        for who, found in by.items():
+            parts += [
+                f"### {task}, heard by: {who}",
+                table(heads, [_generation_row(name, row) for name, row in found.items()]),
+            ]
+    if not any(len(by) > 1 for by in tasks.values()):
+        parts += ["No outside ear was asked (`--ear FILE`)."]
+    return [*parts, "![](making.png)"]
+
+
+def _generation_row(name: str, row: Mapping) -> list[str]:
+    shares = [within(row["top1"], row["top1_error"]), percent(row["any5"]), percent(row["all5"])]
+    return [name, str(row["sounds"]), *shares, figure(row["frechet_distance"], 1), figure(row["diversity"])]
+
+
+def _forgetting(found: Mapping) -> list[str]:
+    before, after, text = (found[f"perplexity_{key}"] for key in ("before", "after", "in_text"))
+    said = (
+        f"Perplexity of a text of {found['words']} words that was written for this ({found['tokens']} tokens): "
+        f"{before:.2f} before, {after:.2f} after ({_change(before, after)}); {text:.2f} ({_change(before, text)}) "
+        "where no sound may come."
+    )
+    chat = [[_cell(one[key]) for key in ("question", "before", "after")] for one in found["chat"]]
+    return [said, table(["asked", "the base", "the model"], chat)]
+
+
+def _change(before: float, after: float) -> str:
+    return f"{100 * (after / before - 1):+.1f} %"
+
+
+def _language_speed(found: Mapping) -> list[str]:
+    where = f"{found['threads']} threads on {found['cores']} cores, {found['device']}"
+    start = found["cold_start"]
+    cold = "-" if start["seconds"] is None else f"{start['seconds']:.1f} s"
+    rows: Sequence[Sequence[str]] = [
+        ["load", f"{found['load_seconds']:.1f} s"],
+        [f"describe {found['seconds']:.0f} s ({found['caption_tokens']} tokens)", f"{found['caption_seconds']:.2f} s"],
+        [f"make {found['seconds']:.0f} s and write it to disk", f"{found['generate_seconds']:.1f} s"],
+        ["codes a second", f"{found['codes_per_second']:.1f}"],
+        ["most memory", f"{found['peak_memory_bytes'] / _GIBIBYTE:.2f} GiB"],
+        ["`msn caption` from nothing", cold if start["seconds"] is not None else f"failed: {_cell(start['said'])}"],
+    ]
+    return [f"In a process of its own, {where}.", table(["", "took"], rows)]
+
+
+def _cell(text: str) -> str:
+    """A text in one line, not too long for a table."""
+    line = " ".join(text.split())
+    return line if len(line) <= 240 else line[:239] + "…"  # noqa: PLR2004 - letters

@@ -1,12 +1,13 @@
-"""Pictures of an evaluation: what survives against bitrate, and spectrograms side by side."""
+"""The pictures of an evaluation: what survives against bitrate, spectrograms side by side, answers in groups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from makesomenoise.audio.io import replacing
 from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.manifest import Clip
 
@@ -147,3 +148,41 @@ def plot_groups(groups: Mapping[str, Mapping[str, float]], label: str, path: Pat
     axes.set_ylim(0, 105)
     figure.legend(loc="outside upper center", ncols=len(names), fontsize=7)
     figure.savefig(path, dpi=120, format="png")
+
+
+def draw_language(results: Mapping, output: Path) -> None:
+    """Draws `confusion-<dataset>.png`, `scenes.png` and `making.png`, of what was asked about.
+
+    Args:
+        results: the content of `results.json`.
+        output: folder of the pictures.
+    """
+    for dataset, found in results.get("naming", {}).items():
+        _drawn(output / f"confusion-{dataset}.png", lambda p, f=found: plot_confusion(f["names"], f["confusion"], p))
+    if results.get("scenes"):
+        groups = {kind: _answers(found) for kind, found in results["scenes"].items()}
+        _drawn(output / "scenes.png", lambda p: plot_groups(groups, "questions about scenes answered right, %", p))
+    if results.get("making"):
+        groups = {
+            f"{task}, top {best}, {who}": {n: row[f"any{best}" if best > 1 else "top1"] for n, row in rows.items()}
+            for task, by in results["making"].items()
+            for who, rows in by.items()
+            for best in (1, 5)
+        }
+        _drawn(
+            output / "making.png", lambda p: plot_groups(groups, "sounds in which what was asked for is heard, %", p)
+        )
+
+
+def _answers(found: Mapping) -> dict[str, float]:
+    return {
+        "with the sound": found["with_sound"],
+        "without it": found["without_sound"],
+        "most frequent answer": found["majority"],
+        "chance": found["chance"],
+    }
+
+
+def _drawn(path: Path, draw: Callable[[Path], None]) -> None:
+    with replacing(path) as temporary:
+        draw(temporary)

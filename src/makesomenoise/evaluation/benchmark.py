@@ -1,0 +1,362 @@
+"""How fast and in how much memory, and on which machine: tokenizers beside public neural codecs, and language models.
+
+The other codecs are built from their published configurations with random weights: speed does not depend on the values.
+What loads models or counts memory runs in a fresh process that does nothing else.
+"""
+
+import multiprocessing
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from makesomenoise.audio import io
+from makesomenoise.checkpoint import source_commit
+from makesomenoise.language.sampling import GENERATING, Sampling
+from makesomenoise.tokenizer.files import decode_file, encode_file
+from makesomenoise.tokenizer.model import AudioTokenizer
+
+_SAMPLE_RATE = 24_000
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast one codec is.
+
+    Attributes:
+        name: of the codec.
+        bits_per_second: rate it was measured at.
+        encode_speed: seconds of sound encoded in a second.
+        decode_speed: seconds of sound decoded in a second.
+    """
+
+    name: str
+    bits_per_second: float
+    encode_speed: float
+    decode_speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A codec to be timed: `encode` takes a waveform [1, S], `decode` takes what `encode` gave."""
+
+    name: str
+    bits_per_second: float
+    encode: Callable[[Tensor], Tensor]
+    decode: Callable[[Tensor], object]
+
+
+def tokenizer_contender(name: str, tokenizer: AudioTokenizer) -> Contender:
+    """Our tokenizer with its default decoding."""
+    return Contender(name, tokenizer.bits_per_second, tokenizer.encode, tokenizer.decode)
+
+
+def public_contenders() -> list[Contender]:
+    """EnCodec 24 kHz at 1.5 kbit/s, DAC 24 kHz and Mimi, as built by transformers."""
+    return [_encodec(), _dac(), _mimi()]
+
+
+def measure_speed(
+    contenders: list[Contender], seconds: float = 30.0, threads: int = 2, repeats: int = 3
+) -> list[Speed]:
+    """Times every contender on the same sound.
+
+    Args:
+        contenders: what to time.
+        seconds: length of the sound.
+        threads: for torch.
+        repeats: the median of so many runs counts, after one run on a tenth of the sound to warm up.
+    """
+    sound = 0.1 * torch.randn(1, int(seconds * _SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
+    with _threads(threads), torch.inference_mode():
+        return [_timed(contender, sound, repeats) for contender in contenders]
+
+
+def _timed(contender: Contender, sound: Tensor, repeats: int) -> Speed:
+    seconds = sound.shape[1] / _SAMPLE_RATE
+    contender.decode(contender.encode(sound[:, : sound.shape[1] // 10]))
+    codes = contender.encode(sound)
+    return Speed(
+        contender.name,
+        contender.bits_per_second,
+        seconds / median_seconds(lambda: contender.encode(sound), repeats),
+        seconds / median_seconds(lambda: contender.decode(codes), repeats),
+    )
+
+
+def median_seconds(call: Callable[[], object], repeats: int = 3, warmups: int = 0) -> float:
+    """Median time of a call.
+
+    Args:
+        call: what is timed.
+        repeats: how many times count.
+        warmups: calls before those, which do not count.
+    """
+    for _ in range(warmups):
+        call()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _encodec() -> Contender:
+    from transformers import EncodecConfig, EncodecModel  # noqa: PLC0415 - heavy, and only this question needs it
+
+    model: Any = EncodecModel(EncodecConfig()).eval()
+    return Contender(
+        "EnCodec 24 kHz",
+        1500.0,
+        lambda sound: model.encode(sound[:, None], bandwidth=1.5).audio_codes,
+        lambda codes: model.decode(codes, [None]).audio_values,
+    )
+
+
+def _dac() -> Contender:
+    from transformers import DacConfig, DacModel  # noqa: PLC0415 - heavy, and only this question needs it
+
+    # The authors' 24 kHz model: a hop of 320 samples, 32 codebooks; transformers' own default is the 16 kHz model.
+    config = DacConfig(sampling_rate=_SAMPLE_RATE, downsampling_ratios=[2, 4, 5, 8], n_codebooks=32)
+    model: Any = DacModel(config).eval()
+    return Contender(
+        "DAC 24 kHz",
+        24_000.0,
+        lambda sound: model.encode(sound[:, None]).audio_codes,
+        lambda codes: model.decode(audio_codes=codes).audio_values,
+    )
+
+
+def _mimi() -> Contender:
+    from transformers import MimiConfig, MimiModel  # noqa: PLC0415 - heavy, and only this question needs it
+
+    model: Any = MimiModel(MimiConfig()).eval()
+    return Contender(
+        "Mimi",
+        1100.0,
+        lambda sound: model.encode(sound[:, None], num_quantizers=8).audio_codes,
+        lambda codes: model.decode(codes).audio_values,
+    )
+
+
+def peak_memory(source: str | Path, vocoder: str | Path = "default", minutes: float = 60.0, threads: int = 2) -> int:
+    """Highest resident memory of a process that encodes and decodes a long file, bytes.
+
+    Args:
+        source: tokenizer, as `AudioTokenizer.load` takes it.
+        vocoder: vocoder, as `AudioTokenizer.load` takes it.
+        minutes: length of the file, which is made of noise.
+        threads: for torch.
+    """
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_coded, str(source), str(vocoder), minutes, threads, folder).result()
+
+
+def _coded(source: str, vocoder: str, minutes: float, threads: int, folder: str) -> int:
+    torch.set_num_threads(threads)
+    tokenizer = AudioTokenizer.load(source, vocoder)
+    original, coded, decoded = (Path(folder) / name for name in ("in.wav", "coded.msn", "out.wav"))
+    generator = torch.Generator().manual_seed(0)
+    with io.writer(original, tokenizer.sample_rate) as write:
+        for _ in range(max(1, round(minutes * 60))):
+            write(0.1 * torch.randn(tokenizer.sample_rate, generator=generator))
+    encode_file(tokenizer, original, coded)
+    decode_file(tokenizer, coded, decoded)
+    return peak_resident_bytes()
+
+
+_PROCESS_STATUS = Path("/proc/self/status")
+_KIBIBYTE = 1024
+
+
+def peak_resident_bytes() -> int:
+    """Highest resident memory so far, bytes."""
+    # getrusage would also count the parent, whose pages a new process briefly shares; VmHWM starts with the process.
+    if _PROCESS_STATUS.exists():
+        line = next(line for line in _PROCESS_STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * _KIBIBYTE
+    import resource  # noqa: PLC0415 - not on every system
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * _KIBIBYTE
+
+
+def describe_machine() -> dict[str, str | int]:
+    """What a reader needs to place the figures of a report."""
+    return {
+        "commit": source_commit(),
+        "makesomenoise": metadata.version("makesomenoise"),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count() or 0,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _processor() -> str:
+    table = Path("/proc/cpuinfo")
+    lines = table.read_text().splitlines() if table.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+_LONGEST_START_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageSpeed:
+    """What one process took.
+
+    Attributes:
+        seconds: length of the sounds.
+        threads: of torch.
+        cores: that the process may use.
+        device: where it computed.
+        load_seconds: from files to a model that answers.
+        caption_seconds: to describe a sound, median of three after a first.
+        caption_tokens: length of what was said, with the end.
+        generate_seconds: to make codes from text, decode them and write the sound to disk, median of three.
+        codes_per_second: of one sound, decoding and writing included.
+        peak_memory_bytes: most memory it ever held; not that of a GPU.
+    """
+
+    seconds: float
+    threads: int
+    cores: int
+    device: str
+    load_seconds: float
+    caption_seconds: float
+    caption_tokens: int
+    generate_seconds: float
+    codes_per_second: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """`msn caption` from nothing.
+
+    Attributes:
+        seconds: until it has ended, or None if it failed.
+        said: what it printed, or why it failed.
+    """
+
+    seconds: float | None
+    said: str
+
+
+def measure_language_speed(
+    model: str | Path,
+    tokenizer: str | Path = "default",
+    vocoder: str | Path = "default",
+    device: str = "cpu",
+    threads: int = 2,
+    sampling: Sampling = GENERATING,
+    seconds: float = 10.0,
+) -> LanguageSpeed:
+    """Times a model in a fresh process.
+
+    Args:
+        model: see `AudioLanguageModel.load`.
+        tokenizer: see `AudioLanguageModel.load`.
+        vocoder: see `AudioLanguageModel.load`.
+        device: see `AudioLanguageModel.load`.
+        threads: for torch.
+        sampling: how codes are drawn.
+        seconds: length of the sounds that are described and made.
+    """
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, mp_context=context) as pool:
+        models = (str(model), str(tokenizer), str(vocoder), device)
+        return pool.submit(_measured, models, threads, sampling, seconds, folder).result()
+
+
+def cold_start(model: str | Path, tokenizer: str | Path = "default", seconds: float = 10.0) -> ColdStart:
+    """Times `msn caption` on a sound file, from its start to its end.
+
+    Args:
+        model: what `--model` takes.
+        tokenizer: what `--tokenizer` takes.
+        seconds: length of the file, which is made of noise.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "noise.wav"
+        io.save(file, _noise(seconds)[0])
+        options = ["--model", str(model), "--tokenizer", str(tokenizer)]
+        command = [sys.executable, "-m", "makesomenoise", "caption", str(file), *options]
+        started = time.perf_counter()
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LONGEST_START_SECONDS)
+        except subprocess.TimeoutExpired:
+            return ColdStart(None, f"it took more than {_LONGEST_START_SECONDS:.0f} s")
+        taken = time.perf_counter() - started
+    if done.returncode:
+        return ColdStart(None, (done.stderr.strip().splitlines() or ["no message"])[-1])
+    return ColdStart(taken, done.stdout.strip())
+
+
+def _measured(models: tuple[str, ...], threads: int, sampling: Sampling, seconds: float, folder: str) -> LanguageSpeed:
+    from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415 - needs the extra `language`
+
+    torch.set_num_threads(threads)
+    started = time.perf_counter()
+    model = AudioLanguageModel.load(*models)
+    loaded = time.perf_counter() - started
+    rate, device = model.tokenizer.sample_rate, models[-1]
+    sound = _noise(seconds, rate).to(device)
+    said = [""]
+
+    def caption() -> None:
+        said[0] = model.caption(sound)[0]
+
+    def generate() -> None:
+        made = model.generate("a dog barking", seconds, sampling=sampling)
+        io.save(Path(folder) / "made.wav", made[0].cpu(), rate)
+
+    caption_seconds, generate_seconds = (median_seconds(call, warmups=1) for call in (caption, generate))
+    return LanguageSpeed(
+        seconds=seconds,
+        threads=threads,
+        cores=_usable_cores(),
+        device=device,
+        load_seconds=loaded,
+        caption_seconds=caption_seconds,
+        caption_tokens=len(model.language.vocabulary.text(said[0])) + 1,
+        generate_seconds=generate_seconds,
+        codes_per_second=seconds * model.tokenizer.code_rate / generate_seconds,
+        peak_memory_bytes=peak_resident_bytes(),
+    )
+
+
+def _noise(seconds: float, rate: int = io.SAMPLE_RATE) -> torch.Tensor:
+    return 0.1 * torch.randn(1, round(seconds * rate), generator=torch.Generator().manual_seed(0))
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0

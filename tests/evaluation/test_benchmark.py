@@ -1,0 +1,105 @@
+"""Times are taken in processes of their own, which load what they are told to."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from makesomenoise.audio import io
+from makesomenoise.evaluation import benchmark
+from makesomenoise.evaluation.benchmark import (
+    Contender,
+    cold_start,
+    describe_machine,
+    measure_language_speed,
+    measure_speed,
+    public_contenders,
+)
+from makesomenoise.language.config import LanguageConfig
+from makesomenoise.language.model import LanguageModel
+from makesomenoise.tokenizer.model import AudioTokenizer
+
+
+def test_a_contender_is_timed_on_the_sound_it_is_given():
+    seen = []
+
+    def encode(sound: torch.Tensor) -> torch.Tensor:
+        seen.append(sound.shape[1])
+        return sound
+
+    before = torch.get_num_threads()
+    speed = measure_speed([Contender("copy", 16.0, encode, torch.clone)], seconds=2.0, threads=before + 1, repeats=2)[0]
+    assert seen == [4800, 48_000, 48_000, 48_000]
+    assert (speed.name, speed.bits_per_second) == ("copy", 16.0)
+    assert speed.encode_speed > 0
+    assert speed.decode_speed > 0
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.slow
+def test_public_codecs_run_at_their_rates():
+    pytest.importorskip("transformers")
+    sound = 0.1 * torch.randn(1, 24_000, generator=torch.Generator().manual_seed(0))
+    for contender in public_contenders():
+        with torch.inference_mode():
+            codes = contender.encode(sound)
+            contender.decode(codes)
+        bits = 11 if contender.name == "Mimi" else 10
+        assert codes.numel() * bits == pytest.approx(contender.bits_per_second, rel=0.05)
+
+
+def test_memory_is_counted_in_bytes_and_only_grows():
+    code = (
+        "from makesomenoise.evaluation.benchmark import peak_resident_bytes as peak;"
+        "before = peak(); held = bytearray(200 * 2**20); print(before, peak())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert 2**20 < before < 400 * 2**20
+    assert before + 150 * 2**20 < after < before + 300 * 2**20
+
+
+def test_the_machine_is_described():
+    machine = describe_machine()
+    assert machine["torch"] == torch.__version__
+    assert machine["cores"] == os.cpu_count()
+    assert machine["commit"] == "unknown" or len(str(machine["commit"])) >= 40
+
+
+@pytest.mark.slow
+def test_a_fresh_process_is_timed(base: Path, tmp_path: Path):
+    config = LanguageConfig(base=str(base), codes=AudioTokenizer.load(vocoder="griffin-lim").fingerprint)
+    LanguageModel.create(config, torch.randn(1024, 8)).save(tmp_path)
+    speed = measure_language_speed(tmp_path, threads=1, seconds=0.5)
+    assert (speed.threads, speed.seconds, speed.device) == (1, 0.5, "cpu")
+    assert speed.codes_per_second == pytest.approx(0.5 * 23.4375 / speed.generate_seconds)
+    assert 100 * 2**20 < speed.peak_memory_bytes < 3 * 2**30
+
+
+def run(monkeypatch: pytest.MonkeyPatch, code: str) -> benchmark.ColdStart:
+    """What a cold start comes to if `msn` were this Python code."""
+    real = benchmark.subprocess.run
+
+    def replaced(command: list[str], **options):
+        assert command[1:4] == ["-m", "makesomenoise", "caption"]
+        assert command[5:] == ["--model", "m", "--tokenizer", "t"]
+        return real([command[0], "-c", code, command[4]], **options)
+
+    monkeypatch.setattr(benchmark.subprocess, "run", replaced)
+    return cold_start("m", "t", seconds=0.25)
+
+
+def test_a_command_is_timed_to_its_end(monkeypatch: pytest.MonkeyPatch):
+    code = "import sys, time, soundfile; time.sleep(0.5); print(len(soundfile.read(sys.argv[1])[0]))"
+    found = run(monkeypatch, code)
+    assert found.seconds is not None
+    assert found.seconds > 0.5
+    assert found.said == str(io.SAMPLE_RATE // 4)
+
+
+def test_a_command_that_fails_says_why(monkeypatch: pytest.MonkeyPatch):
+    found = run(monkeypatch, "import sys; sys.exit('msn: first\\nmsn: no such command')")
+    assert (found.seconds, found.said) == (None, "msn: no such command")
