@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from makesomenoise.errors import RequestError
+
 
 def accuracy(scores: Tensor, classes: Tensor) -> float:
     """Share of rows whose highest score is the right class.
@@ -15,7 +17,7 @@ def accuracy(scores: Tensor, classes: Tensor) -> float:
         classes: number of the right class, [B] int64.
 
     Raises:
-        ValueError: if there is nothing to judge.
+        RequestError: if there is nothing to judge.
     """
     return _right(scores, classes).mean().item()
 
@@ -40,7 +42,7 @@ def bootstrap_error(right: Tensor, draws: int = 1000, seed: int = 0) -> float:
 
 def _right(scores: Tensor, classes: Tensor) -> Tensor:
     if len(scores) == 0 or len(scores) != len(classes):
-        raise ValueError(
+        raise RequestError(
             f"Got {len(scores)} rows of scores for {len(classes)} clips; expected the same number, not zero."
         )
     return (scores.argmax(dim=-1) == classes).double()
@@ -55,10 +57,10 @@ def top_accuracy(scores: Tensor, classes: Tensor, count: int) -> float:
         count: how many may be looked at; all of them if there are no more.
 
     Raises:
-        ValueError: if there is nothing to judge.
+        RequestError: if there is nothing to judge.
     """
     if len(scores) == 0 or len(scores) != len(classes):
-        raise ValueError(
+        raise RequestError(
             f"Got {len(scores)} rows of scores for {len(classes)} clips; expected the same number, not zero."
         )
     best = scores.topk(min(count, scores.shape[1]), dim=1).indices
@@ -90,7 +92,7 @@ def perplexity(codes: Tensor, codebook_size: int) -> float:
         From 1 (one code only) to K (all alike).
 
     Raises:
-        ValueError: if there are no codes or one lies outside the codebook.
+        RequestError: if there are no codes or one lies outside the codebook.
     """
     shares = _counts(codes, codebook_size).double() / codes.numel()
     return torch.special.entr(shares).sum().exp().item()
@@ -103,10 +105,10 @@ def usage(codes: Tensor, codebook_size: int) -> float:
 
 def _counts(codes: Tensor, codebook_size: int) -> Tensor:
     if codes.numel() == 0:
-        raise ValueError("Got no codes; their statistics need at least one.")
+        raise RequestError("Got no codes; their statistics need at least one.")
     low, high = int(codes.min()), int(codes.max())
     if low < 0 or high >= codebook_size:
-        raise ValueError(f"Got codes from {low} to {high}; expected integers from 0 to {codebook_size - 1}.")
+        raise RequestError(f"Got codes from {low} to {high}; expected integers from 0 to {codebook_size - 1}.")
     return torch.bincount(codes.flatten(), minlength=codebook_size)
 
 
@@ -114,10 +116,10 @@ def mean_pairwise_distance(features: Tensor) -> float:
     """Mean Euclidean distance between any two different rows of `features` [B, E].
 
     Raises:
-        ValueError: if there are fewer than two rows.
+        RequestError: if there are fewer than two rows.
     """
     if len(features) < 2:  # noqa: PLR2004 - a distance needs two points
-        raise ValueError(f"Got {len(features)} feature vectors; a distance needs at least two.")
+        raise RequestError(f"Got {len(features)} feature vectors; a distance needs at least two.")
     return torch.nn.functional.pdist(features.double()).mean().item()
 
 
@@ -153,10 +155,10 @@ def fit_gaussian(features: Tensor) -> Gaussian:
     """The Gaussian with the mean and the unbiased covariance of `features` [B, E].
 
     Raises:
-        ValueError: if there are fewer than two rows.
+        RequestError: if there are fewer than two rows.
     """
     if len(features) < 2:  # noqa: PLR2004 - a covariance needs two points
-        raise ValueError(f"Got {len(features)} feature vectors; a Gaussian needs at least two.")
+        raise RequestError(f"Got {len(features)} feature vectors; a Gaussian needs at least two.")
     return Gaussian(features.double().mean(dim=0), torch.cov(features.double().T).reshape(features.shape[1], -1))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from torch import Tensor
+from makesomenoise.errors import RequestError
 from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.checkpoint import CheckpointError, load_config, resolve
 from makesomenoise.language.config import LanguageConfig
@@ -32,7 +33,7 @@ _SECONDS = 5.0
 _LONGEST_HEARD = 30.0
 
 
-class WordsError(ValueError):
+class WordsError(RequestError):
     """A language model that a page cannot have; the message is one sentence for the user."""
 
 
@@ -116,7 +117,7 @@ _WORDS = (
 _DARKEST, _BRIGHTEST = -9.0, 3.5  # log-mel; the same for all pictures, so that colours compare
 
 
-class DemoError(ValueError):
+class DemoError(RequestError):
     """A demo that cannot be built; the message is one sentence for the user."""
 
 

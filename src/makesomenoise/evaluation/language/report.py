@@ -19,6 +19,7 @@ from makesomenoise import checkpoint
 from makesomenoise.audio.io import replacing
 from makesomenoise.config import Config
 from makesomenoise.data.codes import CodeClip, read_codes
+from makesomenoise.errors import RequestError
 from makesomenoise.evaluation.benchmark import cold_start, describe_machine, measure_language_speed
 from makesomenoise.evaluation.cache import Parts
 from makesomenoise.evaluation.ear_judge import EarJudge
@@ -46,7 +47,7 @@ Subject = Literal["naming", "captioning", "scenes", "making", "kept", "speed"]
 SUBJECTS: tuple[Subject, ...] = ("naming", "captioning", "scenes", "making", "kept", "speed")
 
 
-class LanguageEvaluationError(ValueError):
+class LanguageEvaluationError(RequestError):
     """An evaluation that cannot be made; the message is one sentence for the user."""
 
 
