@@ -17,7 +17,10 @@ def test_it_explains_itself(msn):
 def test_settings_that_do_not_exist_are_named(msn, tmp_path: Path):
     result = msn("evaluate", "language", tmp_path, tmp_path / "out", "--set", "guidence=3")
     assert result.exit_code == 2
-    assert "msn: Unknown key 'guidence' in the settings; valid keys there: ask, limit" in result.stderr
+    assert (
+        "msn: Unknown key 'guidence' in the settings; valid keys there: limit, fresh, vocoder, questions"
+        in result.stderr
+    )
     assert not (tmp_path / "out").exists()
 
 

@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from makesomenoise.audio import io
 from makesomenoise.data.manifest import Clip
-from makesomenoise.evaluation.cache import Parts
+from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.evaluation.ears import Ear
 from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.language.config import LanguageConfig
@@ -84,20 +84,20 @@ def language_model(base: Path) -> LanguageModel:
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> Parts:
-    return Parts(tmp_path / "parts", "test")
+def cache(tmp_path: Path) -> ResultCache:
+    return ResultCache(tmp_path / "cache", "test")
 
 
 @pytest.fixture
-def canned(tmp_path: Path) -> Callable[[dict[str, list]], Parts]:
-    """Makes parts in which answers were found before, by the name of the question."""
+def canned(tmp_path: Path) -> Callable[[dict[str, list]], ResultCache]:
+    """Makes caches that hold results, by the name of the measurement."""
 
-    class Canned(Parts):
+    class Canned(ResultCache):
         def __init__(self, answers: dict[str, list]):
-            super().__init__(tmp_path, "canned")
+            super().__init__(tmp_path)
             self._answers = answers
 
-        def each(self, name: str, *_, **__) -> list:
-            return self._answers[name]
+        def map(self, measurement: Measurement, *_, **__) -> list:
+            return self._answers[measurement.name]
 
     return Canned

@@ -11,19 +11,19 @@ import torch
 from makesomenoise.audio import io
 from makesomenoise.evaluation import benchmark
 from makesomenoise.evaluation.benchmark import (
-    Contender,
-    cold_start,
+    TimedCodec,
     describe_machine,
+    measure_codec_speed,
+    measure_cold_start,
     measure_language_speed,
-    measure_speed,
-    public_contenders,
+    public_codecs,
 )
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 
-def test_a_contender_is_timed_on_the_sound_it_is_given():
+def test_a_codec_is_timed_on_the_sound_it_is_given():
     seen = []
 
     def encode(sound: torch.Tensor) -> torch.Tensor:
@@ -31,7 +31,9 @@ def test_a_contender_is_timed_on_the_sound_it_is_given():
         return sound
 
     before = torch.get_num_threads()
-    speed = measure_speed([Contender("copy", 16.0, encode, torch.clone)], seconds=2.0, threads=before + 1, repeats=2)[0]
+    speed = measure_codec_speed(
+        [TimedCodec("copy", 16.0, encode, torch.clone)], seconds=2.0, threads=before + 1, repeats=2
+    )[0]
     assert seen == [4800, 48_000, 48_000, 48_000]
     assert (speed.name, speed.bits_per_second) == ("copy", 16.0)
     assert speed.encode_speed > 0
@@ -43,12 +45,12 @@ def test_a_contender_is_timed_on_the_sound_it_is_given():
 def test_public_codecs_run_at_their_rates():
     pytest.importorskip("transformers")
     sound = 0.1 * torch.randn(1, 24_000, generator=torch.Generator().manual_seed(0))
-    for contender in public_contenders():
+    for codec in public_codecs():
         with torch.inference_mode():
-            codes = contender.encode(sound)
-            contender.decode(codes)
-        bits = 11 if contender.name == "Mimi" else 10
-        assert codes.numel() * bits == pytest.approx(contender.bits_per_second, rel=0.05)
+            codes = codec.encode(sound)
+            codec.decode(codes)
+        bits = 11 if codec.name == "Mimi" else 10
+        assert codes.numel() * bits == pytest.approx(codec.bits_per_second, rel=0.05)
 
 
 def test_memory_is_counted_in_bytes_and_only_grows():
@@ -89,7 +91,7 @@ def run(monkeypatch: pytest.MonkeyPatch, code: str) -> benchmark.ColdStart:
         return real([command[0], "-c", code, command[4]], **options)
 
     monkeypatch.setattr(benchmark.subprocess, "run", replaced)
-    return cold_start("m", "t", seconds=0.25)
+    return measure_cold_start("m", "t", seconds=0.25)
 
 
 def test_a_command_is_timed_to_its_end(monkeypatch: pytest.MonkeyPatch):
@@ -97,9 +99,9 @@ def test_a_command_is_timed_to_its_end(monkeypatch: pytest.MonkeyPatch):
     found = run(monkeypatch, code)
     assert found.seconds is not None
     assert found.seconds > 0.5
-    assert found.said == str(io.SAMPLE_RATE // 4)
+    assert found.output == str(io.SAMPLE_RATE // 4)
 
 
 def test_a_command_that_fails_says_why(monkeypatch: pytest.MonkeyPatch):
     found = run(monkeypatch, "import sys; sys.exit('msn: first\\nmsn: no such command')")
-    assert (found.seconds, found.said) == (None, "msn: no such command")
+    assert (found.seconds, found.output) == (None, "msn: no such command")

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import torch
 
-from makesomenoise.evaluation.code_probe import LabelledCodes, Probe, Recipe, probe_codes
+from makesomenoise.evaluation.code_probe import LabelledCodes, Probe, ProbeConfig, probe_codes
 
-BAG = Recipe(name="bag", width=16, epochs=15)
-CONVOLUTION = Recipe(name="convolution", width=16, layers=1, epochs=15)
+BAG = ProbeConfig(name="bag", width=16, epochs=15)
+CONVOLUTION = ProbeConfig(name="convolution", width=16, layers=1, epochs=15)
 
 
 def labelled(clips: int, informative: bool, seed: int) -> LabelledCodes:
@@ -28,7 +28,7 @@ def test_a_probe_reads_codes_that_tell_the_class():
     result = probe_codes(labelled(120, True, 0), labelled(80, True, 1), 32, [BAG, CONVOLUTION], seeds=2)
     assert len(result.accuracies) == 2
     assert result.mean > 0.9
-    assert result.inner_accuracies[result.recipe] == max(result.inner_accuracies.values())
+    assert result.inner_accuracies[result.config] == max(result.inner_accuracies.values())
 
 
 def test_a_probe_finds_nothing_in_codes_that_tell_nothing():
@@ -42,8 +42,8 @@ def test_the_same_seeds_give_the_same_result():
 
 
 def test_sequences_of_unequal_length_are_named_as_each_alone():
-    for recipe in (BAG, CONVOLUTION):
-        probe = Probe(32, 4, recipe).eval()
+    for config in (BAG, CONVOLUTION):
+        probe = Probe(32, 4, config).eval()
         codes = [torch.arange(5), torch.arange(20)]
         torch.testing.assert_close(probe(codes)[:1], probe(codes[:1]))
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from makesomenoise.data.manifest import Clip
+from makesomenoise.evaluation.cache import ResultCache
 from makesomenoise.evaluation.ear_judge import EarJudge, LinearJudge
 from makesomenoise.evaluation.ears import Ear, EarError
 from makesomenoise.evaluation.splits import Corpus
@@ -26,7 +27,7 @@ def clip(label: str, number: int, dataset: str = "esc50") -> Clip:
 
 @pytest.fixture
 def judge(ear: Ear, corpus: Corpus, tmp_path: Path) -> EarJudge:
-    return EarJudge(ear, corpus.train, tmp_path / "parts")
+    return EarJudge(ear, corpus.train, ResultCache(tmp_path / "cache"))
 
 
 def test_names_are_learned_from_the_means_of_clips():
@@ -47,10 +48,14 @@ def test_an_ear_tells_tones_from_clicks(judge: EarJudge, corpus: Corpus):
     found = judge.figures(corpus.valid, originals, originals)
     assert list(judge.judges) == list(found) == ["esc50"]
     # By loudness alone noise lies between the two, where no linear judge names it.
-    assert (found["esc50"].clips, found["esc50"].named, found["esc50"].top5) == (6, pytest.approx(2 / 3), 1.0)
-    assert (found["esc50"].as_original, found["esc50"].frechet_distance) == (1.0, pytest.approx(0.0, abs=1e-6))
+    assert (found["esc50"].clips, found["esc50"].accuracy, found["esc50"].top5_accuracy) == (
+        6,
+        pytest.approx(2 / 3),
+        1.0,
+    )
+    assert (found["esc50"].agreement, found["esc50"].frechet_distance) == (1.0, pytest.approx(0.0, abs=1e-6))
     silent = [np.zeros_like(frames) for frames in originals]
-    assert judge.figures(corpus.valid, originals, silent)["esc50"].named == pytest.approx(1 / 3)  # all sound alike
+    assert judge.figures(corpus.valid, originals, silent)["esc50"].accuracy == pytest.approx(1 / 3)  # all sound alike
 
 
 def test_figures_are_counted(judge: EarJudge):
@@ -60,9 +65,9 @@ def test_figures_are_counted(judge: EarJudge):
     shifted = [frames + np.arange(7, dtype=np.float32) / 10 for frames in originals]
     found = judge.figures(clips, originals, shifted)["esc50"]
     # The shift leaves what is heard first, and lifts the late names over the early ones behind it.
-    assert (found.clips, found.named, found.as_original) == (4, 0.5, 1.0)
-    assert found.top5 == 0.75  # c is the fifth, after g and f, e, d; nobody knows z
-    assert found.named_error == pytest.approx((0.25 / 4) ** 0.5, rel=0.1)
+    assert (found.clips, found.accuracy, found.agreement) == (4, 0.5, 1.0)
+    assert found.top5_accuracy == 0.75  # c is the fifth, after g and f, e, d; nobody knows z
+    assert found.accuracy_error == pytest.approx((0.25 / 4) ** 0.5, rel=0.1)
     assert found.frechet_distance == pytest.approx(0.01 * sum(n * n for n in range(7)), rel=1e-3)
 
 
@@ -78,12 +83,12 @@ def test_originals_are_heard_once(
 ):
     first = judge.originals(corpus.valid)
     monkeypatch.setattr(Ear, "listen", lambda *_: pytest.fail("heard again"))
-    again = EarJudge(ear, corpus.train, tmp_path / "parts")
+    again = EarJudge(ear, corpus.train, ResultCache(tmp_path / "cache"))
     assert all((a == b).all() for a, b in zip(again.originals(corpus.valid), first, strict=True))
     assert again.identity == judge.identity
-    assert len(list((tmp_path / "parts").iterdir())) == 2
+    assert len(list((ResultCache(tmp_path / "cache")).iterdir())) == 2
     monkeypatch.undo()
-    other = EarJudge(replace(ear, sha256="0" * 64), corpus.train[1:], tmp_path / "parts")
+    other = EarJudge(replace(ear, sha256="0" * 64), corpus.train[1:], ResultCache(tmp_path / "cache"))
     assert other.identity[0] != judge.identity[0]
     assert other.identity[-1] != judge.identity[-1]
 
@@ -91,7 +96,7 @@ def test_originals_are_heard_once(
 def test_a_stop_leaves_no_half_of_a_file(ear: Ear, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Ear, "listen", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        EarJudge(ear, corpus.train, tmp_path)
+        EarJudge(ear, corpus.train, ResultCache(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -104,6 +109,6 @@ def test_it_listens_at_any_rate(judge: EarJudge, tone):
 def test_a_corpus_without_names_to_learn_is_refused(ear: Ear, corpus: Corpus, tmp_path: Path):
     for train in ([], [replace(one, dataset="debian") for one in corpus.train], corpus.train[:1]):
         with pytest.raises(EarError, match="learns names from training clips of esc50 or urbansound8k"):
-            EarJudge(ear, train, tmp_path)
+            EarJudge(ear, train, ResultCache(tmp_path))
     with pytest.raises(EarError, match="training clips of urbansound8k with two labels"):
-        EarJudge(ear, corpus.train, tmp_path, ["urbansound8k"])
+        EarJudge(ear, corpus.train, ResultCache(tmp_path), ["urbansound8k"])

@@ -1,6 +1,5 @@
 """The report says what was found and what was left out, in tables whose rows fit their heads."""
 
-from makesomenoise.evaluation.language.classification import USUAL
 from makesomenoise.evaluation.markdown import figure, language_markdown, percent, table, within
 
 
@@ -16,33 +15,47 @@ def test_what_there_is_not_is_a_dash():
 
 SETTINGS = {"model": "m", "weights": "w", "base": "b", "tokenizer": "t", "clips": 1, "scene_clips": 0, "limit": None}
 SETTINGS |= {"guidance": 3.0, "temperature": 1.0, "top_k": 0, "seed": 0}
+PROVENANCE = {"captioning": {"version": "1", "commits": ["c"]}}
 MACHINE = {"commit": "c", "processor": "p", "cores": 2, "torch": "2"}
-NAMED = {"accuracy": 0.5, "top5": 1.0, "macro": 0.25}
-NAMING = {
+RANKING = {"accuracy": 0.5, "top5_accuracy": 1.0, "balanced_accuracy": 0.25}
+CLASSIFICATION = {
     "clips": 4,
     "folds": ["4"],
-    "names": [str(number) for number in range(50)],
-    "named": NAMED,
-    "accuracies": {way: {"0": 0.1, "0.5": 0.2, "1": 0.5} for way in ("sum", "mean")},
-    "free": 0.125,
-    "classifier": {"skipped": "no originals"},
-    "probe": {"clips": 400, "mean": 0.649, "deviation": 0.01},
+    "labels": [str(number) for number in range(50)],
+    "ranking": RANKING,
+    "accuracy_by_score": {way: {"0": 0.1, "0.5": 0.2, "1": 0.5} for way in ("sum", "mean")},
+    "free_text_accuracy": 0.125,
+    "event_classifier": {"skipped": "no originals"},
+    "code_probe": {"test_clips": 400, "mean": 0.649, "deviation": 0.01},
 }
-KEPT = {"words": 10, "tokens": 12, "perplexity_before": 20.0, "perplexity_after": 21.0, "perplexity_in_text": 20.0}
-KEPT |= {"chat": [{"question": "What?", "before": "a | b\nc", "after": "x" * 999}]}
+FORGETTING = {"words": 10, "tokens": 12, "perplexity_base": 20.0, "perplexity_model": 21.0}
+FORGETTING |= {"perplexity_model_text_only": 20.0}
+FORGETTING |= {"chat": [{"question": "What?", "base": "a | b\nc", "model": "x" * 999}]}
 SPEED = {"seconds": 10.0, "threads": 2, "cores": 2, "device": "cpu", "load_seconds": 3.0, "caption_seconds": 1.5}
 SPEED |= {"caption_tokens": 7, "generate_seconds": 9.5, "codes_per_second": 24.7, "peak_memory_bytes": 2**30}
-SPEED |= {"cold_start": {"seconds": 7.25, "said": "Rain."}}
-ROW = {"sounds": 4, "top1": 0.5, "top1_error": 0.25, "any5": 1.0, "all5": 1.0, "frechet_distance": 3.14159}
+SPEED |= {"cold_start": {"seconds": 7.25, "output": "Rain."}}
+ROW = {
+    "sounds": 4,
+    "top1": 0.5,
+    "top1_error": 0.25,
+    "any_in_top5": 1.0,
+    "all_in_top5": 1.0,
+    "frechet_distance": 3.14159,
+}
 ROW |= {"diversity": None}
 
 
 def report(**subjects) -> str:
-    return language_markdown({"machine": MACHINE, "settings": SETTINGS, **subjects})
+    return language_markdown({"machine": MACHINE, "settings": SETTINGS, "provenance": PROVENANCE, **subjects})
 
 
 def test_rows_fit_their_heads():
-    text = report(naming={"esc50": NAMING}, making={"names": {"yamnet": {"real": ROW}}}, kept=KEPT, speed=SPEED)
+    text = report(
+        classification={"esc50": CLASSIFICATION},
+        generation={"labels": {"yamnet": {"real": ROW}}},
+        forgetting=FORGETTING,
+        speed=SPEED,
+    )
     columns = None
     for line in text.splitlines():
         cells = line.count("|") if line.startswith("|") else None
@@ -51,9 +64,8 @@ def test_rows_fit_their_heads():
 
 
 def test_each_way_of_ranking_has_one_row():
-    text = report(naming={"esc50": NAMING})
+    text = report(classification={"esc50": CLASSIFICATION})
     assert text.count("ranking by the") == 5  # the sixth is what `msn classify` does
-    assert USUAL == ("sum", "0.5")
     for row in (
         "| **the model, ranking** | 50.0 % | 100.0 % | 25.0 % |",
         "| probe on the codes (400 clips) | 64.9 ± 1.0 % | - | - |",
@@ -65,24 +77,33 @@ def test_each_way_of_ranking_has_one_row():
 
 
 def test_made_sounds_have_a_table_for_each_listener():
-    text = report(making={"names": {"yamnet": {"real": ROW}, "event classifier": {"real": ROW}}})
+    text = report(generation={"labels": {"yamnet": {"real": ROW}, "event classifier": {"real": ROW}}})
     assert text.count("| real | 4 | 50.0 ± 25.0 % | 100.0 % | 100.0 % | 3.1 | - |") == 2
-    assert text.index("### names, heard by: yamnet") < text.index("### names, heard by: event classifier")
+    assert text.index("### labels, heard by: yamnet") < text.index("### labels, heard by: event classifier")
     assert "No outside ear was asked" not in text
-    assert "No outside ear was asked (`--ear FILE`)" in report(making={"names": {"event classifier": {"real": ROW}}})
+    assert "No outside ear was asked (`--ear FILE`)" in report(
+        generation={"labels": {"event classifier": {"real": ROW}}}
+    )
 
 
 def test_what_was_kept_is_a_change():
-    text = report(kept=KEPT)
-    assert "20.00 before, 21.00 after (+5.0 %); 20.00 (+0.0 %) where no sound may come." in text
+    text = report(forgetting=FORGETTING)
+    assert "20.00 of the base, 21.00 of the model (+5.0 %); 20.00 (+0.0 %) where no sound may come." in text
     assert "| What? | a / b c | xxx" in text
     assert max(map(len, text.splitlines())) < 500
 
 
+def test_results_of_other_commits_are_named():
+    older = {"captioning": {"version": "1", "commits": ["b", "c"]}, "forgetting": {"version": "1", "commits": ["c"]}}
+    text = report(provenance=older, forgetting=FORGETTING)
+    assert "Measured before, by other commits: captioning (b)." in text
+    assert "Measured before" not in report(forgetting=FORGETTING)
+
+
 def test_what_was_left_out_is_said():
-    assert "msn data encode --scenes" in report(scenes={})
+    assert "msn data encode --scenes" in report(scene_qa={})
     assert "Left out: no Java" in report(captioning={"skipped": "no Java"})
-    assert "## Speed" not in report(kept=KEPT)
-    failed = SPEED | {"cold_start": {"seconds": None, "said": "no such command"}}
+    assert "## Speed" not in report(forgetting=FORGETTING)
+    failed = SPEED | {"cold_start": {"seconds": None, "output": "no such command"}}
     assert "| `msn caption` from nothing | failed: no such command |" in report(speed=failed)
     assert "| `msn caption` from nothing | 7.2 s |" in report(speed=SPEED)

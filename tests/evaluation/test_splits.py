@@ -8,7 +8,7 @@ import torch
 from makesomenoise.audio import io
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.manifest import Clip, ManifestError
-from makesomenoise.evaluation.splits import Corpus, code_subset, digest, subset
+from makesomenoise.evaluation.splits import Corpus, code_subset, codes_digest, subset
 
 
 def clips(*counts: int) -> list[Clip]:
@@ -52,5 +52,5 @@ def test_long_clips_are_cut_to_ten_seconds():
 
 
 def test_the_digest_tells_clips_apart():
-    assert digest(CLIPS) == digest(list(CLIPS))
-    assert len({digest(CLIPS), digest(CLIPS[::-1]), digest(CLIPS[1:])}) == 3
+    assert codes_digest(CLIPS) == codes_digest(list(CLIPS))
+    assert len({codes_digest(CLIPS), codes_digest(CLIPS[::-1]), codes_digest(CLIPS[1:])}) == 3

@@ -16,8 +16,9 @@ Ears = Annotated[
     list[str] | None,
     typer.Option("--ear", help="Embedding network (.tflite, .onnx) that had no part in training; repeat it."),
 ]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure anew what was measured before.")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="A setting, such as guidance=3 or ask=[speed]; repeat it.")
+    list[str] | None, typer.Option("--set", help="A setting, such as guidance=3 or min_clips=20; repeat it.")
 ]
 
 
@@ -27,7 +28,7 @@ def main() -> None:
 
 
 @app.command()
-def tokenizer(
+def tokenizer(  # noqa: PLR0913, PLR0917 - each is an option
     corpus: Annotated[Path, typer.Argument(help="Folder with train-*.tar and valid-*.tar.", show_default=False)],
     output: Report,
     models: Annotated[list[str], typer.Option("--model", help="Tokenizers to compare; repeat it.")] = NAMES,
@@ -36,13 +37,17 @@ def tokenizer(
     limit: Limit = None,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps decoded clips.")] = None,
     ears: Ears = None,
+    fresh: Fresh = False,
+    settings: Settings = None,
 ) -> None:
     """Ask what survives coding, what the codes know, how close, how fast, how small."""
     from makesomenoise.evaluation.splits import Corpus
-    from makesomenoise.evaluation.tokenizer.report import Questions, evaluate_tokenizer
+    from makesomenoise.evaluation.tokenizer.report import TokenizerEvaluationConfig, evaluate_tokenizer
 
+    given = {"limit": limit, "fresh": fresh, "vocoder": vocoder}
+    config = TokenizerEvaluationConfig.from_settings(settings or [], given)
     compared, clips = {Path(name).name: name for name in models}, Corpus.read(corpus, cache)
-    evaluate_tokenizer(compared, clips, classifier, output, Questions(limit=limit), vocoder, ears or ())
+    evaluate_tokenizer(compared, clips, classifier, output, config, ears or ())
     typer.echo(f"Results in {output / 'results.md'}")
 
 
@@ -58,13 +63,13 @@ def language(  # noqa: PLR0913, PLR0917 - each is an option
     tokenizer: TokenizerName = "default",
     limit: Limit = None,
     ears: Ears = None,
+    fresh: Fresh = False,
     settings: Settings = None,
 ) -> None:
-    """Ask what an LLM hears, says and makes, what it kept of its language, how fast; run it again to go on."""
-    from makesomenoise.evaluation.language.report import LanguageQuestions, Sources, evaluate_language
+    """Ask what an LLM hears, says and makes, what it forgot of its language, how fast; run it again to go on."""
+    from makesomenoise.evaluation.language.report import LanguageEvaluationConfig, LanguageInputs, evaluate_language
 
-    given = [f"limit={limit}"] if limit else []
-    questions = LanguageQuestions.from_settings([*given, *(settings or [])])
-    sources = Sources(codes, corpus, classifier, model, tokenizer, tuple(ears or ()))
-    evaluate_language(sources, output, questions)
+    config = LanguageEvaluationConfig.from_settings(settings or [], {"limit": limit, "fresh": fresh})
+    inputs = LanguageInputs(codes, corpus, classifier, model, tokenizer, tuple(ears or ()))
+    evaluate_language(inputs, output, config)
     typer.echo(f"Results in {output / 'results.md'}")

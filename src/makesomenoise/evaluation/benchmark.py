@@ -33,7 +33,7 @@ _SAMPLE_RATE = 24_000
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class CodecSpeed:
     """How fast one codec is.
 
     Attributes:
@@ -50,7 +50,7 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class TimedCodec:
     """A codec to be timed: `encode` takes a waveform [1, S], `decode` takes what `encode` gave."""
 
     name: str
@@ -59,41 +59,41 @@ class Contender:
     decode: Callable[[Tensor], object]
 
 
-def tokenizer_contender(name: str, tokenizer: AudioTokenizer) -> Contender:
+def timed_tokenizer(name: str, tokenizer: AudioTokenizer) -> TimedCodec:
     """Our tokenizer with its default decoding."""
-    return Contender(name, tokenizer.bits_per_second, tokenizer.encode, tokenizer.decode)
+    return TimedCodec(name, tokenizer.bits_per_second, tokenizer.encode, tokenizer.decode)
 
 
-def public_contenders() -> list[Contender]:
+def public_codecs() -> list[TimedCodec]:
     """EnCodec 24 kHz at 1.5 kbit/s, DAC 24 kHz and Mimi, as built by transformers."""
     return [_encodec(), _dac(), _mimi()]
 
 
-def measure_speed(
-    contenders: list[Contender], seconds: float = 30.0, threads: int = 2, repeats: int = 3
-) -> list[Speed]:
-    """Times every contender on the same sound.
+def measure_codec_speed(
+    codecs: list[TimedCodec], seconds: float = 30.0, threads: int = 2, repeats: int = 3
+) -> list[CodecSpeed]:
+    """Times every codec on the same sound.
 
     Args:
-        contenders: what to time.
+        codecs: what to time.
         seconds: length of the sound.
         threads: for torch.
         repeats: the median of so many runs counts, after one run on a tenth of the sound to warm up.
     """
     sound = 0.1 * torch.randn(1, int(seconds * _SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
     with _threads(threads), torch.inference_mode():
-        return [_timed(contender, sound, repeats) for contender in contenders]
+        return [_timed(codec, sound, repeats) for codec in codecs]
 
 
-def _timed(contender: Contender, sound: Tensor, repeats: int) -> Speed:
+def _timed(codec: TimedCodec, sound: Tensor, repeats: int) -> CodecSpeed:
     seconds = sound.shape[1] / _SAMPLE_RATE
-    contender.decode(contender.encode(sound[:, : sound.shape[1] // 10]))
-    codes = contender.encode(sound)
-    return Speed(
-        contender.name,
-        contender.bits_per_second,
-        seconds / median_seconds(lambda: contender.encode(sound), repeats),
-        seconds / median_seconds(lambda: contender.decode(codes), repeats),
+    codec.decode(codec.encode(sound[:, : sound.shape[1] // 10]))
+    codes = codec.encode(sound)
+    return CodecSpeed(
+        codec.name,
+        codec.bits_per_second,
+        seconds / median_seconds(lambda: codec.encode(sound), repeats),
+        seconds / median_seconds(lambda: codec.decode(codes), repeats),
     )
 
 
@@ -125,11 +125,11 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _encodec() -> Contender:
+def _encodec() -> TimedCodec:
     from transformers import EncodecConfig, EncodecModel  # noqa: PLC0415 - heavy, and only this question needs it
 
     model: Any = EncodecModel(EncodecConfig()).eval()
-    return Contender(
+    return TimedCodec(
         "EnCodec 24 kHz",
         1500.0,
         lambda sound: model.encode(sound[:, None], bandwidth=1.5).audio_codes,
@@ -137,13 +137,13 @@ def _encodec() -> Contender:
     )
 
 
-def _dac() -> Contender:
+def _dac() -> TimedCodec:
     from transformers import DacConfig, DacModel  # noqa: PLC0415 - heavy, and only this question needs it
 
     # The authors' 24 kHz model: a hop of 320 samples, 32 codebooks; transformers' own default is the 16 kHz model.
     config = DacConfig(sampling_rate=_SAMPLE_RATE, downsampling_ratios=[2, 4, 5, 8], n_codebooks=32)
     model: Any = DacModel(config).eval()
-    return Contender(
+    return TimedCodec(
         "DAC 24 kHz",
         24_000.0,
         lambda sound: model.encode(sound[:, None]).audio_codes,
@@ -151,11 +151,11 @@ def _dac() -> Contender:
     )
 
 
-def _mimi() -> Contender:
+def _mimi() -> TimedCodec:
     from transformers import MimiConfig, MimiModel  # noqa: PLC0415 - heavy, and only this question needs it
 
     model: Any = MimiModel(MimiConfig()).eval()
-    return Contender(
+    return TimedCodec(
         "Mimi",
         1100.0,
         lambda sound: model.encode(sound[:, None], num_quantizers=8).audio_codes,
@@ -163,7 +163,9 @@ def _mimi() -> Contender:
     )
 
 
-def peak_memory(source: str | Path, vocoder: str | Path = "default", minutes: float = 60.0, threads: int = 2) -> int:
+def measure_peak_memory(
+    source: str | Path, vocoder: str | Path = "default", minutes: float = 60.0, threads: int = 2
+) -> int:
     """Highest resident memory of a process that encodes and decodes a long file, bytes.
 
     Args:
@@ -174,10 +176,10 @@ def peak_memory(source: str | Path, vocoder: str | Path = "default", minutes: fl
     """
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_coded, str(source), str(vocoder), minutes, threads, folder).result()
+        return pool.submit(_memory_of_coding, str(source), str(vocoder), minutes, threads, folder).result()
 
 
-def _coded(source: str, vocoder: str, minutes: float, threads: int, folder: str) -> int:
+def _memory_of_coding(source: str, vocoder: str, minutes: float, threads: int, folder: str) -> int:
     torch.set_num_threads(threads)
     tokenizer = AudioTokenizer.load(source, vocoder)
     original, coded, decoded = (Path(folder) / name for name in ("in.wav", "coded.msn", "out.wav"))
@@ -226,7 +228,7 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-_LONGEST_START_SECONDS = 120.0
+_MAX_START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +266,11 @@ class ColdStart:
 
     Attributes:
         seconds: until it has ended, or None if it failed.
-        said: what it printed, or why it failed.
+        output: what it printed, or why it failed.
     """
 
     seconds: float | None
-    said: str
+    output: str
 
 
 def measure_language_speed(
@@ -294,10 +296,10 @@ def measure_language_speed(
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, mp_context=context) as pool:
         models = (str(model), str(tokenizer), str(vocoder), device)
-        return pool.submit(_measured, models, threads, sampling, seconds, folder).result()
+        return pool.submit(_language_speed, models, threads, sampling, seconds, folder).result()
 
 
-def cold_start(model: str | Path, tokenizer: str | Path = "default", seconds: float = 10.0) -> ColdStart:
+def measure_cold_start(model: str | Path, tokenizer: str | Path = "default", seconds: float = 10.0) -> ColdStart:
     """Times `msn caption` on a sound file, from its start to its end.
 
     Args:
@@ -312,16 +314,18 @@ def cold_start(model: str | Path, tokenizer: str | Path = "default", seconds: fl
         command = [sys.executable, "-m", "makesomenoise", "caption", str(file), *options]
         started = time.perf_counter()
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LONGEST_START_SECONDS)
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_MAX_START_SECONDS)
         except subprocess.TimeoutExpired:
-            return ColdStart(None, f"it took more than {_LONGEST_START_SECONDS:.0f} s")
+            return ColdStart(None, f"it took more than {_MAX_START_SECONDS:.0f} s")
         taken = time.perf_counter() - started
     if done.returncode:
         return ColdStart(None, (done.stderr.strip().splitlines() or ["no message"])[-1])
     return ColdStart(taken, done.stdout.strip())
 
 
-def _measured(models: tuple[str, ...], threads: int, sampling: Sampling, seconds: float, folder: str) -> LanguageSpeed:
+def _language_speed(
+    models: tuple[str, ...], threads: int, sampling: Sampling, seconds: float, folder: str
+) -> LanguageSpeed:
     from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415 - needs the extra `language`
 
     torch.set_num_threads(threads)

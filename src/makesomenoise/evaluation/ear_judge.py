@@ -10,24 +10,23 @@ import logging
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import safetensors.numpy
 import torch
 from torch import Tensor
 
-from makesomenoise.audio.io import replacing
 from makesomenoise.data.clips import decode
 from makesomenoise.data.manifest import Clip
 from makesomenoise.data.sounds import EXACT
+from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.evaluation.ears import Ear, EarError
 from makesomenoise.evaluation.splits import by_dataset
 from makesomenoise.metrics import bootstrap_error, fit_gaussian, frechet_distance
 
+EMBEDDINGS = Measurement("embeddings of originals by", version="1")
 _TOP = 5
-_FEWEST = 2  # labels to tell apart, and clips to compare
+_MIN_CLASSES_OR_CLIPS = 2  # labels to tell apart, and clips to compare
 _INVERSE_REGULARISATION, _ITERATIONS = 0.02, 400
 
 _log = logging.getLogger(__name__)
@@ -39,22 +38,22 @@ class EarFigures:
 
     Attributes:
         clips: how many were judged.
-        named: share whose label is named first.
-        named_error: its error.
-        top5: share whose label is among the five named first.
-        top5_error: its error.
-        as_original: share of which the first name is that of the original, right or wrong.
-        as_original_error: its error.
+        accuracy: share whose label is named first.
+        accuracy_error: its error.
+        top5_accuracy: share whose label is among the five named first.
+        top5_accuracy_error: its error.
+        agreement: share of which the first name is that of the original, right or wrong.
+        agreement_error: its error.
         frechet_distance: between the embeddings of all windows of the originals and of these.
     """
 
     clips: int
-    named: float
-    named_error: float
-    top5: float
-    top5_error: float
-    as_original: float
-    as_original_error: float
+    accuracy: float
+    accuracy_error: float
+    top5_accuracy: float
+    top5_accuracy_error: float
+    agreement: float
+    agreement_error: float
     frechet_distance: float
 
 
@@ -93,7 +92,7 @@ class EarJudge:
     Args:
         ear: listens.
         train: clips to learn from.
-        folder: keeps embeddings of originals for later runs.
+        cache: keeps embeddings of originals for later runs.
         datasets: those whose names are to be learned; by default all that are labelled by hand.
 
     Attributes:
@@ -105,12 +104,12 @@ class EarJudge:
         EarError: if no dataset has clips of two labels to learn from.
     """
 
-    def __init__(self, ear: Ear, train: Sequence[Clip], folder: Path, datasets: Iterable[str] = EXACT):
-        self.name, self.judges, self._ear, self._folder = ear.name, {}, ear, folder
+    def __init__(self, ear: Ear, train: Sequence[Clip], cache: ResultCache, datasets: Iterable[str] = EXACT):
+        self.name, self.judges, self._ear, self._cache = ear.name, {}, ear, cache
         learned = []
         for dataset in sorted(datasets):
             clips = [clip for clip in train if clip.dataset == dataset and clip.label]
-            if len({clip.label for clip in clips}) >= _FEWEST:
+            if len({clip.label for clip in clips}) >= _MIN_CLASSES_OR_CLIPS:
                 labels = [clip.label for clip in clips]
                 self.judges[dataset] = LinearJudge.fit(self.originals(clips), labels)
                 learned.append([_identities(clips), labels])
@@ -130,13 +129,9 @@ class EarJudge:
         """Embeddings [F, E] of clips as their files have them, found once."""
         if not clips:
             return []
-        path = self._folder / f"ear-{_digest([self._ear.identity, _identities(clips)])}.safetensors"
-        if not path.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary:
-                safetensors.numpy.save_file(self._embedded(clips), temporary)
-        kept = safetensors.numpy.load_file(path)
-        return np.split(kept["frames"], np.cumsum(kept["counts"])[:-1])
+        inputs = [self._ear.identity, _identities(clips)]
+        found = self._cache.arrays(EMBEDDINGS.of(self.name), inputs, lambda: self._embedded(clips))
+        return np.split(found["frames"], np.cumsum(found["counts"])[:-1])
 
     def figures(
         self, clips: Sequence[Clip], originals: Sequence[np.ndarray], versions: Sequence[np.ndarray]
@@ -158,7 +153,7 @@ class EarJudge:
                 [originals[n] for n in numbers],
                 [versions[n] for n in numbers],
             )
-            for dataset, numbers in by_dataset(clips, _FEWEST).items()
+            for dataset, numbers in by_dataset(clips, _MIN_CLASSES_OR_CLIPS).items()
         }
 
     def _embedded(self, clips: Sequence[Clip]) -> dict[str, np.ndarray]:
@@ -177,9 +172,9 @@ def _figures(
     # A label that nobody could learn is a name that is never right.
     right = ranking == torch.tensor([numbers.get(label, -1) for label in labels])[:, None]
     outcomes = {
-        "named": right[:, 0],
-        "top5": right[:, :_TOP].any(1),
-        "as_original": ranking[:, 0] == judge.scores(originals).argmax(1),
+        "accuracy": right[:, 0],
+        "top5_accuracy": right[:, :_TOP].any(1),
+        "agreement": ranking[:, 0] == judge.scores(originals).argmax(1),
     }
     shares = {name: outcome.double().mean().item() for name, outcome in outcomes.items()}
     errors = {f"{name}_error": bootstrap_error(outcome) for name, outcome in outcomes.items()}

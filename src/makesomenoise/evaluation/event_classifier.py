@@ -58,8 +58,8 @@ class ClassifierConfig(Config):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What the classifier makes of clips.
+class ClassifierOutput:
+    """What the classifier says of clips.
 
     Attributes:
         features: [B, E] activations before the class scores.
@@ -83,7 +83,7 @@ class EventClassifier(nn.Module):
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Reads a trained classifier, ready to judge.
+        """Reads a trained classifier, ready to classify.
 
         Raises:
             CheckpointError: if the folder holds no classifier.
@@ -92,32 +92,32 @@ class EventClassifier(nn.Module):
         checkpoint.load_into(model, checkpoint.load_state(folder), str(folder))
         return model.eval()
 
-    def forward(self, mel: Tensor) -> Judged:
-        """Judges windows of log-mel [B, M, T], each alone."""
+    def forward(self, mel: Tensor) -> ClassifierOutput:
+        """Scores windows of log-mel [B, M, T], each alone."""
         maps = ((mel.clamp_min(_FLOOR) - _CENTRE) / _SPREAD)[:, None]
         maps = self.trunk(maps.contiguous(memory_format=torch.channels_last)).flatten(2)
         features = self.features(torch.cat([maps.mean(-1), maps.amax(-1)], dim=1))
         dropped = self.dropout(features)
-        return Judged(features, {task: head(dropped) for task, head in self.heads.items()})
+        return ClassifierOutput(features, {task: head(dropped) for task, head in self.heads.items()})
 
     @torch.inference_mode()
-    def judge(self, mels: Sequence[Tensor]) -> Judged:
-        """Judges whole clips: the mean over their windows.
+    def classify(self, mels: Sequence[Tensor]) -> ClassifierOutput:
+        """Scores whole clips: the mean over their windows.
 
         Args:
             mels: a log-mel [M, T] for each clip, of any length.
         """
         windows = [window for mel in mels for window in self._windows(mel)]
         owners = torch.tensor([i for i, mel in enumerate(mels) for _ in self._windows(mel)])
-        parts = [self(torch.stack(windows[at : at + _BATCH])) for at in range(0, len(windows), _BATCH)]
+        outputs = [self(torch.stack(windows[at : at + _BATCH])) for at in range(0, len(windows), _BATCH)]
         count = torch.bincount(owners, minlength=len(mels))[:, None]
 
         def mean(rows: list[Tensor]) -> Tensor:
             values = torch.cat(rows)
             return values.new_zeros(len(mels), values.shape[1]).index_add_(0, owners, values) / count
 
-        scores = {task: mean([part.scores[task] for part in parts]) for task in self.config.tasks}
-        return Judged(mean([part.features for part in parts]), scores)
+        scores = {task: mean([output.scores[task] for output in outputs]) for task in self.config.tasks}
+        return ClassifierOutput(mean([output.features for output in outputs]), scores)
 
     def _windows(self, mel: Tensor) -> Iterator[Tensor]:
         """Windows [M, window] side by side; the last is filled with silence, and left out if nearly empty."""
@@ -133,106 +133,120 @@ _LABEL_TASK = "label"
 _LOG_EVERY = 200
 
 
-class ClassifierRun(Config):
+class ClassifierTrainingConfig(Config):
     """How the event classifier is trained.
 
     Attributes:
         steps: updates.
-        batch: clips in an update.
+        batch_size: clips in an update.
         learning_rate: highest rate of the one-cycle schedule.
         weight_decay: of AdamW.
         exact_datasets: datasets with exact labels, each a task of its own.
-        label_clips: a label of the other datasets is learned, as a help to the trunk, if this many clips carry it.
-        own_share: share of examples from `exact_datasets`.
-        mixup: parameter of the Beta distribution of mixing weights; 0 mixes nothing, right for runs of 2000 steps.
+        min_clips_per_label: a label of the other datasets is learned, as a help to the trunk, if so many clips have it.
+        exact_fraction: share of examples from `exact_datasets`.
+        mixup_alpha: of the Beta distribution of mixing weights; 0 mixes nothing, right for runs of 2000 steps.
         seed: decides the initial weights and every random choice.
     """
 
     steps: int = 8000
-    batch: int = 32
+    batch_size: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     exact_datasets: tuple[str, ...] = ("esc50", "urbansound8k")
-    label_clips: int = 8
-    own_share: float = 0.7
-    mixup: float = 0.3
+    min_clips_per_label: int = 8
+    exact_fraction: float = 0.7
+    mixup_alpha: float = 0.3
     seed: int = 0
 
 
-def train_classifier(store: ClipStore, folder: str | Path, run: ClassifierRun | None = None) -> EventClassifier:
+def train_classifier(
+    store: ClipStore, folder: str | Path, training: ClassifierTrainingConfig | None = None
+) -> EventClassifier:
     """Trains a classifier and writes it to `folder`.
 
     Args:
         store: training clips; their dataset, kind and label are what is learned.
         folder: model folder to write.
-        run: settings.
+        training: settings.
     """
-    run = run or ClassifierRun()
-    config = ClassifierConfig(tasks=_tasks(store.clips, run))
+    training = training or ClassifierTrainingConfig()
+    config = ClassifierConfig(tasks=_tasks(store.clips, training))
     mel, started = MelStore(store, config.mel), time.monotonic()
     mels = [torch.from_numpy(mel.mel(i)).T.half() for i in range(len(store))]
     _log.info("log-mels of %d clips took %.0f s", len(mels), time.monotonic() - started)
-    model = fit(config, store.clips, mels, run)
+    model = fit(config, store.clips, mels, training)
     checkpoint.save_model(folder, config, model.state_dict())
     return model
 
 
-def fit(config: ClassifierConfig, clips: Sequence[Clip], mels: Sequence[Tensor], run: ClassifierRun) -> EventClassifier:
+def fit(
+    config: ClassifierConfig, clips: Sequence[Clip], mels: Sequence[Tensor], training: ClassifierTrainingConfig
+) -> EventClassifier:
     """Trains a classifier on log-mels held in memory.
 
     Args:
         config: the network and its tasks.
         clips: what is known of each clip.
         mels: the log-mel [M, T] of each clip.
-        run: settings.
+        training: settings.
 
     Returns:
-        The classifier, ready to judge.
+        The classifier, ready to classify.
     """
     # Initial weights and dropout can only draw from the global generator: it is borrowed and put back.
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(run.seed)
+        torch.manual_seed(training.seed)
         model = EventClassifier(config).train()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=run.learning_rate, weight_decay=run.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, run.learning_rate, run.steps, pct_start=0.15)
-        examples = Examples(config, clips, mels, run)
-        for step in range(run.steps):
-            mel, targets = examples.batch(step)
-            loss = _loss(model, mel, targets, examples.rarity)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, training.learning_rate, training.steps, pct_start=0.15
+        )
+        batches = TrainingBatches(config, clips, mels, training)
+        for step in range(training.steps):
+            mel, targets = batches.batch(step)
+            loss = _loss(model, mel, targets, batches.log_priors)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
             schedule.step()
             if step % _LOG_EVERY == 0:
-                _log.info("classifier step %d of %d, loss %.3f", step, run.steps, loss.item())
+                _log.info("classifier step %d of %d, loss %.3f", step, training.steps, loss.item())
     return model.eval()
 
 
-class Examples:
+class TrainingBatches:
     """Batches of augmented windows; batch `n` depends on the seed and on `n` alone."""
 
-    def __init__(self, config: ClassifierConfig, clips: Sequence[Clip], mels: Sequence[Tensor], run: ClassifierRun):
-        self._config, self._mels, self._run = config, mels, run
+    def __init__(
+        self,
+        config: ClassifierConfig,
+        clips: Sequence[Clip],
+        mels: Sequence[Tensor],
+        training: ClassifierTrainingConfig,
+    ):
+        self._config, self._mels, self._training = config, mels, training
         self._targets = {task: _targets(task, names, clips) for task, names in config.tasks.items()}
-        exact = np.array([clip.dataset in run.exact_datasets for clip in clips])
-        share = run.own_share if exact.any() and not exact.all() else 0.5
+        exact = np.array([clip.dataset in training.exact_datasets for clip in clips])
+        share = training.exact_fraction if exact.any() and not exact.all() else 0.5
         weights = np.where(exact, share / max(exact.sum(), 1), (1 - share) / max((~exact).sum(), 1))
         self._weights = weights / weights.sum()
         drawn = torch.from_numpy(self._weights).float()
-        self.rarity = {task: _rarity(drawn @ rows) for task, rows in self._targets.items()}
+        self.log_priors = {task: _log_prior(drawn @ rows) for task, rows in self._targets.items()}
 
     def batch(self, number: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Log-mels [B, M, window] and, for each task, class weights [B, classes] (zeros: nothing known)."""
-        rng = np.random.default_rng([self._run.seed, number])
-        chosen = rng.choice(len(self._mels), self._run.batch, p=self._weights)
+        rng = np.random.default_rng([self._training.seed, number])
+        chosen = rng.choice(len(self._mels), self._training.batch_size, p=self._weights)
         mel = torch.stack([self._window(self._mels[i].float(), rng) for i in chosen])
         targets = {task: rows[chosen] for task, rows in self._targets.items()}
-        if not self._run.mixup:
+        if not self._training.mixup_alpha:
             return mel, targets
-        share = torch.from_numpy(rng.beta(self._run.mixup, self._run.mixup, self._run.batch)).float()
+        share = torch.from_numpy(
+            rng.beta(self._training.mixup_alpha, self._training.mixup_alpha, self._training.batch_size)
+        ).float()
         share = torch.maximum(share, 1 - share)
-        partner = torch.from_numpy(rng.permutation(self._run.batch))
+        partner = torch.from_numpy(rng.permutation(self._training.batch_size))
         targets = {task: mixed_targets(rows, share, partner) for task, rows in targets.items()}
         return mixed(mel, share, partner), targets
 
@@ -249,7 +263,7 @@ class Examples:
         return torch.from_numpy(varied(mel.T.numpy(), MelAugmentConfig(), rng)).T
 
 
-def _loss(model: EventClassifier, mel: Tensor, targets: dict[str, Tensor], rarity: dict[str, Tensor]) -> Tensor:
+def _loss(model: EventClassifier, mel: Tensor, targets: dict[str, Tensor], log_priors: dict[str, Tensor]) -> Tensor:
     """Sum over tasks of the cross-entropy of the clips that have a target there.
 
     Scores are shifted by how often a class is drawn (logit adjustment, Menon et al. 2021, eq. 10), so that unshifted
@@ -257,11 +271,11 @@ def _loss(model: EventClassifier, mel: Tensor, targets: dict[str, Tensor], rarit
     with two thirds of a dataset in one class that would be mostly right.
     """
     scores = model(mel).scores
-    losses = [-(targets[task] * (scores[task] + rarity[task]).log_softmax(-1)).sum() for task in scores]
+    losses = [-(targets[task] * (scores[task] + log_priors[task]).log_softmax(-1)).sum() for task in scores]
     return torch.stack(losses).sum() / len(mel)
 
 
-def _rarity(drawn: Tensor) -> Tensor:
+def _log_prior(drawn: Tensor) -> Tensor:
     """Log-shares of the classes [classes] of a task."""
     return (drawn / drawn.sum()).clamp_min(1e-6).log()
 
@@ -277,8 +291,8 @@ def _targets(task: str, names: Sequence[str], clips: Sequence[Clip]) -> Tensor:
     return rows
 
 
-def _tasks(clips: Sequence[Clip], run: ClassifierRun) -> dict[str, tuple[str, ...]]:
-    tasks = {name: sorted({clip.label for clip in clips if clip.dataset == name}) for name in run.exact_datasets}
+def _tasks(clips: Sequence[Clip], training: ClassifierTrainingConfig) -> dict[str, tuple[str, ...]]:
+    tasks = {name: sorted({clip.label for clip in clips if clip.dataset == name}) for name in training.exact_datasets}
     tasks[KIND_TASK] = sorted({clip.kind for clip in clips if clip.kind})
-    tasks[_LABEL_TASK] = frequent_labels(clips, run.label_clips)
+    tasks[_LABEL_TASK] = frequent_labels(clips, training.min_clips_per_label)
     return {task: tuple(names) for task, names in tasks.items() if names}

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from makesomenoise.evaluation.language.classification import USUAL
-
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; what stands in a cell must hold no line break."""
@@ -28,6 +26,8 @@ def figure(value: float | None, digits: int = 2) -> str:
 
 _PUBLISHED_PROBES = (("EnCodec", "34.8-37.0 %"), ("DAC", "28.6-36.7 %"), ("WavTokenizer", "34.5 %"))
 _GIBIBYTE = 2**30
+_ACCURACIES = ("accuracy", "top5_accuracy", "balanced_accuracy")
+_DEFAULT_SCORE = ("sum", "0.5")  # what `msn classify` does
 
 
 def tokenizer_markdown(results: Mapping) -> str:
@@ -35,11 +35,11 @@ def tokenizer_markdown(results: Mapping) -> str:
     systems, settings = results["systems"], results["settings"]
     sections = [
         ("What an outside ear still hears", _ears(settings["ears"], systems)),
-        ("What our classifier still hears", [_SURVIVAL_TEXT, _survival(systems)]),
+        ("What our classifier still hears", [_SURVIVAL_TEXT, _classified_systems(systems)]),
         ("How close, and at what cost", [_FIDELITY_TEXT, _fidelity(systems)]),
     ]
-    if "probe" in results:
-        sections.append(("What the codes know", [_PROBE_TEXT, _probes(results["probe"])]))
+    if "code_probe" in results:
+        sections.append(("What the codes know", [_PROBE_TEXT, _probes(results["code_probe"])]))
     if "speed" in results:
         sections.append(("Speed", [_tokenizer_speed(results["speed"])]))
     if "peak_memory_bytes" in results:
@@ -48,31 +48,31 @@ def tokenizer_markdown(results: Mapping) -> str:
         sections.append(("Memory", [said]))
     if results["skipped"]:
         sections.append(("Left out", ["\n".join(f"- {name}: {why}." for name, why in results["skipped"].items())]))
-    return _document("Evaluation of tokenizers", _tokenizer_origin(results["machine"], settings), sections)
+    return _document("Evaluation of tokenizers", _tokenizer_origin(results["machine"], settings), sections, results)
 
 
-def _document(title: str, origin: str, sections: Iterable[tuple[str, Sequence[str]]]) -> str:
+def _document(title: str, origin: str, sections: Iterable[tuple[str, Sequence[str]]], results: Mapping) -> str:
     """A report: where it was made, then each section by its title and its paragraphs."""
-    paragraphs = [f"# {title}", origin]
+    paragraphs = [f"# {title}", origin, *_older(results)]
     for heading, texts in sections:
         paragraphs += [f"## {heading}", *texts]
     return "\n\n".join(paragraphs) + "\n"
 
 
 _EARS_TEXT = (
-    "The ear is an embedding network that had no part in training; a linear judge on its embeddings has learned names"
-    " from originals of the training split. Share of clips that it names right (first, and among the first five) and"
-    " that it names as it names the original, ± the standard error by bootstrap; and the Fréchet distance of embeddings"
+    "The ear is an embedding network that had no part in training; a linear judge on its embeddings has learned labels"
+    " from originals of the training split. Accuracy: share of clips that it names right (first, and among the first"
+    " five). Agreement: share of which it says what it says of the original. Both with ± the standard error by"
+    " bootstrap. And the Fréchet distance of embeddings"
     " to those of the originals. Where our classifier disagrees, the ear is right."
 )
 _NO_EAR_TEXT = "None was asked (`--ear FILE`), so the figures below rest on our own classifier alone."
 _SURVIVAL_TEXT = (
     "The classifier has learned from the clips and labels that the encoder was trained with, and it sees the same"
-    " log-mel through much the same network as the encoder's scene branch. Share of clips that it"
-    " names right after learning from originals (its own labels for ESC-50 and UrbanSound8K, the"
-    " kind of sound for the others; in brackets with each class weighing alike); share in which it hears the same"
-    " as in the original, among the names of its largest task; and the Fréchet distance of its features to those of the"
-    " originals."
+    " log-mel through much the same network as the encoder's scene branch. Accuracy: share of clips that it names right"
+    " after learning from originals (its own labels for ESC-50 and UrbanSound8K, the kind of sound for the others; in"
+    " brackets with each class weighing alike). Agreement: share of which it says what it says of the original, among"
+    " the labels of its largest task. And the Fréchet distance of its features to those of the originals."
 )
 _FIDELITY_TEXT = (
     "Bits without container. Distances reward blur: a decoder that averages what it does not know comes closer, and"
@@ -83,6 +83,16 @@ _PROBE_TEXT = (
     " recipe is chosen by cross-validation inside the training folds. Published probes are of other set-ups, at 2 to"
     " 100 times the rate."
 )
+
+
+def _older(results: Mapping) -> list[str]:
+    """Which results other commits have measured, if there are any."""
+    here = results["machine"]["commit"]
+    others = {
+        name: [commit for commit in found["commits"] if commit != here] for name, found in results["provenance"].items()
+    }
+    texts = [f"{name} ({', '.join(commits)})" for name, commits in others.items() if commits]
+    return [f"Measured before, by other commits: {'; '.join(texts)}."] if texts else []
 
 
 def _tokenizer_origin(machine: Mapping, settings: Mapping) -> str:
@@ -104,26 +114,28 @@ def _ears(ears: Mapping[str, Sequence], systems: Mapping[str, Mapping]) -> list[
 
 def _heard(heard: Mapping[str, Mapping], systems: Mapping[str, Mapping]) -> str:
     counts = {dataset: found["clips"] for figures in heard.values() for dataset, found in figures.items()}
-    heads = [h for d, n in counts.items() for h in (f"{d} ({n} clips) named", "top 5", "as the original", "Fréchet")]
+    heads = [h for d, n in counts.items() for h in (f"{d} ({n} clips) accuracy", "top 5", "agreement", "Fréchet")]
     rows = []
     for name, figures in heard.items():
         rate = systems[name].get("fidelity", {}).get("all", {}).get("bits_per_second")
         cells = [name, figure(rate, 0)]
         for found in (figures[dataset] for dataset in counts):
-            cells += [within(found[key], found[f"{key}_error"]) for key in ("named", "top5", "as_original")]
+            cells += [within(found[key], found[f"{key}_error"]) for key in ("accuracy", "top5_accuracy", "agreement")]
             cells += [figure(found["frechet_distance"])]
         rows.append(cells)
     return table(["system", "bit/s", *heads], rows)
 
 
-def _survival(systems: Mapping[str, Mapping]) -> str:
-    datasets = sorted({dataset for figures in systems.values() for dataset in figures["survives"]})
-    counts = {d: figures["survives"][d]["clips"] for figures in systems.values() for d in figures["survives"]}
-    heads = [head for d in datasets for head in (f"{d} ({counts[d]} clips)", "heard alike", "Fréchet")]
+def _classified_systems(systems: Mapping[str, Mapping]) -> str:
+    datasets = sorted({dataset for figures in systems.values() for dataset in figures["event_classifier"]})
+    counts = {
+        d: figures["event_classifier"][d]["clips"] for figures in systems.values() for d in figures["event_classifier"]
+    }
+    heads = [head for d in datasets for head in (f"{d} ({counts[d]} clips) accuracy", "agreement", "Fréchet")]
     rows = []
     for name, figures in systems.items():
         cells = [name]
-        for found in (figures["survives"][dataset] for dataset in datasets):
+        for found in (figures["event_classifier"][dataset] for dataset in datasets):
             balanced = "" if found["task"] in datasets else f" ({percent(found['balanced_accuracy'])})"
             cells += [percent(found["accuracy"]) + balanced, percent(found["agreement"])]
             cells += [f"{found['frechet_distance']:.2f}"]
@@ -158,7 +170,7 @@ def _probes(probes: Mapping[str, Mapping]) -> str:
         if "skipped" in found:
             rows.append([name, "-", found["skipped"]])
         else:
-            rows.append([name, f"{100 * found['mean']:.1f} ± {100 * found['deviation']:.1f} %", found["recipe"]])
+            rows.append([name, f"{100 * found['mean']:.1f} ± {100 * found['deviation']:.1f} %", found["config"]])
     rows += [[name, figure, "published"] for name, figure in _PUBLISHED_PROBES]
     return table(["codes of", "accuracy", "probe"], rows)
 
@@ -174,9 +186,9 @@ def _tokenizer_speed(speeds: Sequence[Mapping]) -> str:
 _PUBLISHED = {"esc50": (("LTU-7B", 0.831), ("Qwen2-Audio, its own words", 0.466))}
 _SUBTRACTED = {"0": "nothing", "0.5": "half of the prior", "1": "the prior"}
 _CLASSIFICATION_TEXT = (
-    "Share of clips named right. The model ranks the names of the dataset by the log-likelihood of their tokens and of"
-    " the end of the turn. The first row is what `msn classify` does: the sum over tokens, less half of what the name"
-    " scores without a sound (the prior). Published rows are of far larger models and other set-ups."
+    "Share of clips classified right. The model ranks the labels of the dataset by the log-likelihood of their tokens"
+    " and of the end of the turn. The first row is what `msn classify` does: the sum over tokens, less half of what the"
+    " label scores without a sound (the prior). Published rows are of far larger models and other set-ups."
 )
 _CAPTIONING_TEXT = (
     "CIDEr and ROUGE-L as in pycocoevalcap with words split at blanks; similarity is the cosine of all-MiniLM-L6-v2"
@@ -200,15 +212,17 @@ _GENERATION_TEXT = (
 def language_markdown(results: Mapping) -> str:
     """The whole report, from the content of `results.json`."""
     sections = {
-        "naming": ("Naming", _classification),
+        "classification": ("Classification", _classification),
         "captioning": ("Captions", _captioning),
-        "scenes": ("Questions about scenes", _scene_qa),
-        "making": ("Sound from text", _generation),
-        "kept": ("What was kept", _forgetting),
+        "scene_qa": ("Questions about scenes", _scene_qa),
+        "generation": ("Sound from text", _generation),
+        "forgetting": ("Forgetting", _forgetting),
         "speed": ("Speed", _language_speed),
     }
     found = [(title, write(results[name])) for name, (title, write) in sections.items() if name in results]
-    return _document("Evaluation of a language model", _language_origin(results["machine"], results["settings"]), found)
+    return _document(
+        "Evaluation of a language model", _language_origin(results["machine"], results["settings"]), found, results
+    )
 
 
 def _language_origin(machine: Mapping, settings: Mapping) -> str:
@@ -230,22 +244,21 @@ def _classification(datasets: Mapping[str, Mapping]) -> list[str]:
 
 
 def _classified_dataset(name: str, found: Mapping) -> list[str]:
-    ways = found["accuracies"]
-    rows = [["**the model, ranking**", *(percent(found["named"][key]) for key in ("accuracy", "top5", "macro"))]]
-    for way, strengths in ways.items():
+    rows = [["**the model, ranking**", *(percent(found["ranking"][key]) for key in _ACCURACIES)]]
+    for way, by_weight in found["accuracy_by_score"].items():
         rows += [
-            [f"ranking by the {way} over tokens, {_SUBTRACTED[share]} subtracted", percent(value), "-", "-"]
-            for share, value in strengths.items()
-            if (way, share) != USUAL
+            [f"ranking by the {way} over tokens, {_SUBTRACTED[weight]} subtracted", percent(value), "-", "-"]
+            for weight, value in by_weight.items()
+            if (way, weight) != _DEFAULT_SCORE
         ]
     rows += [
-        ["its own words", percent(found["free"]), "-", "-"],
-        _probe_row(found["probe"]),
-        _classifier_row(found["classifier"]),
+        ["its own words", percent(found["free_text_accuracy"]), "-", "-"],
+        _probe_row(found["code_probe"]),
+        _classifier_row(found["event_classifier"]),
     ]
-    rows += [["chance", *(percent(min(1.0, n / len(found["names"]))) for n in (1, 5, 1))]]
+    rows += [["chance", *(percent(min(1.0, n / len(found["labels"]))) for n in (1, 5, 1))]]
     rows += [[f"{who} (published)", percent(value), "-", "-"] for who, value in _PUBLISHED.get(name, ())]
-    title = f"### {name}, fold {', '.join(found['folds'])}: {found['clips']} clips, {len(found['names'])} names"
+    title = f"### {name}, fold {', '.join(found['folds'])}: {found['clips']} clips, {len(found['labels'])} labels"
     return [title, table(["", "right", "among five", "each class alike"], rows), f"![](confusion-{name}.png)"]
 
 
@@ -253,28 +266,28 @@ def _probe_row(found: Mapping) -> list[str]:
     if "skipped" in found:
         return [f"probe on the codes: {found['skipped']}", "-", "-", "-"]
     share = f"{100 * found['mean']:.1f} ± {100 * found['deviation']:.1f} %"
-    return [f"probe on the codes ({found['clips']} clips)", share, "-", "-"]
+    return [f"probe on the codes ({found['test_clips']} clips)", share, "-", "-"]
 
 
 def _classifier_row(found: Mapping) -> list[str]:
     if "skipped" in found:
         return [f"event classifier on originals: {found['skipped']}", "-", "-", "-"]
     name = f"event classifier on originals ({found['clips']} clips)"
-    return [name, *(percent(found[key]) for key in ("accuracy", "top5", "macro"))]
+    return [name, *(percent(found[key]) for key in _ACCURACIES)]
 
 
 def _captioning(found: Mapping) -> list[str]:
     if "skipped" in found:
         return [f"Left out: {found['skipped']}"]
     rows = []
-    for kind, scored in found["against"].items():
+    for kind, scored in found["by_reference"].items():
         constant = f'always "{scored["constant_caption"]}"'
         for who, key in (("**the model**", "model"), (constant, "constant"), ("captions of other clips", "shuffled")):
             scores = scored[key]
             figures = (figure(scores[name], 3) for name in ("cider", "rouge_l", "similarity"))
             rows.append([kind, str(scored["clips"]), who, *figures])
     heads = ["against", "clips", "captions", "CIDEr", "ROUGE-L", "similarity"]
-    said = f"{found['clips']} clips and scenes, {found['different']} different captions. Some of them:"
+    said = f"{found['clips']} clips and scenes, {found['distinct']} different captions. Some of them:"
     examples = table(["clip", "what it is", "caption"], [[_cell(text) for text in one] for one in found["examples"]])
     return [_CAPTIONING_TEXT, table(heads, rows), said, examples]
 
@@ -282,11 +295,12 @@ def _captioning(found: Mapping) -> list[str]:
 def _scene_qa(types: Mapping[str, Mapping]) -> list[str]:
     if not types:
         return ["Left out: there are no scenes among the codes (`msn data encode --scenes`)."]
-    keys = ("with_sound", "less_without", "without_sound", "majority", "chance", "free", "near", "measured")
+    keys = ("accuracy", "accuracy_less_prior", "accuracy_without_sound", "majority", "chance")
+    keys += ("free_text_accuracy", "near_accuracy", "decoded_accuracy")
     rows = [[kind, str(found["questions"]), *(percent(found[key]) for key in keys)] for kind, found in types.items()]
     heads = ["type", "questions", "**with the sound**", "less what is scored without", "without the sound"]
     heads += ["most frequent answer", "chance", "own words", "near", "measured"]
-    return [_SCENE_QA_TEXT, table(heads, rows), "![](scenes.png)"]
+    return [_SCENE_QA_TEXT, table(heads, rows), "![](scene_qa.png)"]
 
 
 def _generation(tasks: Mapping[str, Mapping]) -> list[str]:
@@ -300,22 +314,23 @@ def _generation(tasks: Mapping[str, Mapping]) -> list[str]:
             ]
     if not any(len(by) > 1 for by in tasks.values()):
         parts += ["No outside ear was asked (`--ear FILE`)."]
-    return [*parts, "![](making.png)"]
+    return [*parts, "![](generation.png)"]
 
 
 def _generation_row(name: str, row: Mapping) -> list[str]:
-    shares = [within(row["top1"], row["top1_error"]), percent(row["any5"]), percent(row["all5"])]
+    shares = [within(row["top1"], row["top1_error"]), percent(row["any_in_top5"]), percent(row["all_in_top5"])]
     return [name, str(row["sounds"]), *shares, figure(row["frechet_distance"], 1), figure(row["diversity"])]
 
 
 def _forgetting(found: Mapping) -> list[str]:
-    before, after, text = (found[f"perplexity_{key}"] for key in ("before", "after", "in_text"))
+    base, model, text_only = (found[f"perplexity_{key}"] for key in ("base", "model", "model_text_only"))
     said = (
         f"Perplexity of a text of {found['words']} words that was written for this ({found['tokens']} tokens): "
-        f"{before:.2f} before, {after:.2f} after ({_change(before, after)}); {text:.2f} ({_change(before, text)}) "
+        f"{base:.2f} of the base, {model:.2f} of the model ({_change(base, model)}); {text_only:.2f} "
+        f"({_change(base, text_only)}) "
         "where no sound may come."
     )
-    chat = [[_cell(one[key]) for key in ("question", "before", "after")] for one in found["chat"]]
+    chat = [[_cell(one[key]) for key in ("question", "base", "model")] for one in found["chat"]]
     return [said, table(["asked", "the base", "the model"], chat)]
 
 
@@ -333,7 +348,7 @@ def _language_speed(found: Mapping) -> list[str]:
         [f"make {found['seconds']:.0f} s and write it to disk", f"{found['generate_seconds']:.1f} s"],
         ["codes a second", f"{found['codes_per_second']:.1f}"],
         ["most memory", f"{found['peak_memory_bytes'] / _GIBIBYTE:.2f} GiB"],
-        ["`msn caption` from nothing", cold if start["seconds"] is not None else f"failed: {_cell(start['said'])}"],
+        ["`msn caption` from nothing", cold if start["seconds"] is not None else f"failed: {_cell(start['output'])}"],
     ]
     return [f"In a process of its own, {where}.", table(["", "took"], rows)]
 

@@ -1,6 +1,7 @@
 """The pictures of an evaluation: what survives against bitrate, spectrograms side by side, answers in groups."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,21 +14,6 @@ from makesomenoise.data.manifest import Clip
 
 _WANTED = ("dog", "rain", "siren", "piano", "clapping", "speech")
 _DARKEST, _BRIGHTEST = -6.0, 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One system in the bar chart.
-
-    Attributes:
-        name: of the system.
-        bits_per_second: None where nothing was coded.
-        accuracies: by dataset, 0 to 1.
-    """
-
-    name: str
-    bits_per_second: float | None
-    accuracies: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +35,21 @@ def choose_panel(clips: Sequence[Clip]) -> dict[str, int]:
     return found
 
 
-def plot_survival(bars: Sequence[Bar], path: Path) -> None:
-    """Draws the accuracy on each dataset, systems in order of bitrate, as a PNG."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - heavy, and only pictures need it
+def plot_accuracy(systems: Mapping[str, Mapping], path: Path) -> None:
+    """Draws how often the event classifier is right after each system, in order of bitrate, as a PNG.
 
-    bars = sorted(bars, key=lambda bar: float("inf") if bar.bits_per_second is None else bar.bits_per_second)
-    datasets = sorted({dataset for bar in bars for dataset in bar.accuracies})
-    figure = Figure(figsize=(1.5 + 1.3 * len(bars), 4.5), layout="constrained")
-    axes = figure.subplots()
-    width = 0.8 / max(len(datasets), 1)
-    for number, dataset in enumerate(datasets):
-        places = [place + (number - (len(datasets) - 1) / 2) * width for place in range(len(bars))]
-        shares = [100 * bar.accuracies.get(dataset, 0.0) for bar in bars]
-        axes.bar_label(axes.bar(places, shares, width, label=dataset), fmt="%.0f", fontsize=7)
-    rates = ["not coded" if bar.bits_per_second is None else f"{bar.bits_per_second:.0f} bit/s" for bar in bars]
-    axes.set_xticks(
-        range(len(bars)), [f"{bar.name}\n{rate}" for bar, rate in zip(bars, rates, strict=True)], fontsize=8
-    )
-    axes.set_ylabel("sounds the classifier names right, %")
-    axes.set_ylim(0, 100)
-    if datasets:
-        axes.legend()
-    figure.savefig(path, dpi=120, format="png")
+    Args:
+        systems: figures by name, as `results.json` holds them.
+        path: of the picture.
+    """
+    rates = {name: found.get("fidelity", {}).get("all", {}).get("bits_per_second") for name, found in systems.items()}
+    groups = {
+        f"{name}\n{'not coded' if rates[name] is None else f'{rates[name]:.0f} bit/s'}": {
+            dataset: figures["accuracy"] for dataset, figures in systems[name]["event_classifier"].items()
+        }
+        for name in sorted(systems, key=lambda name: math.inf if rates[name] is None else rates[name])
+    }
+    plot_groups(groups, "sounds the classifier names right, %", path)
 
 
 def plot_panel(rows: Sequence[str], columns: Sequence[Column], mel: LogMel, path: Path) -> None:
@@ -151,38 +130,34 @@ def plot_groups(groups: Mapping[str, Mapping[str, float]], label: str, path: Pat
 
 
 def draw_language(results: Mapping, output: Path) -> None:
-    """Draws `confusion-<dataset>.png`, `scenes.png` and `making.png`, of what was asked about.
+    """Draws `confusion-<dataset>.png`, `scene_qa.png` and `generation.png`, of what was asked about.
 
     Args:
         results: the content of `results.json`.
         output: folder of the pictures.
     """
-    for dataset, found in results.get("naming", {}).items():
-        _drawn(output / f"confusion-{dataset}.png", lambda p, f=found: plot_confusion(f["names"], f["confusion"], p))
-    if results.get("scenes"):
-        groups = {kind: _answers(found) for kind, found in results["scenes"].items()}
-        _drawn(output / "scenes.png", lambda p: plot_groups(groups, "questions about scenes answered right, %", p))
-    if results.get("making"):
-        groups = {
-            f"{task}, top {best}, {who}": {n: row[f"any{best}" if best > 1 else "top1"] for n, row in rows.items()}
-            for task, by in results["making"].items()
-            for who, rows in by.items()
-            for best in (1, 5)
+    for dataset, found in results.get("classification", {}).items():
+        with replacing(output / f"confusion-{dataset}.png") as temporary:
+            plot_confusion(found["labels"], found["confusion"], temporary)
+    if results.get("scene_qa"):
+        answers = {kind: _answers(found) for kind, found in results["scene_qa"].items()}
+        with replacing(output / "scene_qa.png") as temporary:
+            plot_groups(answers, "questions about scenes answered right, %", temporary)
+    if results.get("generation"):
+        heard = {
+            f"{prompts}, top {count}, {listener}": {name: row[key] for name, row in rows.items()}
+            for prompts, by_listener in results["generation"].items()
+            for listener, rows in by_listener.items()
+            for count, key in ((1, "top1"), (5, "any_in_top5"))
         }
-        _drawn(
-            output / "making.png", lambda p: plot_groups(groups, "sounds in which what was asked for is heard, %", p)
-        )
+        with replacing(output / "generation.png") as temporary:
+            plot_groups(heard, "sounds in which what was asked for is heard, %", temporary)
 
 
 def _answers(found: Mapping) -> dict[str, float]:
     return {
-        "with the sound": found["with_sound"],
-        "without it": found["without_sound"],
+        "with the sound": found["accuracy"],
+        "without it": found["accuracy_without_sound"],
         "most frequent answer": found["majority"],
         "chance": found["chance"],
     }
-
-
-def _drawn(path: Path, draw: Callable[[Path], None]) -> None:
-    with replacing(path) as temporary:
-        draw(temporary)

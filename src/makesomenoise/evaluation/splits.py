@@ -14,7 +14,7 @@ from makesomenoise.data.manifest import Clip, ManifestError, read_clips
 if TYPE_CHECKING:
     from makesomenoise.data.codes import CodeClip  # needs the extra `data`
 
-LONGEST_SECONDS = 10.0
+MAX_SECONDS = 10.0
 AnyClip = TypeVar("AnyClip", Clip, "CodeClip")
 
 
@@ -49,24 +49,24 @@ class Corpus:
 
 
 def subset(clips: Sequence[AnyClip], limit: int | None) -> list[AnyClip]:
-    """At most `limit` clips of each dataset: always the same ones, in their order."""
+    """At most `limit` clips of each dataset, none for all: always the same ones, in their order."""
     if limit is None:
         return list(clips)
-    left: dict[str, int] = {}
+    taken: dict[str, int] = {}
     chosen = set()
     for clip in sorted(clips, key=lambda clip: hashlib.sha256(clip.key.encode()).digest()):
-        left[clip.dataset] = left.get(clip.dataset, 0) + 1
-        if left[clip.dataset] <= limit:
+        taken[clip.dataset] = taken.get(clip.dataset, 0) + 1
+        if taken[clip.dataset] <= limit:
             chosen.add(clip.key)
     return [clip for clip in clips if clip.key in chosen]
 
 
-def by_dataset(clips: Sequence[Clip], least: int) -> dict[str, list[int]]:
-    """Numbers of the clips of each dataset that has at least `least` of them."""
+def by_dataset(clips: Sequence[Clip], min_clips: int) -> dict[str, list[int]]:
+    """Numbers of the clips of each dataset that has at least `min_clips` of them."""
     numbers: dict[str, list[int]] = {}
     for number, clip in enumerate(clips):
         numbers.setdefault(clip.dataset, []).append(number)
-    return {dataset: found for dataset, found in sorted(numbers.items()) if len(found) >= least}
+    return {dataset: found for dataset, found in sorted(numbers.items()) if len(found) >= min_clips}
 
 
 def _paths(folder: Path, split: str) -> list[Path]:
@@ -86,10 +86,10 @@ def code_subset(clips: "Sequence[CodeClip]", limit: int | None, code_rate: float
         limit: None takes all.
         code_rate: codes a second.
     """
-    most = round(LONGEST_SECONDS * code_rate)
-    return [replace(clip, codes=clip.codes[:most]) for clip in subset(clips, limit)]
+    max_codes = round(MAX_SECONDS * code_rate)
+    return [replace(clip, codes=clip.codes[:max_codes]) for clip in subset(clips, limit)]
 
 
-def digest(clips: "Sequence[CodeClip]") -> str:
+def codes_digest(clips: "Sequence[CodeClip]") -> str:
     """16 hexadecimal digits that change with any code and with the clips and their order."""
     return hashlib.sha256(repr([(clip.key, clip.codes) for clip in clips]).encode()).hexdigest()[:16]

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from makesomenoise.data.codes import CodeClip, Event
-from makesomenoise.evaluation.language.captioning import CaptionError, CaptionScorer, CaptionScores, describe_clips
+from makesomenoise.evaluation.language.captioning import CaptionError, CaptionScorer, CaptionScores, caption_clips
 
 
 class Remembering:
@@ -41,18 +41,18 @@ SAID = ["a dog barking", "rain falling", "rain falling", "a dog barks, then rain
 
 def test_each_kind_of_reference_has_its_clips(language_model, canned):
     scorer = Remembering()
-    found = describe_clips(language_model, CLIPS, scorer, canned({"captioning": SAID}))
+    found = caption_clips(language_model, CLIPS, scorer, canned({"captioning": SAID}))
     assert found.clips == 4  # a label that is not to be trusted is no reference
-    assert found.different == 3
-    assert {kind: one.clips for kind, one in found.against.items()} == {
+    assert found.distinct == 3
+    assert {kind: one.clips for kind, one in found.by_reference.items()} == {
         "labels": 3,
         "titles": 1,
         "captions by people": 1,
         "scenes": 1,
     }
-    assert found.against["labels"].model.cider == pytest.approx(2 / 3)
-    assert found.against["scenes"].model.cider == 1.0
-    assert found.against["labels"].constant_caption == "A dog barks."
+    assert found.by_reference["labels"].model.cider == pytest.approx(2 / 3)
+    assert found.by_reference["scenes"].model.cider == 1.0
+    assert found.by_reference["labels"].constant_caption == "A dog barks."
     assert found.examples[0] == ("dog-0", "dog", "a dog barking")
     assert scorer.calls[0][1][0] == ["dog", "a dog barking", "a dog barks"]
     assert ["big dog"] in [references[0] for _, references in scorer.calls]
@@ -62,16 +62,16 @@ def test_no_clip_keeps_its_own_caption_in_the_other_order(language_model, canned
     clips = [clip(number, "dog") for number in range(30)]
     said = [f"caption {number}" for number in range(30)]
     scorer = Remembering()
-    describe_clips(language_model, clips, scorer, canned({"captioning": said}))
+    caption_clips(language_model, clips, scorer, canned({"captioning": said}))
     shuffled, _ = scorer.calls[2]
     assert sorted(shuffled) == sorted(said)
     assert all(other != own for other, own in zip(shuffled, said, strict=True))
 
 
-def test_a_model_describes_clips(language_model, parts):
-    found = describe_clips(language_model, CLIPS, CaptionScorer(), parts)
-    assert 0 <= found.against["labels"].model.rouge_l <= 1
-    assert describe_clips(language_model, CLIPS[3:4], CaptionScorer(), parts) is None
+def test_a_model_describes_clips(language_model, cache):
+    found = caption_clips(language_model, CLIPS, CaptionScorer(), cache)
+    assert 0 <= found.by_reference["labels"].model.rouge_l <= 1
+    assert caption_clips(language_model, CLIPS[3:4], CaptionScorer(), cache) is None
 
 
 REFERENCES = [

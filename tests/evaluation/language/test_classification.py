@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.evaluation.cache import Parts
+from makesomenoise.evaluation.cache import ResultCache
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier
-from makesomenoise.evaluation.language.classification import Rivals, name_clips
+from makesomenoise.evaluation.language.classification import ReferenceSystems, classify_clips
 from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.language.generation import stream_tokens
 from makesomenoise.language.listening import greedy_answers, prompt_about
@@ -28,27 +28,27 @@ SAID = ["Dog.", "a cow", "rain"]
 
 def test_the_prior_and_the_length_of_a_name_decide(language_model, canned):
     clips = [clip(0, "dog"), clip(1, "cow"), clip(2, "rain")]
-    parts = canned({"naming esc50": SCORES, "naming freely esc50": SAID})
-    found = name_clips(language_model, clips, NAMES, parts)
+    cache = canned({"classification by label scores esc50": SCORES, "classification in own words esc50": SAID})
+    found = classify_clips(language_model, clips, NAMES, cache)
     # As scored all are cows; less half of the prior a dog, a cow and a cow; less all of it they are dogs.
-    assert found.accuracies["sum"] == {
+    assert found.accuracy_by_score["sum"] == {
         "0": pytest.approx(1 / 3),
         "0.5": pytest.approx(2 / 3),
         "1": pytest.approx(1 / 3),
     }
-    assert found.named.accuracy == found.accuracies["sum"]["0.5"]
+    assert found.ranking.accuracy == found.accuracy_by_score["sum"]["0.5"]
     assert found.confusion == [[1, 0, 0], [0, 1, 0], [1, 0, 0]]
-    assert found.named.top5 == 1.0
-    assert found.named.macro == pytest.approx(2 / 3)
-    assert found.free == pytest.approx(2 / 3)  # "a cow" is not the name
+    assert found.ranking.top5_accuracy == 1.0
+    assert found.ranking.balanced_accuracy == pytest.approx(2 / 3)
+    assert found.free_text_accuracy == pytest.approx(2 / 3)  # "a cow" is not the name
     assert (found.clips, found.folds) == (3, ("4",))
     # With the end of the turn "rain" has five tokens, the others four: the mean does not punish it for that.
-    assert found.accuracies["mean"]["0"] == pytest.approx(2 / 3)
+    assert found.accuracy_by_score["mean"]["0"] == pytest.approx(2 / 3)
 
 
-def test_the_usual_ranking_is_that_of_classify(language_model, parts: Parts):
+def test_the_usual_ranking_is_that_of_classify(language_model, cache: ResultCache):
     clips = [clip(number, "dog") for number in range(6)]
-    found = name_clips(language_model, clips, NAMES, parts)
+    found = classify_clips(language_model, clips, NAMES, cache)
     ranked = classify(language_model, [Sound(one.codes) for one in clips], NAMES)
     counts = torch.zeros(3, dtype=torch.int64)
     for first, *_ in ranked:
@@ -70,36 +70,36 @@ class Coder:
 
 
 @pytest.fixture
-def rivals(corpus: Corpus, parts) -> Rivals:
+def references(corpus: Corpus, cache) -> ReferenceSystems:
     config = ClassifierConfig(channels=(2, 3, 4, 5), feature_size=6, tasks={"esc50": tuple(LABELS)})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         classifier = EventClassifier(config).eval()
-    return Rivals(Coder(), classifier, corpus, parts)
+    return ReferenceSystems(Coder(), classifier, corpus, cache)
 
 
 def clips(corpus: Corpus, dataset: str = "esc50") -> list[CodeClip]:
     return [CodeClip(c.key, (1,) * 12, 1.0, dataset=dataset, fold="4", label=c.label) for c in corpus.valid]
 
 
-def test_the_classifier_listens_to_the_originals(rivals, corpus):
-    found = rivals.classifier(clips(corpus))
+def test_the_classifier_listens_to_the_originals(references, corpus):
+    found = references.event_classifier(clips(corpus))
     assert found["clips"] == 6
-    assert found["top5"] == 1.0
+    assert found["top5_accuracy"] == 1.0
     assert found["accuracy"] in {0.0, 1 / 6, 1 / 3, 1 / 2}  # a third of the clips are of each class
-    assert rivals.classifier([*clips(corpus)[:1], CodeClip("gone", (1,), 1.0, dataset="esc50")])["clips"] == 1
+    assert references.event_classifier([*clips(corpus)[:1], CodeClip("gone", (1,), 1.0, dataset="esc50")])["clips"] == 1
 
 
-def test_a_probe_is_trained_on_the_codes_of_the_training_clips(rivals, corpus):
-    found = rivals.probe(clips(corpus), LABELS)
-    assert found["clips"] == 6
+def test_a_probe_is_trained_on_the_codes_of_the_training_clips(references, corpus):
+    found = references.code_probe(clips(corpus), LABELS)
+    assert found["test_clips"] == 6
     assert found["mean"] == pytest.approx(1 / 3)  # all codes are alike
 
 
-def test_what_cannot_be_done_is_said(rivals, corpus):
-    assert "does not know" in rivals.classifier(clips(corpus, "urbansound8k"))["skipped"]
-    assert "two folds of urbansound8k" in rivals.probe(clips(corpus, "urbansound8k"), LABELS)["skipped"]
-    assert "none of these" in rivals.classifier([CodeClip("gone", (1,), 1.0, dataset="esc50")])["skipped"]
+def test_what_cannot_be_done_is_said(references, corpus):
+    assert "does not know" in references.event_classifier(clips(corpus, "urbansound8k"))["skipped"]
+    assert "two folds of urbansound8k" in references.code_probe(clips(corpus, "urbansound8k"), LABELS)["skipped"]
+    assert "none of these" in references.event_classifier([CodeClip("gone", (1,), 1.0, dataset="esc50")])["skipped"]
 
 
 def test_a_question_comes_after_its_sound(language_model):

@@ -6,7 +6,7 @@ from importlib import resources
 import pytest
 import torch
 
-from makesomenoise.evaluation.language.forgetting import kept_language, perplexity
+from makesomenoise.evaluation.language.forgetting import measure_forgetting, perplexity
 
 
 def test_perplexity_is_that_of_the_scores(language_model):
@@ -25,14 +25,14 @@ def test_pieces_know_nothing_of_each_other(language_model):
 
 
 def test_an_untrained_model_has_kept_its_language(language_model):
-    found = kept_language(language_model, ["What is rain?"])
+    found = measure_forgetting(language_model, ["What is rain?"])
     assert found.words == len(_text().split()) > 1400
     assert found.tokens == len(_text().encode())  # the tokens are bytes
     # Its rows for codes may come too, which takes a little.
-    assert found.perplexity_before < found.perplexity_after < 1.2 * found.perplexity_before
-    assert found.perplexity_in_text == pytest.approx(found.perplexity_before, rel=1e-4)
+    assert found.perplexity_base < found.perplexity_model < 1.2 * found.perplexity_base
+    assert found.perplexity_model_text_only == pytest.approx(found.perplexity_base, rel=1e-4)
     assert [one.question for one in found.chat] == ["What is rain?"]
-    assert found.chat[0].before == found.chat[0].after
+    assert found.chat[0].base == found.chat[0].model
 
 
 def _text() -> str:

@@ -14,23 +14,24 @@ from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import CodeClip, Event
 from makesomenoise.data.manifest import Clip
 from makesomenoise.data.scenes import SceneMaker
+from makesomenoise.evaluation.cache import ResultCache
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.ears import Ear
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier
 from makesomenoise.evaluation.language.generation import (
     CLASSIFIER,
-    MADE,
+    GENERATED,
     REAL,
-    ROUND_TRIP,
+    RECONSTRUCTED,
+    ClassifierListener,
     EarListener,
-    Heard,
-    Listener,
-    Maker,
+    GenerationEvaluator,
     Originals,
-    Task,
-    names_task,
-    row,
-    scenes_task,
+    PromptSet,
+    Recognition,
+    label_prompts,
+    scene_prompts,
+    score,
 )
 from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.language.composing import Composed
@@ -81,13 +82,13 @@ class FakeOriginals:
 
 
 def test_names_come_with_clips_and_others():
-    task = names_task([*DOGS, *RAIN], ["dog", "rain"], sounds=2, seconds=5.0)
-    assert [(one.text, one.seconds, one.sounds, one.names) for one in task.wanted] == [
+    prompt_set = label_prompts([*DOGS, *RAIN], ["dog", "rain"], sounds=2, seconds=5.0)
+    assert [(one.text, one.seconds, one.sounds, one.targets) for one in prompt_set.prompts] == [
         ("dog", 5.0, 2, ("dog",)),
         ("rain", 5.0, 2, ("rain",)),
     ]
-    assert task.wanted[0].clips == tuple(DOGS[:2])
-    assert task.others == (*DOGS[2:4], *RAIN[2:4])
+    assert prompt_set.prompts[0].clips == tuple(DOGS[:2])
+    assert prompt_set.others == (*DOGS[2:4], *RAIN[2:4])
 
 
 def test_scenes_ask_for_what_sounds_in_them():
@@ -96,23 +97,25 @@ def test_scenes_ask_for_what_sounds_in_them():
         return CodeClip(f"scenes-0-{number}", tuple(range(72)), 3.0, dataset="scenes", events=events)
 
     clips = [*DOGS, scene(0, "dog", "dog", "rain"), scene(1, "dog", "owl"), scene(2, "rain", "dog")]
-    task = scenes_task(clips, {"dog", "rain"}, 1, code_rate=24.0)
-    (wanted,) = task.wanted
-    assert (wanted.text, wanted.seconds, wanted.names) == ("a dog barks twice, then rain falls", 3.0, ("dog", "rain"))
-    assert [clip.key for clip in task.others] == ["scenes-0-2"]  # nobody knows an owl
+    prompt_set = scene_prompts(clips, {"dog", "rain"}, 1, code_rate=24.0)
+    (wanted,) = prompt_set.prompts
+    assert (wanted.text, wanted.seconds, wanted.targets) == ("a dog barks twice, then rain falls", 3.0, ("dog", "rain"))
+    assert [clip.key for clip in prompt_set.others] == ["scenes-0-2"]  # nobody knows an owl
 
 
 @pytest.fixture
-def task() -> Task:
-    return names_task([*DOGS, *RAIN], ["dog", "rain"], sounds=2, seconds=5.0)
+def prompt_set() -> PromptSet:
+    return label_prompts([*DOGS, *RAIN], ["dog", "rain"], sounds=2, seconds=5.0)
 
 
-def test_the_three_rows(task, parts):
+def test_the_three_rows(prompt_set, cache):
     model = Model()
-    by = Maker(model, FakeOriginals(), parts, "weights", seed=3).rows(task, FakeListener(), Sampling(guidance=2.0))
+    by = GenerationEvaluator(model, FakeOriginals(), cache, "weights", seed=3).evaluate(
+        prompt_set, FakeListener(), Sampling(guidance=2.0)
+    )
     rows = by[CLASSIFIER]
     assert list(by) == [CLASSIFIER]
-    assert list(rows) == [REAL, ROUND_TRIP, MADE]
+    assert list(rows) == [REAL, RECONSTRUCTED, GENERATED]
     coded = {clip.codes for clip in (*DOGS, *RAIN)}
     assert {level for codes, level in model.levels if codes in coded} == {None}
     assert {level for codes, level in model.levels if codes not in coded} == {USUAL_DB}
@@ -120,32 +123,43 @@ def test_the_three_rows(task, parts):
     assert [rows[name].top1 for name in rows] == [1.0, 1.0, 0.5]
     assert [rows[name].sounds for name in rows] == [4, 4, 4]
     assert all(rows[name].frechet_distance is not None for name in rows)
-    assert rows[MADE].diversity == 0.0  # the features are those of the first two codes
+    assert rows[GENERATED].diversity == 0.0  # the features are those of the first two codes
 
 
-def test_what_was_made_and_heard_is_kept(task, parts, monkeypatch: pytest.MonkeyPatch):
-    first = Maker(Model(), FakeOriginals(), parts, "weights").rows(task, FakeListener(), Sampling())
+def test_what_was_made_and_heard_is_kept(prompt_set, cache, monkeypatch: pytest.MonkeyPatch):
+    first = GenerationEvaluator(Model(), FakeOriginals(), cache, "weights").evaluate(
+        prompt_set, FakeListener(), Sampling()
+    )
     model = Model()
     monkeypatch.setattr(FakeListener, "hear", lambda *_: pytest.fail("heard again"))
-    assert Maker(model, FakeOriginals(), parts, "weights").rows(task, FakeListener(), Sampling()) == first
+    assert (
+        GenerationEvaluator(model, FakeOriginals(), cache, "weights").evaluate(prompt_set, FakeListener(), Sampling())
+        == first
+    )
     assert model.asked == []
 
 
-def test_without_all_real_clips_their_row_is_left_out(task, parts):
-    rows = Maker(Model(), FakeOriginals({"dog-1", "rain-3"}), parts, "weights").rows(task, FakeListener(), Sampling())
-    assert list(rows[CLASSIFIER]) == [ROUND_TRIP, MADE]
+def test_without_all_real_clips_their_row_is_left_out(prompt_set, cache):
+    rows = GenerationEvaluator(Model(), FakeOriginals({"dog-1", "rain-3"}), cache, "weights").evaluate(
+        prompt_set, FakeListener(), Sampling()
+    )
+    assert list(rows[CLASSIFIER]) == [RECONSTRUCTED, GENERATED]
 
 
-def test_ears_hear_the_same_sounds_and_come_first(task, parts):
+def test_ears_hear_the_same_sounds_and_come_first(prompt_set, cache):
     model = Model()
-    alone = Maker(model, FakeOriginals(), parts, "weights").rows(task, FakeListener(), Sampling())
+    alone = GenerationEvaluator(model, FakeOriginals(), cache, "weights").evaluate(
+        prompt_set, FakeListener(), Sampling()
+    )
     rendered = len(model.levels)
-    by = Maker(model, FakeOriginals(), parts, "weights").rows(task, FakeListener(), Sampling(), [DeafEar()])
+    by = GenerationEvaluator(model, FakeOriginals(), cache, "weights").evaluate(
+        prompt_set, FakeListener(), Sampling(), [DeafEar()]
+    )
     assert len(model.levels) == 2 * rendered  # both listen to one rendering
     assert list(by) == ["deaf", CLASSIFIER]
     assert by[CLASSIFIER] == alone[CLASSIFIER]
-    assert [by["deaf"][name].top1 for name in (REAL, ROUND_TRIP, MADE)] == [0.5, 0.5, 0.5]
-    assert by["deaf"][MADE].frechet_distance != by[CLASSIFIER][MADE].frechet_distance
+    assert [by["deaf"][name].top1 for name in (REAL, RECONSTRUCTED, GENERATED)] == [0.5, 0.5, 0.5]
+    assert by["deaf"][GENERATED].frechet_distance != by[CLASSIFIER][GENERATED].frechet_distance
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +175,7 @@ def classifier() -> EventClassifier:
 
 
 def test_names_of_one_meaning_are_one(classifier, tone):
-    listener = Listener(classifier, "label")
+    listener = ClassifierListener(classifier, "label")
     assert listener.names == {"dog", "rain", "siren", "wind", "cow", "zz"}
     heard = listener.hear(tone(2.0))
     assert len(heard["names"]) == len(set(heard["names"])) == 5
@@ -171,13 +185,13 @@ def test_names_of_one_meaning_are_one(classifier, tone):
 def test_what_was_asked_for_is_looked_for_among_the_first():
     names = ("a", "b", "c", "d", "e")
     heard = [
-        Heard(("a",), names, np.array([[0.0, 0.0]])),
-        Heard(("x", "b"), names, np.array([[0.0, 1.0]])),
-        Heard(("b", "c"), names, np.array([[1.0, 0.0]])),
-        Heard(("x",), names, np.array([[1.0, 1.0]])),
+        Recognition(("a",), names, np.array([[0.0, 0.0]])),
+        Recognition(("x", "b"), names, np.array([[0.0, 1.0]])),
+        Recognition(("b", "c"), names, np.array([[1.0, 0.0]])),
+        Recognition(("x",), names, np.array([[1.0, 1.0]])),
     ]
-    found = row(heard, heard)
-    assert (found.sounds, found.top1, found.any5, found.all5) == (4, 0.25, 0.75, 0.5)
+    found = score(heard, heard)
+    assert (found.sounds, found.top1, found.any_in_top5, found.all_in_top5) == (4, 0.25, 0.75, 0.5)
     assert found.top1_error == pytest.approx((0.25 * 0.75 / 4) ** 0.5, rel=0.1)
     assert found.frechet_distance == pytest.approx(0.0, abs=1e-9)
     assert found.diversity == pytest.approx((4 + 2 * 2**0.5) / 6)  # one sound of each text: all are compared
@@ -185,31 +199,35 @@ def test_what_was_asked_for_is_looked_for_among_the_first():
 
 def test_diversity_is_within_a_text_where_it_has_several_sounds():
     heard = [
-        Heard((name,), ("a",), np.array([[value]]))
+        Recognition((name,), ("a",), np.array([[value]]))
         for name, value in (("a", 0.0), ("a", 2.0), ("b", 50.0), ("b", 50.0))
     ]
-    found = row(heard, [])
+    found = score(heard, [])
     assert found.diversity == pytest.approx(1.0)
     assert found.frechet_distance is None
-    assert row(heard[:1], heard).diversity is None
+    assert score(heard[:1], heard).diversity is None
 
 
 def test_windows_of_an_ear_make_the_distance_and_their_means_the_diversity():
-    def heard(*windows: float) -> Heard:
-        return Heard(("a",), ("a",), np.array([[window] for window in windows]))
+    def heard(*windows: float) -> Recognition:
+        return Recognition(("a",), ("a",), np.array([[window] for window in windows]))
 
-    found = row([heard(0.0, 4.0), heard(3.0, 5.0)], [heard(1.0, 5.0), heard(4.0), heard(6.0)])
+    found = score([heard(0.0, 4.0), heard(3.0, 5.0)], [heard(1.0, 5.0), heard(4.0), heard(6.0)])
     assert found.diversity == 2.0
     assert found.frechet_distance == pytest.approx(1.0)  # the same spread, one further
 
 
 def test_an_ear_says_names_and_keeps_every_window(ear: Ear, corpus: Corpus, tmp_path: Path, tone):
-    listener = EarListener(EarJudge(ear, corpus.train, tmp_path), "esc50", 24_000)
+    listener = EarListener(EarJudge(ear, corpus.train, ResultCache(tmp_path)), "esc50", 24_000)
     said = json.loads(json.dumps(listener.hear(tone(1.0))))
-    heard = Heard.of(["tone"], said)
-    assert (heard.wanted, heard.names[0], set(heard.names)) == (("tone",), "tone", {"tone", "noise", "clicks"})
-    assert heard.frames.shape == (7, 4)
-    assert (heard.frames == ear.listen(tone(1.0).numpy(), 24_000)).all()
+    heard = Recognition.of(["tone"], said)
+    assert (heard.targets, heard.predictions[0], set(heard.predictions)) == (
+        ("tone",),
+        "tone",
+        {"tone", "noise", "clicks"},
+    )
+    assert heard.features.shape == (7, 4)
+    assert (heard.features == ear.listen(tone(1.0).numpy(), 24_000)).all()
 
 
 RATE = 24_000

@@ -16,10 +16,10 @@ from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventCla
 from makesomenoise.evaluation.language import report
 from makesomenoise.evaluation.language.generation import CLASSIFIER
 from makesomenoise.evaluation.language.report import (
-    SUBJECTS,
-    LanguageEvaluationError,
-    LanguageQuestions,
-    Sources,
+    QUESTIONS,
+    EvaluationError,
+    LanguageEvaluationConfig,
+    LanguageInputs,
     evaluate_language,
 )
 from makesomenoise.evaluation.splits import Corpus
@@ -33,22 +33,28 @@ from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderCon
 
 
 def test_settings_replace_the_usual_ones():
-    found = LanguageQuestions.from_settings(["guidance=2", "ask=[naming, kept]", "cache=a/b", "guidance=1.5"])
-    assert (found.sampling.guidance, found.ask, str(found.cache)) == (1.5, ("naming", "kept"), "a/b")
-    assert LanguageQuestions.from_settings([]).ask == SUBJECTS
+    found = LanguageEvaluationConfig.from_settings(
+        ["guidance=2", "questions=[classification, forgetting]", "cache=a/b", "guidance=1.5"]
+    )
+    assert (found.sampling.guidance, found.questions, str(found.cache)) == (
+        1.5,
+        ("classification", "forgetting"),
+        "a/b",
+    )
+    assert LanguageEvaluationConfig.from_settings([]).questions == QUESTIONS
 
 
-@pytest.mark.parametrize("setting", ["guidance", "=3", "guidance=", "ask=[naming"])
+@pytest.mark.parametrize("setting", ["guidance", "=3", "guidance=", "questions=[classification"])
 def test_what_cannot_be_read_is_said(setting: str):
-    with pytest.raises(LanguageEvaluationError, match="Cannot read"):
-        LanguageQuestions.from_settings([setting])
+    with pytest.raises(EvaluationError, match="Cannot read"):
+        LanguageEvaluationConfig.from_settings([setting])
 
 
 def test_unknown_settings_and_values_are_refused():
     with pytest.raises(ConfigError, match="Unknown key 'guidence'"):
-        LanguageQuestions.from_settings(["guidence=3"])
-    with pytest.raises(ConfigError, match="ask"):
-        LanguageQuestions.from_settings(["ask=[smell]"])
+        LanguageEvaluationConfig.from_settings(["guidence=3"])
+    with pytest.raises(ConfigError, match="questions"):
+        LanguageEvaluationConfig.from_settings(["questions=[smell]"])
 
 
 LABELS = ("clicks", "noise", "tone")
@@ -62,9 +68,9 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus, base: Path) -> Sources:
+def inputs(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus, base: Path) -> LanguageInputs:
     """Random models in folders, the corpus as sound files, and codes of its validation split."""
-    folder = tmp_path_factory.mktemp("sources")
+    folder = tmp_path_factory.mktemp("inputs")
     config = TokenizerConfig.from_dict(TINY)
     judging = ClassifierConfig(
         channels=(2, 3, 4, 5), feature_size=6, tasks={"esc50": LABELS, "label": ("dog", "rain"), "kind": ("sfx",)}
@@ -85,12 +91,12 @@ def sources(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus, base: Path
     scene = CodeClip("scenes-0-0", tuple(range(48)), 2.0, dataset="scenes", title="a dog barks", events=events)
     (folder / "codes").mkdir()
     write_codes(folder / "codes" / "valid-000-000.parquet", [*clips, scene], Stamp(fingerprint, 1024, 23.4375))
-    return Sources(folder / "codes", folder, folder / "classifier", folder / "model", folder / "tokenizer")
+    return LanguageInputs(folder / "codes", folder, folder / "classifier", folder / "model", folder / "tokenizer")
 
 
 @pytest.fixture
-def questions(sources: Sources) -> LanguageQuestions:
-    return LanguageQuestions(vocoder=str(sources.codes.parent / "vocoder"), sounds=1, seconds=0.5, threads=1)
+def config(inputs: LanguageInputs) -> LanguageEvaluationConfig:
+    return LanguageEvaluationConfig(vocoder=str(inputs.codes.parent / "vocoder"), sounds=1, seconds=0.5, threads=1)
 
 
 @pytest.fixture(autouse=True)
@@ -98,79 +104,81 @@ def quick(monkeypatch: pytest.MonkeyPatch, corpus: Corpus) -> None:
     """Starts no processes and reads no files of the corpus."""
     speed = LanguageSpeed(10.0, 1, 1, "cpu", 1.0, 1.0, 3, 9.0, 26.0, 2**30)
     monkeypatch.setattr(report, "measure_language_speed", lambda *_: speed)
-    monkeypatch.setattr(report, "cold_start", lambda *_: ColdStart(None, "no such command"))
+    monkeypatch.setattr(report, "measure_cold_start", lambda *_: ColdStart(None, "no such command"))
     monkeypatch.setattr(report.Corpus, "read", lambda *_: corpus)
 
 
-def test_every_question_is_answered_and_written(sources: Sources, questions: LanguageQuestions, tmp_path: Path):
-    results = evaluate_language(sources, tmp_path, questions)
+def test_every_question_is_answered_and_written(
+    inputs: LanguageInputs, config: LanguageEvaluationConfig, tmp_path: Path
+):
+    results = evaluate_language(inputs, tmp_path, config)
     assert json.loads((tmp_path / "results.json").read_text()) == results
-    naming = results["naming"]["esc50"]
-    assert naming["clips"] == 6
-    assert sum(map(sum, naming["confusion"])) == 6
-    assert naming["classifier"]["clips"] == 6
-    assert 0.0 <= naming["probe"]["mean"] <= 1.0
-    assert results["captioning"]["against"]["scenes"]["clips"] == 1
-    assert results["scenes"]["first"]["questions"] == 1
-    assert [row["sounds"] for row in results["making"]["names"][CLASSIFIER].values()] == [3, 3, 3]
-    assert list(results["making"]["scenes"][CLASSIFIER]) == ["the same through the tokenizer", "made from text"]
-    assert results["kept"]["perplexity_after"] > 1.0
+    found = results["classification"]["esc50"]
+    assert found["clips"] == 6
+    assert sum(map(sum, found["confusion"])) == 6
+    assert found["event_classifier"]["clips"] == 6
+    assert 0.0 <= found["code_probe"]["mean"] <= 1.0
+    assert results["captioning"]["by_reference"]["scenes"]["clips"] == 1
+    assert results["scene_qa"]["first"]["questions"] == 1
+    assert [row["sounds"] for row in results["generation"]["labels"][CLASSIFIER].values()] == [3, 3, 3]
+    assert list(results["generation"]["scenes"][CLASSIFIER]) == ["the same through the tokenizer", "made from text"]
+    assert results["forgetting"]["perplexity_model"] > 1.0
     report = (tmp_path / "results.md").read_text()
     for text in ("| LTU-7B (published) | 83.1 %", "| made from text | 3 |", "| first | 1 |", "failed: no such command"):
         assert text in report
-    assert {path.name for path in tmp_path.glob("*.png")} == {"confusion-esc50.png", "scenes.png", "making.png"}
+    assert {path.name for path in tmp_path.glob("*.png")} == {"confusion-esc50.png", "scene_qa.png", "generation.png"}
 
 
 def test_a_second_run_asks_nothing_again(
-    sources: Sources, questions: LanguageQuestions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: LanguageInputs, config: LanguageEvaluationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    some = questions.model_copy(update={"ask": ("captioning", "kept", "making"), "limit": 1})
-    first = evaluate_language(sources, tmp_path, some)
+    some = config.model_copy(update={"questions": ("captioning", "forgetting", "generation"), "limit": 1})
+    first = evaluate_language(inputs, tmp_path, some)
     assert first["settings"]["clips"] == 1
-    assert first["making"]["names"][CLASSIFIER]["made from text"]["sounds"] == 1
+    assert first["generation"]["labels"][CLASSIFIER]["made from text"]["sounds"] == 1
     monkeypatch.setattr(LanguageModel, "hidden", lambda *_: pytest.fail("asked again"))
-    second = evaluate_language(sources, tmp_path, some)
+    second = evaluate_language(inputs, tmp_path, some)
     assert {k: v for k, v in second.items() if k != "machine"} == {k: v for k, v in first.items() if k != "machine"}
 
 
 def test_ears_hear_the_names_that_were_made(
-    sources: Sources, questions: LanguageQuestions, ear_source: str, tmp_path: Path
+    inputs: LanguageInputs, config: LanguageEvaluationConfig, ear_source: str, tmp_path: Path
 ):
-    some = questions.model_copy(update={"ask": ("making",)})
-    results = evaluate_language(replace(sources, ears=(ear_source,)), tmp_path, some)
-    assert list(results["making"]["names"]) == ["quarters", CLASSIFIER]
-    assert list(results["making"]["scenes"]) == [CLASSIFIER]
-    assert [row["sounds"] for row in results["making"]["names"]["quarters"].values()] == [3, 3, 3]
+    some = config.model_copy(update={"questions": ("generation",)})
+    results = evaluate_language(replace(inputs, ears=(ear_source,)), tmp_path, some)
+    assert list(results["generation"]["labels"]) == ["quarters", CLASSIFIER]
+    assert list(results["generation"]["scenes"]) == [CLASSIFIER]
+    assert [row["sounds"] for row in results["generation"]["labels"]["quarters"].values()] == [3, 3, 3]
     assert results["settings"]["ears"]["quarters"][1]["sample_rate"] == 8000
     report = (tmp_path / "results.md").read_text()
-    assert report.index("### names, heard by: quarters") < report.index("### names, heard by: event classifier")
+    assert report.index("### labels, heard by: quarters") < report.index("### labels, heard by: event classifier")
     assert "No outside ear" not in report
 
 
-def test_ears_are_looked_at_before_anything_else(sources: Sources, tmp_path: Path):
+def test_ears_are_looked_at_before_anything_else(inputs: LanguageInputs, tmp_path: Path):
     with pytest.raises(EarError, match="No ear at"):
-        evaluate_language(replace(sources, model="nowhere", ears=(tmp_path / "ear.onnx",)), tmp_path)
+        evaluate_language(replace(inputs, model="nowhere", ears=(tmp_path / "ear.onnx",)), tmp_path)
 
 
 def test_other_codes_other_splits_and_missing_judges_are_refused(
-    sources: Sources, questions: LanguageQuestions, tmp_path: Path
+    inputs: LanguageInputs, config: LanguageEvaluationConfig, tmp_path: Path
 ):
     codes = tmp_path / "codes"
     codes.mkdir()
 
-    def given(fingerprint: str, *clips: CodeClip, **other) -> Sources:
+    def given(fingerprint: str, *clips: CodeClip, **other) -> LanguageInputs:
         write_codes(codes / "a.parquet", clips, Stamp(fingerprint, 1024, 23.4375))
-        return replace(sources, codes=codes, **other)
+        return replace(inputs, codes=codes, **other)
 
-    own = report.read_codes(sources.codes)[0]
-    fingerprint = AudioTokenizer.load(sources.tokenizer, "griffin-lim").fingerprint
+    own = report.read_codes(inputs.codes)[0]
+    fingerprint = AudioTokenizer.load(inputs.tokenizer, "griffin-lim").fingerprint
     with pytest.raises(CodesError, match="holds codes of the tokenizer 1111"):
-        evaluate_language(given("1" * 16, own), tmp_path, questions)
-    with pytest.raises(LanguageEvaluationError, match="clips of the train split"):
-        evaluate_language(given(fingerprint, CodeClip("a", (1,), 1.0, split="train")), tmp_path, questions)
-    with pytest.raises(LanguageEvaluationError, match="no clips"):
-        evaluate_language(given(fingerprint), tmp_path, questions)
-    with pytest.raises(LanguageEvaluationError, match="No event classifier in"):
-        evaluate_language(given(fingerprint, own, classifier=tmp_path), tmp_path, questions)
+        evaluate_language(given("1" * 16, own), tmp_path, config)
+    with pytest.raises(EvaluationError, match="clips of the train split"):
+        evaluate_language(given(fingerprint, CodeClip("a", (1,), 1.0, split="train")), tmp_path, config)
+    with pytest.raises(EvaluationError, match="no clips"):
+        evaluate_language(given(fingerprint), tmp_path, config)
+    with pytest.raises(EvaluationError, match="No event classifier in"):
+        evaluate_language(given(fingerprint, own, classifier=tmp_path), tmp_path, config)
     with pytest.raises(PipelineError, match="learned the codes of the tokenizer"):
-        evaluate_language(given(fingerprint, own, tokenizer="default"), tmp_path, questions)
+        evaluate_language(given(fingerprint, own, tokenizer="default"), tmp_path, config)

@@ -9,7 +9,7 @@ import torch
 
 from makesomenoise.data.codes import CodeClip, Event
 from makesomenoise.data.questions import TYPES, heard_in, scene_questions
-from makesomenoise.evaluation.language.scene_qa import ask_scenes, measure_scenes, question_scenes, seconds_said
+from makesomenoise.evaluation.language.scene_qa import answer_questions, draw_questions, measure_decoded, seconds_said
 from makesomenoise.language.prompts import Sound
 
 
@@ -22,7 +22,7 @@ SCENES = [scene(number) for number in range(8)]
 ASKED = [
     scene_questions(one, np.random.default_rng([0, number]), heard_in(SCENES)) for number, one in enumerate(SCENES)
 ]
-ITEMS = ask_scenes([CodeClip("a", (1,), 0.1), *SCENES])
+ITEMS = draw_questions([CodeClip("a", (1,), 0.1), *SCENES])
 
 
 def right(question) -> list[float]:
@@ -36,31 +36,42 @@ def wrong(question) -> list[float]:
 def test_who_hears_and_who_does_not_are_told_apart(language_model, canned):
     scores = [[[right(question), wrong(question)] for question in asks] for asks in ASKED]
     said = [[question.short.upper() for question in asks] for asks in ASKED]
-    found = question_scenes(language_model, ITEMS, canned({"scene questions": scores, "scene questions freely": said}))
+    found = answer_questions(
+        language_model, ITEMS, canned({"scene question scores": scores, "scene questions in own words": said})
+    )
     assert list(found) == list(TYPES)
     assert sum(one.questions for one in found.values()) == sum(map(len, ASKED))
     for kind, one in found.items():
-        assert (one.with_sound, one.less_without, one.without_sound, one.free) == (1.0, 1.0, 0.0, 1.0)
-        assert (one.near is None) == (kind != "start")
+        assert (one.accuracy, one.accuracy_less_prior, one.accuracy_without_sound, one.free_text_accuracy) == (
+            1.0,
+            1.0,
+            0.0,
+            1.0,
+        )
+        assert (one.near_accuracy is None) == (kind != "start")
     assert found["first"].chance == pytest.approx(1 / 4)
     assert found["first"].majority == 1.0  # it is a dog every time
-    assert found["start"].near == 1.0
+    assert found["start"].near_accuracy == 1.0
     assert 0.5 <= found["presence"].majority < 1.0
 
 
 def test_a_moment_may_be_half_a_second_off(language_model, canned):
     scores = [[[right(question), right(question)] for question in asks] for asks in ASKED]
     said = [["After 2 seconds." if q.type == "start" else "" for q in asks] for asks in ASKED]
-    found = question_scenes(language_model, ITEMS, canned({"scene questions": scores, "scene questions freely": said}))
+    found = answer_questions(
+        language_model, ITEMS, canned({"scene question scores": scores, "scene questions in own words": said})
+    )
     asked = [q for asks in ASKED for q in asks if q.type == "start"]
-    assert 0.0 < found["start"].near < 1.0
-    assert found["start"].near == sum("rain" in q.question for q in asked) / len(asked)  # at 2.2 s; the dog at 0.4
+    assert 0.0 < found["start"].near_accuracy < 1.0
+    assert found["start"].near_accuracy == sum("rain" in q.question for q in asked) / len(
+        asked
+    )  # at 2.2 s; the dog at 0.4
 
 
-def test_a_model_is_asked_with_and_without_the_sound(language_model, parts):
-    found = question_scenes(language_model, ITEMS[:2], parts)
-    assert all(0.0 <= one.with_sound <= 1.0 for one in found.values())
-    assert question_scenes(language_model, [], parts) == {}
+def test_a_model_is_asked_with_and_without_the_sound(language_model, cache):
+    found = answer_questions(language_model, ITEMS[:2], cache)
+    assert all(0.0 <= one.accuracy <= 1.0 for one in found.values())
+    assert answer_questions(language_model, [], cache) == {}
 
 
 def test_scenes_are_asked_and_other_clips_are_not():
@@ -102,30 +113,30 @@ def sounding(*spans: tuple[float, float, float]) -> np.ndarray:
     return waveform
 
 
-def test_a_faithful_tokenizer_lets_all_be_told(parts):
+def test_a_faithful_tokenizer_lets_all_be_told(cache):
     faithful = Speaker(sounding((0.5, 0.7, 0.3), (1.2, 1.4, 0.3), (2.0, 3.5, 0.03)))
-    assert measure_scenes(ask_scenes([burst_scene(0)]), faithful, parts) == {"louder": 1.0, "count": 1.0}
+    assert measure_decoded(draw_questions([burst_scene(0)]), faithful, cache) == {"louder": 1.0, "count": 1.0}
 
 
-def test_lost_bursts_and_levels_are_lost(parts):
+def test_lost_bursts_and_levels_are_lost(cache):
     merged = Speaker(sounding((0.5, 1.4, 0.03), (2.0, 3.5, 0.3)))
-    assert measure_scenes(ask_scenes([burst_scene(0)]), merged, parts) == {"louder": 0.0, "count": 0.0}
+    assert measure_decoded(draw_questions([burst_scene(0)]), merged, cache) == {"louder": 0.0, "count": 0.0}
 
 
-def test_what_was_measured_is_kept(parts):
+def test_what_was_measured_is_kept(cache):
     speaker = Speaker(sounding((0.5, 0.7, 0.3)))
-    asked = ask_scenes([burst_scene(0), burst_scene(1)])
-    first = measure_scenes(asked, speaker, parts)
+    asked = draw_questions([burst_scene(0), burst_scene(1)])
+    first = measure_decoded(asked, speaker, cache)
     assert speaker.decoded == 2
-    assert measure_scenes(asked, speaker, parts) == first
+    assert measure_decoded(asked, speaker, cache) == first
     assert speaker.decoded == 2
-    measure_scenes(asked, speaker, parts, about="another vocoder")
+    measure_decoded(asked, speaker, cache, decoder="another vocoder")
     assert speaker.decoded == 4
 
 
-def test_scenes_that_are_asked_nothing_of_it_are_not_decoded(parts):
+def test_scenes_that_are_asked_nothing_of_it_are_not_decoded(cache):
     speaker = Speaker(sounding())
     events = (Event("rain", 0.0, 1.5, -20.0), Event("wind", 2.0, 3.5, -20.0))
     quiet = CodeClip("scenes-0-9", (1,) * 16, 4.0, dataset="scenes", events=events)
-    assert measure_scenes(ask_scenes([quiet]), speaker, parts) == {}
+    assert measure_decoded(draw_questions([quiet]), speaker, cache) == {}
     assert speaker.decoded == 0

@@ -11,8 +11,13 @@ from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier
 from makesomenoise.evaluation.splits import Corpus, by_dataset
-from makesomenoise.evaluation.tokenizer.codecs import Coded
-from makesomenoise.evaluation.tokenizer.reconstruction import fidelity, originals, render, survival
+from makesomenoise.evaluation.tokenizer.codecs import CodecOutput
+from makesomenoise.evaluation.tokenizer.reconstruction import (
+    classifier_figures,
+    measure_fidelity,
+    original_mels,
+    reconstruct_clips,
+)
 
 
 class Halving:
@@ -21,21 +26,21 @@ class Halving:
     name = "halving"
     codebook_size = 4
 
-    def code(self, waveform: torch.Tensor) -> Coded:
-        return Coded(waveform / 2, bits=10, codes=torch.arange(4))
+    def reconstruct(self, waveform: torch.Tensor) -> CodecOutput:
+        return CodecOutput(waveform / 2, bits=10, codes=torch.arange(4))
 
 
 class Nothing:
     name = "nothing"
     codebook_size = None
 
-    def code(self, waveform: torch.Tensor) -> Coded:
-        return Coded(waveform)
+    def reconstruct(self, waveform: torch.Tensor) -> CodecOutput:
+        return CodecOutput(waveform)
 
 
 def test_figures_of_a_codec_that_halves_the_amplitude(corpus: Corpus):
     store, mel = ClipStore(corpus.valid, 24_000), LogMel(MelConfig())
-    found = fidelity(originals(store, mel), render(Halving(), store, mel), 24_000, [2, 3])
+    found = measure_fidelity(original_mels(store, mel), reconstruct_clips(Halving(), store, mel), 24_000, [2, 3])
     assert found.clips == 2
     assert found.seconds == 2.0
     assert found.bits_per_second == 10.0
@@ -47,7 +52,9 @@ def test_figures_of_a_codec_that_halves_the_amplitude(corpus: Corpus):
 
 def test_what_changes_nothing_has_no_distance_and_no_rate(corpus: Corpus):
     store, mel = ClipStore(corpus.valid, 24_000), LogMel(MelConfig())
-    found = fidelity(originals(store, mel), render(Nothing(), store, mel), 24_000, range(len(store)))
+    found = measure_fidelity(
+        original_mels(store, mel), reconstruct_clips(Nothing(), store, mel), 24_000, range(len(store))
+    )
     assert found.log_mel_distance == found.stft_distance == 0.0
     assert found.bits_per_second is found.perplexity is found.codebook_usage is None
 
@@ -72,20 +79,20 @@ def classifier() -> EventClassifier:
 def test_survival_of_the_originals_themselves_and_of_others(classifier: EventClassifier):
     generator = torch.Generator().manual_seed(0)
     mels = [torch.randn(100, 94, generator=generator).half() for _ in range(8)]
-    best = classifier.judge([mel.float() for mel in mels[:4]]).scores["esc50"].argmax(1)
+    best = classifier.classify([mel.float() for mel in mels[:4]]).scores["esc50"].argmax(1)
     clips = [Clip(str(i), Path(), 0, 0, "esc50", kind="sfx", label=CONFIG.tasks["esc50"][best[i]]) for i in range(4)]
     clips += [Clip(str(i), Path(), 0, 0, "game", kind="sfx" if i else "unheard of") for i in range(4)]
 
-    same = survival(classifier, clips, mels, mels, least=4)
+    same = classifier_figures(classifier, clips, mels, mels, min_clips=4)
     assert same["esc50"].accuracy == same["esc50"].balanced_accuracy == 1.0
     assert same["esc50"].agreement == same["game"].agreement == 1.0
     assert same["esc50"].frechet_distance < 1e-6
     assert same["game"].task == "kind"
     assert same["game"].clips == 3
 
-    louder = survival(classifier, clips, mels, [mel + 3.0 for mel in mels], least=4)
+    louder = classifier_figures(classifier, clips, mels, [mel + 3.0 for mel in mels], min_clips=4)
     assert louder["esc50"].frechet_distance > 1e-3
-    other = survival(classifier, clips, mels, mels[4:] + mels[:4], least=4)
-    heard = classifier.judge([mel.float() for mel in mels]).scores["esc50"].argmax(1)
+    other = classifier_figures(classifier, clips, mels, mels[4:] + mels[:4], min_clips=4)
+    heard = classifier.classify([mel.float() for mel in mels]).scores["esc50"].argmax(1)
     assert other["esc50"].agreement == (heard[:4] == heard[4:]).double().mean()
-    assert survival(classifier, clips, mels, mels, least=5) == {}
+    assert classifier_figures(classifier, clips, mels, mels, min_clips=5) == {}

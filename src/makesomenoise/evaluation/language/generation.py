@@ -22,7 +22,7 @@ from makesomenoise.data.jobs import SCENES
 from makesomenoise.data.questions import described, parts
 from makesomenoise.data.scenes import SceneError, SceneMaker
 from makesomenoise.data.sounds import find
-from makesomenoise.evaluation.cache import Parts
+from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.event_classifier import EventClassifier
 from makesomenoise.evaluation.splits import Corpus
@@ -68,36 +68,36 @@ _TOP = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """One sound.
+class Recognition:
+    """What a listener recognises in a sound.
 
     Attributes:
-        wanted: names of what was asked for.
-        names: the five names that are heard first.
-        frames: features [F, E]: one vector of the classifier, or an ear's embedding of each window.
+        targets: labels of what was asked for.
+        predictions: the five labels that are heard first.
+        features: [F, E]: one vector of the classifier, or an ear's embedding of each window.
     """
 
-    wanted: tuple[str, ...]
-    names: tuple[str, ...]
-    frames: np.ndarray
+    targets: tuple[str, ...]
+    predictions: tuple[str, ...]
+    features: np.ndarray
 
     @classmethod
-    def of(cls, wanted: Sequence[str], said: Mapping) -> Self:
-        """What a listener said of a sound, given what was wanted."""
-        frames = _unpacked(said["frames"]) if "frames" in said else np.array([said["features"]], np.float32)
-        return cls(tuple(wanted), tuple(said["names"]), frames)
+    def of(cls, targets: Sequence[str], said: Mapping) -> Self:
+        """What a listener said of a sound, given what was asked for."""
+        features = _unpacked(said["frames"]) if "frames" in said else np.array([said["features"]], np.float32)
+        return cls(tuple(targets), tuple(said["names"]), features)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GenerationScores:
     """What a listener makes of sounds of one kind; shares are 0 to 1.
 
     Attributes:
         sounds: how many.
         top1: share in which what it hears first was asked for.
         top1_error: its standard error, by bootstrap.
-        any5: share in which some of what was asked for is among the five it hears first.
-        all5: share in which all of it is; the same as `any5` where one thing is asked for.
+        any_in_top5: share in which some of what was asked for is among the five it hears first.
+        all_in_top5: share in which all of it is; the same as `any_in_top5` where one thing is asked for.
         frechet_distance: between its frames and those of other real clips; None if there are too few.
         diversity: mean distance of features between sounds of one text; between all, if each text has one sound.
     """
@@ -105,13 +105,13 @@ class Row:
     sounds: int
     top1: float
     top1_error: float
-    any5: float
-    all5: float
+    any_in_top5: float
+    all_in_top5: float
     frechet_distance: float | None
     diversity: float | None
 
 
-class Listener:
+class ClassifierListener:
     """The event classifier as judge of sounds.
 
     Args:
@@ -132,9 +132,9 @@ class Listener:
     @torch.inference_mode()
     def hear(self, waveform: Tensor) -> dict:
         """The names and features of a waveform [S], as JSON takes them."""
-        judged = self._classifier.judge([self._mel(waveform[None].float().cpu())[0]])
-        names = _first(self._names, judged.scores[self._task][0])
-        return {"names": names, "features": [round(value, 4) for value in judged.features[0].tolist()]}
+        heard = self._classifier.classify([self._mel(waveform[None].float().cpu())[0]])
+        names = _first(self._names, heard.scores[self._task][0])
+        return {"names": names, "features": [round(value, 4) for value in heard.features[0].tolist()]}
 
 
 class EarListener:
@@ -157,30 +157,30 @@ class EarListener:
         return {"names": _first(self._names, self._linear.scores([frames])[0]), "frames": _packed(frames)}
 
 
-def row(heard: Sequence[Heard], others: Sequence[Heard]) -> Row:
+def score(heard: Sequence[Recognition], others: Sequence[Recognition]) -> GenerationScores:
     """Sums up what was heard.
 
     Args:
         heard: at least one sound.
         others: other real clips.
     """
-    features = torch.from_numpy(np.stack([one.frames.mean(0) for one in heard]))
-    texts = list(dict.fromkeys(one.wanted for one in heard))
-    within = diversity(features, torch.tensor([texts.index(one.wanted) for one in heard]))
+    features = torch.from_numpy(np.stack([one.features.mean(0) for one in heard]))
+    texts = list(dict.fromkeys(one.targets for one in heard))
+    within = diversity(features, torch.tensor([texts.index(one.targets) for one in heard]))
     enough = min(len(heard), len(others)) > 1
-    frames = [torch.from_numpy(np.concatenate([one.frames for one in side])) for side in (heard, others) if enough]
-    return Row(
+    frames = [torch.from_numpy(np.concatenate([one.features for one in side])) for side in (heard, others) if enough]
+    return GenerationScores(
         sounds=len(heard),
-        top1=_share(heard, lambda one: one.names[0] in one.wanted),
-        top1_error=bootstrap_error(torch.tensor([one.names[0] in one.wanted for one in heard])),
-        any5=_share(heard, lambda one: any(name in one.names for name in one.wanted)),
-        all5=_share(heard, lambda one: all(name in one.names for name in one.wanted)),
+        top1=_share(heard, lambda one: one.predictions[0] in one.targets),
+        top1_error=bootstrap_error(torch.tensor([one.predictions[0] in one.targets for one in heard])),
+        any_in_top5=_share(heard, lambda one: any(name in one.predictions for name in one.targets)),
+        all_in_top5=_share(heard, lambda one: all(name in one.predictions for name in one.targets)),
         frechet_distance=frechet_distance(*map(fit_gaussian, frames)) if enough else None,
         diversity=mean_pairwise_distance(features) if within is None and len(heard) > 1 else within,
     )
 
 
-def _share(heard: Sequence[Heard], holds: Callable[[Heard], bool]) -> float:
+def _share(heard: Sequence[Recognition], holds: Callable[[Recognition], bool]) -> float:
     return sum(map(holds, heard)) / len(heard)
 
 
@@ -206,104 +206,110 @@ def _unpacked(packed: Sequence) -> np.ndarray:
 
 
 CLASSIFIER = "event classifier"
-REAL, ROUND_TRIP, MADE = "real clips", "the same through the tokenizer", "made from text"
+REAL, RECONSTRUCTED, GENERATED = "real clips", "the same through the tokenizer", "made from text"
 _SEEDS_APART = 1000
+GENERATED_CODES = Measurement("codes generated from", version="1")
+HEARD = Measurement("heard in", version="1")
 _EARS = "ears"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TextPrompt:
     """One text to make sounds from.
 
     Attributes:
         text: what is asked for.
         seconds: length of each sound.
         sounds: how many to make.
-        names: what the classifier should hear, of its names.
+        targets: what the classifier should hear, of its labels.
         clips: real clips of it.
     """
 
     text: str
     seconds: float
     sounds: int
-    names: tuple[str, ...]
+    targets: tuple[str, ...]
     clips: tuple[CodeClip, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class PromptSet:
     """Texts to make sounds from, and what they are compared with.
 
     Attributes:
         name: for the report.
-        wanted: the texts.
+        prompts: the texts.
         others: further real clips, with which features are compared.
     """
 
     name: str
-    wanted: tuple[Wanted, ...]
+    prompts: tuple[TextPrompt, ...]
     others: tuple[CodeClip, ...]
 
 
-def names_task(clips: Sequence[CodeClip], names: Sequence[str], sounds: int, seconds: float) -> Task:
-    """The names of a dataset as texts, each with its first clips; the clips after them are the others.
+def label_prompts(clips: Sequence[CodeClip], labels: Sequence[str], sounds: int, seconds: float) -> PromptSet:
+    """The labels of a dataset as texts, each with its first clips; the clips after them are the others.
 
     Args:
         clips: of the dataset.
-        names: what is asked for.
+        labels: what is asked for.
         sounds: how many of each.
         seconds: length of each.
     """
-    own = {name: [clip for clip in clips if clip.label == name] for name in names}
-    wanted = (Wanted(name, seconds, sounds, (name,), tuple(own[name][:sounds])) for name in names)
-    return Task("names", tuple(wanted), tuple(clip for name in names for clip in own[name][sounds : 2 * sounds]))
+    own = {label: [clip for clip in clips if clip.label == label] for label in labels}
+    prompts = (TextPrompt(label, seconds, sounds, (label,), tuple(own[label][:sounds])) for label in labels)
+    others = (clip for label in labels for clip in own[label][sounds : 2 * sounds])
+    return PromptSet("labels", tuple(prompts), tuple(others))
 
 
-def scenes_task(clips: Sequence[CodeClip], known: set[str], count: int, code_rate: float) -> Task:
+def scene_prompts(clips: Sequence[CodeClip], known: set[str], count: int, code_rate: float) -> PromptSet:
     """The first scenes as texts, one sound of each; the scenes after them are the others.
 
     Args:
-        clips: those that are no scenes, or in which something sounds that the classifier has no name for, are left out.
-        known: names of the classifier.
+        clips: those that are no scenes, or in which something sounds that the classifier has no label for, are left
+            out.
+        known: labels of the classifier.
         count: how many scenes.
         code_rate: codes a second.
     """
     scenes = [clip for clip in clips if clip.events and {event.label for event in clip.events} <= known]
-    wanted = tuple(
-        Wanted(
+    prompts = tuple(
+        TextPrompt(
             text=described(parts(scene.events)),
             seconds=round(len(scene.codes) / code_rate, 1),
             sounds=1,
-            names=tuple(dict.fromkeys(event.label for event in scene.events)),
+            targets=tuple(dict.fromkeys(event.label for event in scene.events)),
             clips=(scene,),
         )
         for scene in scenes[:count]
     )
-    return Task("scenes", wanted, tuple(scenes[count : 2 * count]))
+    return PromptSet("scenes", prompts, tuple(scenes[count : 2 * count]))
 
 
-class Maker:
-    """Makes the sounds of a task and has them judged.
+class GenerationEvaluator:
+    """Makes the sounds of prompts and has them judged.
 
     Args:
         model: makes sounds.
         originals: has the real clips.
-        kept: keeps what was made and heard.
-        about: the models that decide on what is heard in given codes, as JSON takes them.
+        cache: keeps what was made and heard.
+        models: those that decide on what is heard in given codes, as JSON takes them.
         seed: the same seed makes the same sounds.
     """
 
-    def __init__(self, model: AudioLanguageModel, originals: Originals, kept: Parts, about: object, seed: int = 0):
+    def __init__(
+        self, model: AudioLanguageModel, originals: Originals, cache: ResultCache, models: object, seed: int = 0
+    ):
         self._model, self._originals = model, originals
-        self._kept, self._about, self._seed = kept, about, seed
+        self._cache, self._models, self._seed = cache, models, seed
 
-    def rows(
-        self, task: Task, listener: Listener, sampling: Sampling, ears: Sequence[EarListener] = ()
-    ) -> dict[str, dict[str, Row]]:
+    def evaluate(
+        self, prompts: PromptSet, listener: ClassifierListener, sampling: Sampling, ears: Sequence[EarListener] = ()
+    ) -> dict[str, dict[str, GenerationScores]]:
         """The three rows by name, of each listener; that of real clips is left out if the corpus lacks some of them.
 
         Args:
-            task: at least one text.
+            prompts: at least one text.
             listener: judges.
             sampling: how codes are drawn.
             ears: judge too.
@@ -312,50 +318,58 @@ class Maker:
             Rows by the name of the ear, then those of the classifier.
         """
 
-        def decoded(codes: Sequence[int], level_db: float | None = None) -> Tensor:
+        def decode(codes: Sequence[int], level_db: float | None = None) -> Tensor:
             return self._model.render(Sound(tuple(codes)), seed=self._seed, level_db=level_db)
 
-        clips = [(one.names, clip) for one in task.wanted for clip in one.clips]
-        made = [(one.names, codes) for one, found in self._made(task, sampling) for codes in found]
+        clips = [(prompt.targets, clip) for prompt in prompts.prompts for clip in prompt.clips]
+        generated = [(prompt.targets, codes) for prompt, each in self._generate(prompts, sampling) for codes in each]
         sounds = {
-            ROUND_TRIP: ([(names, clip.codes) for names, clip in clips], decoded),
-            MADE: (made, partial(decoded, level_db=USUAL_DB)),  # as `AudioLanguageModel.generate` gives them
+            RECONSTRUCTED: ([(targets, clip.codes) for targets, clip in clips], decode),
+            GENERATED: (generated, partial(decode, level_db=USUAL_DB)),  # as `AudioLanguageModel.generate` gives them
         }
         if all(self._originals.find(clip) is not None for _, clip in clips):
             sounds = {REAL: (clips, self._originals.find), **sounds}
-        present = [((), clip) for clip in task.others if self._originals.find(clip) is not None]
-        others = self._heard(f"{task.name} others", listener, ears, present, self._originals.find)
+        present = [((), clip) for clip in prompts.others if self._originals.find(clip) is not None]
+        others = self._listen(f"{prompts.name} others", listener, ears, present, self._originals.find)
         heard = {
-            name: self._heard(f"{task.name} {name}", listener, ears, items, sound)
+            name: self._listen(f"{prompts.name} {name}", listener, ears, items, sound)
             for name, (items, sound) in sounds.items()
             if items
         }
-        return {who: {name: row(by[who], others[who]) for name, by in heard.items()} for who in others}
+        return {who: {name: score(by[who], others[who]) for name, by in heard.items()} for who in others}
 
-    def _made(self, task: Task, sampling: Sampling) -> Iterable[tuple[Wanted, list[list[int]]]]:
+    def _generate(self, prompts: PromptSet, sampling: Sampling) -> Iterable[tuple[TextPrompt, list[list[int]]]]:
         """Codes of the sounds of each text."""
 
-        def composed(some: Sequence[tuple[int, Wanted]]) -> list:
-            ((number, one),) = some
-            own = _SEEDS_APART * self._seed + number
-            made = self._model.compose(one.text, one.seconds, own, sampling, one.sounds)
-            return [[list(each.sound.codes) for each in made]]
+        def generate(batch: Sequence[tuple[int, TextPrompt]]) -> list:
+            ((number, prompt),) = batch
+            seed = _SEEDS_APART * self._seed + number
+            made = self._model.compose(prompt.text, prompt.seconds, seed, sampling, prompt.sounds)
+            return [[list(one.sound.codes) for one in made]]
 
-        about = [self._seed, asdict(sampling), [(one.text, one.seconds, one.sounds) for one in task.wanted]]
-        codes = self._kept.each(f"{task.name} codes {MADE}", about, list(enumerate(task.wanted)), composed)
-        return zip(task.wanted, codes, strict=True)
+        asked = [(prompt.text, prompt.seconds, prompt.sounds) for prompt in prompts.prompts]
+        inputs, items = [self._seed, asdict(sampling), asked], list(enumerate(prompts.prompts))
+        codes = self._cache.map(GENERATED_CODES.of(prompts.name), inputs, items, generate)
+        return zip(prompts.prompts, codes, strict=True)
 
-    def _heard(
-        self, name: str, listener: Listener, ears: Sequence[EarListener], items: Sequence[tuple], sound: Callable
-    ) -> dict[str, list[Heard]]:
-        """What each listener hears in sounds, each sound given with the names that are wanted and made once."""
+    def _listen(
+        self,
+        name: str,
+        listener: ClassifierListener,
+        ears: Sequence[EarListener],
+        items: Sequence[tuple],
+        sound: Callable,
+    ) -> dict[str, list[Recognition]]:
+        """What each listener hears in sounds, each sound given with its target labels and decoded once."""
 
-        def judged(some: Sequence[tuple]) -> list:
-            waveforms = [sound(item) for _, item in some]
+        def listen(batch: Sequence[tuple]) -> list:
+            waveforms = [sound(item) for _, item in batch]
             return [listener.hear(one) | {_EARS: {ear.name: ear.hear(one) for ear in ears}} for one in waveforms]
 
         keys = [item.key if isinstance(item, CodeClip) else list(item) for _, item in items]
-        about = [self._about, self._seed, keys, *(ear.identity for ear in ears)]
-        said = list(zip(items, self._kept.each(name, about, items, judged), strict=True))
-        by_ear = {ear.name: [Heard.of(wanted, one[_EARS][ear.name]) for (wanted, _), one in said] for ear in ears}
-        return by_ear | {CLASSIFIER: [Heard.of(wanted, one) for (wanted, _), one in said]}
+        inputs = [self._models, self._seed, keys, *(ear.identity for ear in ears)]
+        said = list(zip(items, self._cache.map(HEARD.of(name), inputs, items, listen), strict=True))
+        by_ear = {
+            ear.name: [Recognition.of(targets, one[_EARS][ear.name]) for (targets, _), one in said] for ear in ears
+        }
+        return by_ear | {CLASSIFIER: [Recognition.of(targets, one) for (targets, _), one in said]}

@@ -1,79 +1,76 @@
-"""The evaluation of a language model: asks every question once and writes JSON, Markdown and pictures.
+"""The evaluation of a language model: which questions are asked of it, and on what.
 
-What has been found is kept in the folder of the report: a run that was stopped goes on where it was, and a run with
-other settings asks again only what depends on them.
+What was measured is kept in the folder of the report: a run that was stopped goes on where it was, and a run with other
+settings measures again only what depends on them.
 """
 
 import hashlib
-import json
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-import yaml
 from pydantic import Field
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.io import replacing
-from makesomenoise.config import Config
 from makesomenoise.data.codes import CodeClip, read_codes
-from makesomenoise.errors import RequestError
-from makesomenoise.evaluation.benchmark import cold_start, describe_machine, measure_language_speed
-from makesomenoise.evaluation.cache import Parts
+from makesomenoise.evaluation.benchmark import measure_cold_start, measure_language_speed
+from makesomenoise.evaluation.cache import ResultCache
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.ears import open_ears, refuse_teachers
 from makesomenoise.evaluation.event_classifier import EventClassifier
-from makesomenoise.evaluation.language.captioning import CaptionError, CaptionScorer, describe_clips
-from makesomenoise.evaluation.language.classification import Rivals, name_clips
-from makesomenoise.evaluation.language.forgetting import Kept, kept_language
+from makesomenoise.evaluation.language.captioning import CaptionError, CaptionScorer, caption_clips
+from makesomenoise.evaluation.language.classification import ReferenceSystems, classify_clips
+from makesomenoise.evaluation.language.forgetting import cached_forgetting
 from makesomenoise.evaluation.language.generation import (
+    ClassifierListener,
     EarListener,
-    Listener,
-    Maker,
+    GenerationEvaluator,
     Originals,
-    names_task,
-    scenes_task,
+    label_prompts,
+    scene_prompts,
 )
-from makesomenoise.evaluation.language.scene_qa import ask_scenes, measure_scenes, question_scenes
+from makesomenoise.evaluation.language.scene_qa import answer_questions, draw_questions, measure_decoded
 from makesomenoise.evaluation.markdown import language_markdown
 from makesomenoise.evaluation.plots import draw_language
-from makesomenoise.evaluation.splits import Corpus, code_subset, digest
+from makesomenoise.evaluation.report import CACHE_FOLDER, EvaluationConfig, EvaluationError, run_evaluation
+from makesomenoise.evaluation.splits import Corpus, code_subset, codes_digest
 from makesomenoise.language.sampling import GENERATING, Sampling
 from makesomenoise.pipeline import AudioLanguageModel
 
-Subject = Literal["naming", "captioning", "scenes", "making", "kept", "speed"]
-SUBJECTS: tuple[Subject, ...] = ("naming", "captioning", "scenes", "making", "kept", "speed")
+QuestionName = Literal["classification", "captioning", "scene_qa", "generation", "forgetting", "speed"]
+QUESTIONS: tuple[QuestionName, ...] = (
+    "classification",
+    "captioning",
+    "scene_qa",
+    "generation",
+    "forgetting",
+    "speed",
+)
+CLASSIFIED = ("esc50", "urbansound8k")
+_GENERATED, _WIDEST = "esc50", "label"  # tasks of the event classifier
 
 
-class LanguageEvaluationError(RequestError):
-    """An evaluation that cannot be made; the message is one sentence for the user."""
-
-
-class LanguageQuestions(Config):
+class LanguageEvaluationConfig(EvaluationConfig):
     """What is asked of a language model, and how.
 
     Attributes:
-        ask: the subjects.
-        limit: ask about at most so many clips of each dataset and so many scenes, and make sounds of at most so many
-            names and so many scenes, for a quick look; none takes all.
-        vocoder: what `AudioTokenizer.load` takes.
+        questions: what is asked.
+        limit: ask about no more than so many clips of each dataset and so many scenes, and make sounds of no more than
+            so many labels and so many scenes, for a quick look; none takes all.
         cache: folder that keeps decoded clips for later runs.
         device: where the models compute.
         guidance: see `Sampling`.
         temperature: see `Sampling`.
         top_k: see `Sampling`.
         seed: of everything that is drawn.
-        sounds: how many are made of each name.
+        sounds: how many are made of each label.
         seconds: length of those.
         scenes: how many scenes are made from their captions.
         threads: of torch, while speed is measured.
     """
 
-    ask: tuple[Subject, ...] = SUBJECTS
-    limit: int | None = Field(default=None, ge=1)
-    vocoder: str = "default"
+    questions: tuple[QuestionName, ...] = QUESTIONS
     cache: Path | None = None
     device: str = "cpu"
     guidance: float = GENERATING.guidance
@@ -85,28 +82,6 @@ class LanguageQuestions(Config):
     scenes: int = Field(default=100, ge=1)
     threads: int = Field(default=2, ge=1)
 
-    @classmethod
-    def from_settings(cls, settings: Sequence[str]) -> Self:
-        """The questions with some settings that are not the usual ones.
-
-        Args:
-            settings: such as `guidance=3` or `ask=[naming, kept]`; a later one replaces an earlier one.
-
-        Raises:
-            LanguageEvaluationError: if one has no name or no value.
-            ConfigError: if there is no such setting, or the value does not fit.
-        """
-        values = {}
-        for setting in settings:
-            name, equals, value = setting.partition("=")
-            if not (name and equals and value):
-                raise LanguageEvaluationError(f"Cannot read the setting '{setting}'; write it as guidance=3.")
-            try:
-                values[name] = yaml.safe_load(value)
-            except yaml.YAMLError:
-                raise LanguageEvaluationError(f"Cannot read the value of '{setting}'; it is not YAML.") from None
-        return cls.from_dict(values, origin="the settings")
-
     @property
     def sampling(self) -> Sampling:
         """How codes are drawn."""
@@ -114,7 +89,7 @@ class LanguageQuestions(Config):
 
 
 @dataclass(frozen=True)
-class Sources:
+class LanguageInputs:
     """Where everything is that an evaluation needs.
 
     Attributes:
@@ -123,7 +98,7 @@ class Sources:
         classifier: folder of the event classifier.
         model: language model, as `AudioLanguageModel.load` takes it.
         tokenizer: as `AudioLanguageModel.load` takes it.
-        ears: outside ears that hear made sounds beside the event classifier, as `Ear.open` takes them.
+        ears: outside ears that hear generated sounds beside the event classifier, as `Ear.open` takes them.
     """
 
     codes: Path
@@ -134,107 +109,96 @@ class Sources:
     ears: tuple[str | Path, ...] = ()
 
 
-NAMED = ("esc50", "urbansound8k")
-_MADE_OF, _WIDEST = "esc50", "label"  # tasks of the event classifier
-
-_log = logging.getLogger(__name__)
-
-
-def evaluate_language(sources: Sources, output: str | Path, questions: LanguageQuestions | None = None) -> dict:
+def evaluate_language(
+    inputs: LanguageInputs, output: str | Path, config: LanguageEvaluationConfig | None = None
+) -> dict:
     """Evaluates a language model.
 
     Args:
-        sources: what to evaluate, and on what.
-        output: folder that gets `results.json`, `results.md`, pictures, and in `parts` what was found so far.
-        questions: what to ask.
+        inputs: what to evaluate, and on what.
+        output: folder that gets `results.json`, `results.md`, pictures, and in `cache` what was measured so far.
+        config: what to ask.
 
     Returns:
         The content of `results.json`.
 
     Raises:
-        LanguageEvaluationError: if there is no event classifier, or no clip to ask about.
+        EvaluationError: if there is no event classifier, or no clip to ask about.
         EarError: if an ear cannot be used, or was a teacher of the tokenizer or its vocoder.
         CodesError: if the code shards were made by another tokenizer.
         CheckpointError: if a model cannot be loaded.
         PipelineError: if the models do not belong together.
         ManifestError: if the corpus lacks a split.
     """
-    asking = _Asking(sources, Path(output), questions or LanguageQuestions())
-    results = asking.results()
-    for name, text in (
-        ("results.json", json.dumps(results, indent=2) + "\n"),
-        ("results.md", language_markdown(results)),
-    ):
-        with replacing(Path(output) / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    config = config or LanguageEvaluationConfig()
+    evaluation = _LanguageEvaluation(inputs, Path(output), config)
+    questions = {name: evaluation.questions()[name] for name in config.questions}
+    caches = (evaluation.cache, evaluation.ear_cache)
+    results = run_evaluation(questions, evaluation.settings(), caches, language_markdown, Path(output))
     draw_language(results, Path(output))
     return results
 
 
-class _Asking:
+class _LanguageEvaluation:
     """All that the questions share."""
 
-    def __init__(self, sources: Sources, output: Path, questions: LanguageQuestions):
-        self.sources, self.questions, self.sampling = sources, questions, questions.sampling
-        self.ears = open_ears(sources.ears)
-        self.model = AudioLanguageModel.load(sources.model, sources.tokenizer, questions.vocoder, questions.device)
+    def __init__(self, inputs: LanguageInputs, output: Path, config: LanguageEvaluationConfig):
+        self.inputs, self.config, self.sampling = inputs, config, config.sampling
+        self.ears = open_ears(inputs.ears)
+        self.model = AudioLanguageModel.load(inputs.model, inputs.tokenizer, config.vocoder, config.device)
         tokenizer = self.model.tokenizer
-        refuse_teachers(self.ears, {str(sources.tokenizer): tokenizer})
-        self.all = read_codes(sources.codes, tokenizer.fingerprint)
-        self.clips = code_subset(self.all, questions.limit, tokenizer.code_rate)
-        _check(self.clips, sources.codes)
-        self.corpus = Corpus.read(sources.corpus, questions.cache)
-        self.classifier = _classifier(sources.classifier)
-        self.weights = _weights(sources.model)
+        refuse_teachers(self.ears, {str(inputs.tokenizer): tokenizer})
+        self.all = read_codes(inputs.codes, tokenizer.fingerprint)
+        self.clips = code_subset(self.all, config.limit, tokenizer.code_rate)
+        _check_split(self.clips, inputs.codes)
+        self.corpus = Corpus.read(inputs.corpus, config.cache)
+        self.classifier = _load_classifier(inputs.classifier)
+        self.weights = _weights_digest(inputs.model)
         output.mkdir(parents=True, exist_ok=True)
-        self.folder = output / "parts"
-        self.parts = Parts(self.folder, json.dumps([self.weights, tokenizer.fingerprint, digest(self.all)]))
+        identity = [self.weights, tokenizer.fingerprint, codes_digest(self.all)]
+        self.cache = ResultCache(output / CACHE_FOLDER, identity, config.fresh)
+        self.ear_cache = ResultCache(self.corpus.cache or output / CACHE_FOLDER, fresh=config.fresh)
 
-    def results(self) -> dict:
-        """Every subject that is asked about, as `results.json` holds it."""
-        ways: dict[Subject, Callable[[], Any]] = {
-            "naming": self.naming,
+    def questions(self) -> dict[QuestionName, Callable[[], Any]]:
+        """What finds the answer to each question."""
+        return {
+            "classification": self.classification,
             "captioning": self.captioning,
-            "scenes": self.scenes,
-            "making": self.making,
-            "kept": self.kept,
+            "scene_qa": self.scene_qa,
+            "generation": self.generation,
+            "forgetting": lambda: cached_forgetting(self.model.language, self.cache),
             "speed": self.speed,
         }
-        found = {}
-        for subject in self.questions.ask:
-            _log.info("asking about %s", subject)
-            found[subject] = json.loads(json.dumps(ways[subject]()))
+
+    def settings(self) -> dict:
+        """What was evaluated, and how."""
         return {
-            "machine": describe_machine(),
-            "settings": {
-                **self.questions.model_dump(mode="json"),
-                "model": str(self.sources.model),
-                "weights": self.weights,
-                "base": self.model.language.config.base,
-                "tokenizer": self.model.tokenizer.fingerprint,
-                "clips": sum(not clip.events for clip in self.clips),
-                "scene_clips": sum(bool(clip.events) for clip in self.clips),
-                "ears": {ear.name: ear.identity for ear in self.ears},
-            },
-            **found,
+            **self.config.model_dump(mode="json"),
+            "model": str(self.inputs.model),
+            "weights": self.weights,
+            "base": self.model.language.config.base,
+            "tokenizer": self.model.tokenizer.fingerprint,
+            "clips": sum(not clip.events for clip in self.clips),
+            "scene_clips": sum(bool(clip.events) for clip in self.clips),
+            "ears": {ear.name: ear.identity for ear in self.ears},
         }
 
-    def naming(self) -> dict:
-        """Each dataset with exact labels, and who else names it."""
-        rivals = Rivals(self.model.tokenizer, self.classifier, self.corpus, self.parts)
+    def classification(self) -> dict:
+        """Each dataset with exact labels, and what the reference systems make of it."""
+        references = ReferenceSystems(self.model.tokenizer, self.classifier, self.corpus, self.cache)
         found = {}
-        for dataset in NAMED:
-            names = self._names(dataset)
-            # Who else names them takes all clips, also where the model is asked about a few.
+        for dataset in CLASSIFIED:
+            labels = self._labels(dataset)
+            # Reference systems take all clips, also where the model is asked about a few.
             some, every = (
-                [clip for clip in clips if clip.dataset == dataset and clip.label in names]
+                [clip for clip in clips if clip.dataset == dataset and clip.label in labels]
                 for clips in (self.clips, self.all)
             )
             if some:
                 found[dataset] = {
-                    **asdict(name_clips(self.model.language, some, names, self.parts)),
-                    "classifier": rivals.classifier(every),
-                    "probe": rivals.probe(every, names),
+                    **asdict(classify_clips(self.model.language, some, labels, self.cache)),
+                    "event_classifier": references.event_classifier(every),
+                    "code_probe": references.code_probe(every, labels),
                 }
         return found
 
@@ -244,82 +208,70 @@ class _Asking:
             scorer = CaptionScorer()
         except CaptionError as error:
             return {"skipped": str(error)}
-        found = describe_clips(self.model.language, self.clips, scorer, self.parts, self.questions.seed)
+        found = caption_clips(self.model.language, self.clips, scorer, self.cache, self.config.seed)
         return asdict(found) if found else {"skipped": "no clip has a label that is to be trusted"}
 
-    def scenes(self) -> dict:
+    def scene_qa(self) -> dict:
         """Questions about scenes, by type."""
-        asked = ask_scenes(self.clips, self.questions.seed)
-        found = question_scenes(self.model.language, asked, self.parts)
-        about = [_weights(self.sources.tokenizer), self.questions.vocoder]
-        measured = measure_scenes(asked, self.model, self.parts, about)
-        return {kind: {**asdict(answered), "measured": measured.get(kind)} for kind, answered in found.items()}
+        items = draw_questions(self.clips, self.config.seed)
+        found = answer_questions(self.model.language, items, self.cache)
+        decoder = [_weights_digest(self.inputs.tokenizer), self.config.vocoder]
+        decoded = measure_decoded(items, self.model, self.cache, decoder)
+        return {kind: {**asdict(answers), "decoded_accuracy": decoded.get(kind)} for kind, answers in found.items()}
 
-    def making(self) -> dict:
-        """Sounds of the names of a dataset, which ears hear too, and of scenes."""
-        limit, sounds = self.questions.limit, self.questions.sounds
-        originals = Originals(self.corpus, self.model.tokenizer.sample_rate)
-        about = [
-            self.weights,
-            _weights(self.sources.tokenizer),
-            self.questions.vocoder,
-            _weights(self.sources.classifier),
-        ]
-        listeners = {task: Listener(self.classifier, task) for task in (_MADE_OF, _WIDEST)}
-        names = self._names(_MADE_OF)[:limit]
-        clips = [clip for clip in self.all if clip.dataset == _MADE_OF]
-        count, rate = min(self.questions.scenes, limit or self.questions.scenes), self.model.tokenizer.code_rate
-        tasks = {
-            _MADE_OF: names_task(clips, names, sounds, self.questions.seconds),
-            _WIDEST: scenes_task(self.all, listeners[_WIDEST].names, count, rate),
+    def generation(self) -> dict:
+        """Sounds of the labels of a dataset, which ears hear too, and of scenes."""
+        config, rate = self.config, self.model.tokenizer.code_rate
+        listeners = {task: ClassifierListener(self.classifier, task) for task in (_GENERATED, _WIDEST)}
+        clips = [clip for clip in self.all if clip.dataset == _GENERATED]
+        labels = self._labels(_GENERATED)[: config.limit]
+        count = min(config.scenes, config.limit or config.scenes)
+        prompt_sets = {
+            _GENERATED: label_prompts(clips, labels, config.sounds, config.seconds),
+            _WIDEST: scene_prompts(self.all, listeners[_WIDEST].names, count, rate),
         }
-        maker = Maker(self.model, originals, self.parts, about, self.questions.seed)
+        sources = (self.inputs.tokenizer, self.inputs.classifier)
+        models = [self.weights, *map(_weights_digest, sources), config.vocoder]
+        originals = Originals(self.corpus, self.model.tokenizer.sample_rate)
+        evaluator = GenerationEvaluator(self.model, originals, self.cache, models, config.seed)
         found = {}
-        for task, wanted in tasks.items():
-            if wanted.wanted:
-                ears = self._listeners(task) if task == _MADE_OF else []
-                rows = maker.rows(wanted, listeners[task], self.sampling, ears)
-                found[wanted.name] = {who: {name: asdict(r) for name, r in by.items()} for who, by in rows.items()}
+        for task, prompts in prompt_sets.items():
+            if prompts.prompts:
+                ears = self._ear_listeners(task) if task == _GENERATED else []
+                rows = evaluator.evaluate(prompts, listeners[task], self.sampling, ears)
+                found[prompts.name] = {who: {name: asdict(r) for name, r in by.items()} for who, by in rows.items()}
         return found
-
-    def _listeners(self, dataset: str) -> list[EarListener]:
-        """The ears, which have learned the names of a dataset from original clips."""
-        folder, rate = self.corpus.cache or self.folder, self.model.tokenizer.sample_rate
-        judges = [EarJudge(ear, self.corpus.train, folder, [dataset]) for ear in self.ears]
-        return [EarListener(judge, dataset, rate) for judge in judges]
-
-    def kept(self) -> dict:
-        """What is left of the base's language."""
-        about = [field.name for field in fields(Kept)]  # an answer of an older version may lack some
-        return self.parts.whole("kept", about, lambda: asdict(kept_language(self.model.language)))
 
     def speed(self) -> dict:
         """How fast; measured anew in each run."""
-        q, models = self.questions, (self.sources.model, self.sources.tokenizer)
-        speed = measure_language_speed(*models, q.vocoder, q.device, q.threads, self.sampling)
-        return {**asdict(speed), "cold_start": asdict(cold_start(*models))}
+        config, models = self.config, (self.inputs.model, self.inputs.tokenizer)
+        speed = measure_language_speed(*models, config.vocoder, config.device, config.threads, self.sampling)
+        return {**asdict(speed), "cold_start": asdict(measure_cold_start(*models))}
 
-    def _names(self, dataset: str) -> list[str]:
+    def _ear_listeners(self, dataset: str) -> list[EarListener]:
+        """The ears, which have learned the labels of a dataset from original clips."""
+        judges = [EarJudge(ear, self.corpus.train, self.ear_cache, [dataset]) for ear in self.ears]
+        return [EarListener(judge, dataset, self.model.tokenizer.sample_rate) for judge in judges]
+
+    def _labels(self, dataset: str) -> list[str]:
         return sorted({clip.label for clip in self.all if clip.dataset == dataset and clip.label})
 
 
-def _check(clips: Sequence[CodeClip], folder: Path) -> None:
+def _check_split(clips: Sequence[CodeClip], folder: Path) -> None:
     if not clips or any(clip.split == "train" for clip in clips):
-        raise LanguageEvaluationError(
+        raise EvaluationError(
             f"{folder} holds {'clips of the train split' if clips else 'no clips'}: give code shards of the validation "
             "split, made with `msn data encode`."
         )
 
 
-def _classifier(folder: Path) -> EventClassifier:
+def _load_classifier(folder: Path) -> EventClassifier:
     if not (folder / checkpoint.CONFIG_FILE).is_file():
-        raise LanguageEvaluationError(
-            f"No event classifier in {folder}: `msn evaluate tokenizer` trains one; name its folder."
-        )
+        raise EvaluationError(f"No event classifier in {folder}: `msn evaluate tokenizer` trains one; name its folder.")
     return EventClassifier.load(folder)
 
 
-def _weights(source: str | Path) -> str:
+def _weights_digest(source: str | Path) -> str:
     """16 hexadecimal digits that change with any file of a model folder but its card."""
     folder = checkpoint.resolve(source)
     files = [folder / name for name in (checkpoint.CONFIG_FILE, checkpoint.WEIGHTS_FILE)]

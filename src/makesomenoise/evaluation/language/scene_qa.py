@@ -26,7 +26,7 @@ from makesomenoise.data.questions import (
     scene_questions,
 )
 from makesomenoise.data.sounds import find
-from makesomenoise.evaluation.cache import Parts
+from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import greedy_answers, prompt_about
 from makesomenoise.language.model import LanguageModel
@@ -34,40 +34,43 @@ from makesomenoise.language.prompts import Sound
 from makesomenoise.metrics import normalize_text
 from makesomenoise.pipeline import AudioLanguageModel
 
+CHOICE_SCORES = Measurement("scene question scores", version="1")
+FREE_ANSWERS = Measurement("scene questions in own words", version="1")
+DECODED_LEVELS = Measurement("scene questions by decoded sound", version="1")
 _NEAR_SECONDS = 0.5
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnswerAccuracy:
     """How questions of one type were answered; shares are 0 to 1.
 
     Attributes:
         questions: how many there are.
-        with_sound: share in which the right choice is ranked first.
-        less_without: the same after what the choices score without the sound has been subtracted.
-        without_sound: share in which it is ranked first when there is no sound.
+        accuracy: share in which the right choice is ranked first.
+        accuracy_less_prior: the same after what the choices score without the sound has been subtracted.
+        accuracy_without_sound: share in which it is ranked first when there is no sound.
         majority: share that always giving the most frequent answer would get right.
         chance: share that guessing among the choices would get right.
-        free: share in which the model's own words are the answer, whatever the case and punctuation.
-        near: share in which its own words name a moment within half a second of the right one; only for `start`.
+        free_text_accuracy: share in which the model's own words are the answer, whatever the case and punctuation.
+        near_accuracy: share in which its own words name a moment within half a second of the right one, for `start`.
     """
 
     questions: int
-    with_sound: float
-    less_without: float
-    without_sound: float
+    accuracy: float
+    accuracy_less_prior: float
+    accuracy_without_sound: float
     majority: float
     chance: float
-    free: float
-    near: float | None = None
+    free_text_accuracy: float
+    near_accuracy: float | None = None
 
 
-Asked = list[tuple[CodeClip, list[Question]]]
+SceneQuestions = list[tuple[CodeClip, list[Question]]]
 
 
-def ask_scenes(clips: Sequence[CodeClip], seed: int = 0) -> Asked:
+def draw_questions(clips: Sequence[CodeClip], seed: int = 0) -> SceneQuestions:
     """Each scene with what is asked about it.
 
     Args:
@@ -79,39 +82,39 @@ def ask_scenes(clips: Sequence[CodeClip], seed: int = 0) -> Asked:
     return [(clip, scene_questions(clip, np.random.default_rng([seed, n]), pool)) for n, clip in enumerate(scenes)]
 
 
-def question_scenes(model: LanguageModel, items: Asked, kept: Parts) -> dict[str, Answered]:
+def answer_questions(model: LanguageModel, items: SceneQuestions, cache: ResultCache) -> dict[str, AnswerAccuracy]:
     """Asks what is known about each scene.
 
     Args:
         model: answers.
-        items: scenes and questions, as `ask_scenes` gives them.
-        kept: keeps scores and answers.
+        items: scenes and questions, as `draw_questions` gives them.
+        cache: keeps scores and answers.
 
     Returns:
         By type of question; empty if there are no scenes.
     """
     end = model.prompts.end_of_turn
 
-    def scored(some: Sequence[tuple[CodeClip, list[Question]]]) -> list:
-        return [[_scores(model, clip, question, end) for question in asks] for clip, asks in some]
+    def score(batch: Sequence[tuple[CodeClip, list[Question]]]) -> list:
+        return [[_scores(model, clip, question, end) for question in asks] for clip, asks in batch]
 
-    def said(some: Sequence[tuple[CodeClip, list[Question]]]) -> list:
+    def answer(batch: Sequence[tuple[CodeClip, list[Question]]]) -> list:
         return [
             greedy_answers(model, [prompt_about(model, question.question, Sound(clip.codes)) for question in asks])
             if asks
             else []
-            for clip, asks in some
+            for clip, asks in batch
         ]
 
-    about = [[clip.key, *((q.question, q.choices) for q in asks)] for clip, asks in items]
-    scores = kept.each("scene questions", about, items, scored)
-    texts = kept.each("scene questions freely", about, items, said)
+    inputs = [[clip.key, *((q.question, q.choices) for q in asks)] for clip, asks in items]
+    scores = cache.map(CHOICE_SCORES, inputs, items, score)
+    texts = cache.map(FREE_ANSWERS, inputs, items, answer)
     rows = [
         (clip, question, found, text)
         for (clip, asks), scenes_scores, said_texts in zip(items, scores, texts, strict=True)
         for question, found, text in zip(asks, scenes_scores, said_texts, strict=True)
     ]
-    return {kind: _answered(some) for kind in TYPES if (some := [row for row in rows if row[1].type == kind])}
+    return {kind: _accuracy(some) for kind in TYPES if (some := [row for row in rows if row[1].type == kind])}
 
 
 def _scores(model: LanguageModel, clip: CodeClip, question: Question, end: int) -> list[list[float]]:
@@ -124,21 +127,23 @@ def _scores(model: LanguageModel, clip: CodeClip, question: Question, end: int) 
 Row = tuple[CodeClip, Question, list[list[float]], str]
 
 
-def _answered(rows: Sequence[Row]) -> Answered:
+def _accuracy(rows: Sequence[Row]) -> AnswerAccuracy:
     right = [question.choices.index(question.answer) for _, question, _, _ in rows]
     scores = [(np.array(heard), np.array(deaf)) for _, _, (heard, deaf), _ in rows]
     kind = rows[0][1].type
-    return Answered(
+    return AnswerAccuracy(
         questions=len(rows),
-        with_sound=_share(heard.argmax() == r for (heard, _), r in zip(scores, right, strict=True)),
-        less_without=_share((heard - deaf).argmax() == r for (heard, deaf), r in zip(scores, right, strict=True)),
-        without_sound=_share(deaf.argmax() == r for (_, deaf), r in zip(scores, right, strict=True)),
+        accuracy=_share(heard.argmax() == r for (heard, _), r in zip(scores, right, strict=True)),
+        accuracy_less_prior=_share(
+            (heard - deaf).argmax() == r for (heard, deaf), r in zip(scores, right, strict=True)
+        ),
+        accuracy_without_sound=_share(deaf.argmax() == r for (_, deaf), r in zip(scores, right, strict=True)),
         majority=_majority([question for _, question, _, _ in rows]),
         chance=sum(1.0 / len(question.choices) for _, question, _, _ in rows) / len(rows),
-        free=_share(
+        free_text_accuracy=_share(
             normalize_text(text) in (normalize_text(q.answer), normalize_text(q.short)) for _, q, _, text in rows
         ),
-        near=_share(_is_near(clip, q, text) for clip, q, _, text in rows) if kind == "start" else None,
+        near_accuracy=_share(_is_near(clip, q, text) for clip, q, _, text in rows) if kind == "start" else None,
     )
 
 
@@ -171,16 +176,19 @@ MEASURED = ("louder", "count")
 _AROUND_SECONDS = 0.1  # what is decoded may begin a little early
 
 
-def measure_scenes(
-    asked: Sequence[tuple[CodeClip, Sequence[Question]]], speaker: AudioLanguageModel, kept: Parts, about: object = None
+def measure_decoded(
+    asked: Sequence[tuple[CodeClip, Sequence[Question]]],
+    speaker: AudioLanguageModel,
+    cache: ResultCache,
+    decoder: object = None,
 ) -> dict[str, float]:
     """Share of the questions about levels and numbers that the decoded sound answers right.
 
     Args:
         asked: scenes and what is asked about each.
         speaker: its tokenizer decodes.
-        kept: keeps what was measured.
-        about: what the decoded sound depends on beside the codes, as JSON takes it.
+        cache: keeps what was measured.
+        decoder: what the decoded sound depends on beside the codes, as JSON takes it.
 
     Returns:
         By type of question, 0 to 1; without types that are not asked.
@@ -188,12 +196,12 @@ def measure_scenes(
     items = [(clip, [q for q in asks if q.type in MEASURED]) for clip, asks in asked]
     items = [(clip, asks) for clip, asks in items if asks]
 
-    def measured(some: Sequence[tuple[CodeClip, list[Question]]]) -> list:
+    def measure(batch: Sequence[tuple[CodeClip, list[Question]]]) -> list:
         rate = speaker.tokenizer.sample_rate
-        return [_outcomes(clip, asks, speaker.render(Sound(clip.codes)).numpy(), rate) for clip, asks in some]
+        return [_outcomes(clip, asks, speaker.render(Sound(clip.codes)).numpy(), rate) for clip, asks in batch]
 
-    these = [about, [[clip.key, *(question.question for question in asks)] for clip, asks in items]]
-    found = kept.each("scenes measured", these, items, measured)
+    inputs = [decoder, [[clip.key, *(question.question for question in asks)] for clip, asks in items]]
+    found = cache.map(DECODED_LEVELS, inputs, items, measure)
     outcomes: dict[str, list[bool]] = {}
     for (_, asks), rights in zip(items, found, strict=True):
         for question, right in zip(asks, rights, strict=True):

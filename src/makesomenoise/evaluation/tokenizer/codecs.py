@@ -23,7 +23,7 @@ from makesomenoise.tokenizer.vocoders.base import Vocoder
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class CodecOutput:
     """A clip after coding.
 
     Attributes:
@@ -42,13 +42,13 @@ class System(Protocol):
 
     Attributes:
         name: for the report.
-        codebook_size: K of `Coded.codes`, or None where there are none.
+        codebook_size: K of `CodecOutput.codes`, or None where there are none.
     """
 
     name: str
     codebook_size: int | None
 
-    def code(self, waveform: Tensor) -> Coded:
+    def reconstruct(self, waveform: Tensor) -> CodecOutput:
         """Codes and decodes a waveform [S]."""
         ...
 
@@ -68,11 +68,11 @@ class TokenizerSystem:
         self.codebook_size: int | None = tokenizer.codebook_size
         self._steps, self._guidance, self._seed = steps, guidance, seed
 
-    def code(self, waveform: Tensor) -> Coded:
+    def reconstruct(self, waveform: Tensor) -> CodecOutput:
         """Codes and decodes a waveform [S]."""
         codes = self.tokenizer.encode(waveform[None])
         decoded = self.tokenizer.decode(codes, self._steps, self._guidance, self._seed)[0, : len(waveform)]
-        return Coded(decoded, codes.numel() * self.tokenizer.bits_per_code, codes[0])
+        return CodecOutput(decoded, codes.numel() * self.tokenizer.bits_per_code, codes[0])
 
 
 class VocoderSystem:
@@ -84,9 +84,9 @@ class VocoderSystem:
         self.name, self._mel, self._vocoder = name, mel, vocoder
 
     @torch.inference_mode()
-    def code(self, waveform: Tensor) -> Coded:
+    def reconstruct(self, waveform: Tensor) -> CodecOutput:
         """Waveform [S] to log-mel and back."""
-        return Coded(self._vocoder(self._mel(waveform[None]))[0, : len(waveform)])
+        return CodecOutput(self._vocoder(self._mel(waveform[None]))[0, : len(waveform)])
 
 
 SAMPLE_RATE = 24_000
@@ -97,7 +97,7 @@ _OGG_HEADER_PAGES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Codecs:
+class InstalledCodecs:
     """The codecs that this machine has.
 
     Attributes:
@@ -109,34 +109,34 @@ class Codecs:
     skipped: dict[str, str]
 
 
-def find_codecs() -> Codecs:
+def find_codecs() -> InstalledCodecs:
     """Looks for the programs of codec2 (700C and 3200 bit/s) and Opus (6 kbit/s)."""
-    offers: list[tuple[str, str, tuple[str, str], Callable[[Tensor], Coded]]] = [
+    offers: list[tuple[str, str, tuple[str, str], Callable[[Tensor], CodecOutput]]] = [
         ("codec2 700C", "codec2", ("c2enc", "c2dec"), lambda waveform: codec2(waveform, "700C")),
         ("codec2 3200", "codec2", ("c2enc", "c2dec"), lambda waveform: codec2(waveform, "3200")),
         ("Opus 6 kbit/s", "opus-tools", ("opusenc", "opusdec"), opus),
     ]
-    found = Codecs([], {})
-    for name, package, programs, code in offers:
+    found = InstalledCodecs([], {})
+    for name, package, programs, reconstruct in offers:
         missing = [program for program in programs if shutil.which(program) is None]
         if missing:
             found.skipped[name] = f"{' and '.join(missing)} not installed (Debian package {package})"
         else:
-            found.systems.append(_Program(name, code))
+            found.systems.append(_Program(name, reconstruct))
     return found
 
 
 class _Program:
     codebook_size: int | None = None
 
-    def __init__(self, name: str, code: Callable[[Tensor], Coded]):
-        self.name, self._code = name, code
+    def __init__(self, name: str, reconstruct: Callable[[Tensor], CodecOutput]):
+        self.name, self._reconstruct = name, reconstruct
 
-    def code(self, waveform: Tensor) -> Coded:
-        return self._code(waveform)
+    def reconstruct(self, waveform: Tensor) -> CodecOutput:
+        return self._reconstruct(waveform)
 
 
-def codec2(waveform: Tensor, mode: str) -> Coded:
+def codec2(waveform: Tensor, mode: str) -> CodecOutput:
     """Codes a 24 kHz waveform [S] with codec2, which works at 8 kHz.
 
     Args:
@@ -155,10 +155,10 @@ def codec2(waveform: Tensor, mode: str) -> Coded:
         _call("c2enc", mode, source, coded)
         _call("c2dec", mode, coded, target)
         decoded = np.fromfile(target, np.int16).astype(np.float32) / 32767
-    return Coded(_fitted(soxr.resample(decoded, _CODEC2_RATE, SAMPLE_RATE), len(waveform)), frames * bits)
+    return CodecOutput(_fitted(soxr.resample(decoded, _CODEC2_RATE, SAMPLE_RATE), len(waveform)), frames * bits)
 
 
-def opus(waveform: Tensor) -> Coded:
+def opus(waveform: Tensor) -> CodecOutput:
     """Codes a 24 kHz waveform [S] with Opus at 6 kbit/s, the lowest of `opusenc`; Ogg's own bytes are not counted."""
     with tempfile.TemporaryDirectory() as folder:
         source, coded, target = (Path(folder) / name for name in ("in.wav", "coded.opus", "out.wav"))
@@ -167,7 +167,7 @@ def opus(waveform: Tensor) -> Coded:
         _call("opusdec", "--quiet", "--rate", str(SAMPLE_RATE), coded, target)
         decoded, _ = soundfile.read(target, dtype="float32")
         payload = ogg_payload_bytes(coded.read_bytes())
-    return Coded(_fitted(decoded, len(waveform)), 8 * payload)
+    return CodecOutput(_fitted(decoded, len(waveform)), 8 * payload)
 
 
 def ogg_payload_bytes(data: bytes) -> int:

@@ -1,22 +1,20 @@
 """What survives coding and how close it is, for any number of systems on the same clips; each codes them once."""
 
 import hashlib
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.io import replacing
 from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
+from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.event_classifier import KIND_TASK, EventClassifier
 from makesomenoise.evaluation.splits import by_dataset
@@ -36,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class Reconstructions:
     """Clips after a system; the lists go clip by clip.
 
     Attributes:
@@ -44,7 +42,7 @@ class Rendered:
         codebook_size: K, or None where there are no codes.
         mels: log-mels [M, T], float16 to spare memory.
         stft_distances: multi-resolution STFT distance to the original.
-        bits: coded size, or None where nothing was coded.
+        bits: coded size, or None where nothing was output.
         samples: length.
         codes: code sequences [N]; empty where there are none.
         embeddings: by ear, embeddings [F, E] of those clips that it judges.
@@ -62,28 +60,28 @@ class Rendered:
     seconds: float = 0.0
 
 
-def render(system: System, store: ClipStore, mel: LogMel, ears: Sequence[EarJudge] = ()) -> Rendered:
+def reconstruct_clips(system: System, store: ClipStore, mel: LogMel, ears: Sequence[EarJudge] = ()) -> Reconstructions:
     """Codes every clip of `store` and has the log-mel and the ears listen to the result."""
     started = time.monotonic()
-    rendered = Rendered(system.name, system.codebook_size, embeddings={ear.name: [] for ear in ears})
+    reconstructed = Reconstructions(system.name, system.codebook_size, embeddings={ear.name: [] for ear in ears})
     for number, clip in enumerate(store.clips):
         original = torch.from_numpy(store.waveform(number))
-        coded = system.code(original)
-        rendered.mels.append(_log_mel(mel, coded.waveform))
-        rendered.stft_distances.append(stft_distance(original, coded.waveform))
-        rendered.bits.append(coded.bits)
-        rendered.samples.append(len(original))
-        if coded.codes is not None:
-            rendered.codes.append(coded.codes)
+        output = system.reconstruct(original)
+        reconstructed.mels.append(_log_mel(mel, output.waveform))
+        reconstructed.stft_distances.append(stft_distance(original, output.waveform))
+        reconstructed.bits.append(output.bits)
+        reconstructed.samples.append(len(original))
+        if output.codes is not None:
+            reconstructed.codes.append(output.codes)
         for ear in ears:
             if clip.dataset in ear.judges:
-                rendered.embeddings[ear.name].append(ear.listen(coded.waveform, store.sample_rate))
+                reconstructed.embeddings[ear.name].append(ear.listen(output.waveform, store.sample_rate))
     seconds = time.monotonic() - started
     _log.info("%s: %d clips in %.0f s", system.name, len(store), seconds)
-    return replace(rendered, seconds=seconds)
+    return replace(reconstructed, seconds=seconds)
 
 
-def originals(store: ClipStore, mel: LogMel) -> list[Tensor]:
+def original_mels(store: ClipStore, mel: LogMel) -> list[Tensor]:
     """Log-mels [M, T] of the clips as they are, float16."""
     return [_log_mel(mel, torch.from_numpy(store.waveform(number))) for number in range(len(store))]
 
@@ -102,7 +100,7 @@ class Fidelity:
         seconds: their length together.
         log_mel_distance: mean absolute difference of log-mels.
         stft_distance: multi-resolution STFT distance.
-        bits_per_second: coded bits over length, without container; None where nothing was coded.
+        bits_per_second: coded bits over length, without container; None where nothing was output.
         perplexity: of the codes, 1 to K; None where there are none.
         codebook_usage: share of the codebook that occurs; None where there are no codes.
     """
@@ -116,25 +114,27 @@ class Fidelity:
     codebook_usage: float | None
 
 
-def fidelity(originals: Sequence[Tensor], rendered: Rendered, sample_rate: int, numbers: Sequence[int]) -> Fidelity:
+def measure_fidelity(
+    originals: Sequence[Tensor], reconstructed: Reconstructions, sample_rate: int, indices: Sequence[int]
+) -> Fidelity:
     """Compares decoded clips with the originals.
 
     Args:
         originals: log-mel [M, T] of each clip.
-        rendered: the same clips after a system.
+        reconstructed: the same clips after a system.
         sample_rate: of the waveforms, Hz.
-        numbers: the clips to take.
+        indices: the clips to take.
     """
-    seconds = sum(rendered.samples[i] for i in numbers) / sample_rate
-    bits = [size for i in numbers if (size := rendered.bits[i]) is not None]
-    distances = [log_mel_distance(originals[i].float(), rendered.mels[i].float()) for i in numbers]
-    codes = torch.cat([rendered.codes[i] for i in numbers]) if rendered.codes else None
-    size = rendered.codebook_size
+    seconds = sum(reconstructed.samples[i] for i in indices) / sample_rate
+    bits = [size for i in indices if (size := reconstructed.bits[i]) is not None]
+    distances = [log_mel_distance(originals[i].float(), reconstructed.mels[i].float()) for i in indices]
+    codes = torch.cat([reconstructed.codes[i] for i in indices]) if reconstructed.codes else None
+    size = reconstructed.codebook_size
     return Fidelity(
-        clips=len(numbers),
+        clips=len(indices),
         seconds=seconds,
         log_mel_distance=float(np.mean(distances)),
-        stft_distance=float(np.mean([rendered.stft_distances[i] for i in numbers])),
+        stft_distance=float(np.mean([reconstructed.stft_distances[i] for i in indices])),
         bits_per_second=sum(bits) / seconds if bits else None,
         perplexity=perplexity(codes, size) if codes is not None and size else None,
         codebook_usage=usage(codes, size) if codes is not None and size else None,
@@ -142,13 +142,13 @@ def fidelity(originals: Sequence[Tensor], rendered: Rendered, sample_rate: int, 
 
 
 @dataclass(frozen=True, slots=True)
-class Survival:
-    """What is left of the clips of a dataset.
+class ClassifierFigures:
+    """What the event classifier hears in the clips of a dataset; shares are 0 to 1.
 
     Attributes:
-        clips: how many were judged.
-        task: what the classifier named: the dataset's own labels, or the kind of sound.
-        accuracy: share of clips named right, 0 to 1.
+        clips: how many were heard.
+        task: what the classifier was asked for: the dataset's own labels, or the kind of sound.
+        accuracy: share of clips classified right.
         balanced_accuracy: the same with each class weighing alike.
         agreement: share of clips in which it hears what it heard in the original, among the names of its largest task;
             asks nothing of labels, which are uncertain or coarse in some datasets.
@@ -163,13 +163,13 @@ class Survival:
     frechet_distance: float
 
 
-def survival(
+def classifier_figures(
     classifier: EventClassifier,
     clips: Sequence[Clip],
     originals: Sequence[Tensor],
     decoded: Sequence[Tensor],
-    least: int = 100,
-) -> dict[str, Survival]:
+    min_clips: int = 100,
+) -> dict[str, ClassifierFigures]:
     """Judges decoded clips beside the originals.
 
     Args:
@@ -177,105 +177,109 @@ def survival(
         clips: what is known of each clip.
         originals: log-mel [M, T] of each clip.
         decoded: log-mel [M, T] of each clip after coding; `originals` themselves give the reference row.
-        least: datasets with fewer clips are left out.
+        min_clips: datasets with fewer clips are left out.
 
     Returns:
         The result of each dataset by name.
     """
     return {
-        dataset: _judged(
+        dataset: _dataset_figures(
             classifier,
             dataset,
-            [clips[i] for i in numbers],
-            [originals[i] for i in numbers],
-            [decoded[i] for i in numbers],
+            [clips[i] for i in indices],
+            [originals[i] for i in indices],
+            [decoded[i] for i in indices],
         )
-        for dataset, numbers in by_dataset(clips, least).items()
+        for dataset, indices in by_dataset(clips, min_clips).items()
     }
 
 
-def _judged(
+def _dataset_figures(
     classifier: EventClassifier, dataset: str, clips: list[Clip], originals: list[Tensor], decoded: list[Tensor]
-) -> Survival:
+) -> ClassifierFigures:
     task = classifier.config.task_of(dataset)
     names = classifier.config.tasks[task]
     true = [clip.kind if task == KIND_TASK else clip.label for clip in clips]
     known = [number for number, name in enumerate(true) if name in names]
-    reference, judged = (classifier.judge([mel.float() for mel in mels]) for mels in (originals, decoded))
+    reference, heard = (classifier.classify([mel.float() for mel in mels]) for mels in (originals, decoded))
     finest = max(classifier.config.tasks, key=lambda task: len(classifier.config.tasks[task]))
-    scores, classes = judged.scores[task][known], torch.tensor([names.index(true[number]) for number in known])
-    return Survival(
+    scores, classes = heard.scores[task][known], torch.tensor([names.index(true[number]) for number in known])
+    return ClassifierFigures(
         clips=len(known),
         task=task,
         accuracy=accuracy(scores, classes),
         balanced_accuracy=balanced_accuracy(scores, classes),
-        agreement=accuracy(judged.scores[finest], reference.scores[finest].argmax(-1)),
-        frechet_distance=frechet_distance(fit_gaussian(reference.features), fit_gaussian(judged.features)),
+        agreement=accuracy(heard.scores[finest], reference.scores[finest].argmax(-1)),
+        frechet_distance=frechet_distance(fit_gaussian(reference.features), fit_gaussian(heard.features)),
     )
 
 
 ORIGINALS = "original"
+RECONSTRUCTION = Measurement("reconstruction", version="1")
 _ALL = "all"
 
 
-class Judge:
-    """Fidelity and survival of systems.
+class ReconstructionJudge:
+    """Fidelity of systems, and what the event classifier and outside ears hear after them.
 
     Args:
         classifier: the event classifier.
         store: the clips.
-        least: datasets with fewer clips are not judged on their own.
-        folder: keeps what has been found.
+        min_clips: datasets with fewer clips are not judged on their own.
+        cache: a system that sounds the same, on the same clips, is not run again.
         ears: outside ears, asked beside the classifier.
     """
 
     def __init__(
-        self, classifier: EventClassifier, store: ClipStore, least: int, folder: Path, ears: Sequence[EarJudge] = ()
+        self,
+        classifier: EventClassifier,
+        store: ClipStore,
+        min_clips: int,
+        cache: ResultCache,
+        ears: Sequence[EarJudge] = (),
     ):
-        self._classifier, self._store, self._least, self._folder, self._ears = classifier, store, least, folder, ears
+        self._classifier, self._store, self._ears = classifier, store, ears
+        self._min_clips, self._cache = min_clips, cache
         self._mel = LogMel(classifier.config.mel)
-        self._originals = originals(store, self._mel)
-        state = checkpoint.fingerprint(classifier.config, classifier.state_dict())
-        identity = [state, self._least, [clip.key for clip in store.clips], *(ear.identity for ear in ears)]
-        self._identity = json.dumps(identity)
-        self._embeddings = {ear.name: ear.originals(self._judged_by(ear)) for ear in ears}
+        self._originals = original_mels(store, self._mel)
+        weights = checkpoint.fingerprint(classifier.config, classifier.state_dict())
+        self._inputs = [weights, min_clips, [clip.key for clip in store.clips], *(ear.identity for ear in ears)]
+        self._embeddings = {ear.name: ear.originals(self._clips_of(ear)) for ear in ears}
 
     def judge(self, systems: Sequence[System]) -> dict[str, dict]:
         """Figures of each system by name, the originals first."""
-        found = {ORIGINALS: {"survives": self._survives(self._originals), **self._heard(self._embeddings)}}
-        return found | {system.name: self._remembered(system) for system in systems}
+        originals = {"event_classifier": self._classified(self._originals), **self._heard(self._embeddings)}
+        return {ORIGINALS: originals, **{system.name: self._cached(system) for system in systems}}
 
-    def _remembered(self, system: System) -> dict:
+    def _cached(self, system: System) -> dict:
         # How it codes a fixed sound tells systems apart: it depends on weights, vocoder and every setting of decoding.
         sound = 0.1 * torch.randn(self._store.sample_rate // 2, generator=torch.Generator().manual_seed(0))
-        example = system.code(sound).waveform.numpy().tobytes()
-        identity = hashlib.sha256(f"{self._identity}{system.name}".encode() + example).hexdigest()[:16]
-        path = self._folder / f"{identity}.json"
-        if not path.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary:
-                temporary.write_text(json.dumps(self._figures(system)), encoding="utf-8")
-        return json.loads(path.read_text(encoding="utf-8"))
+        example = hashlib.sha256(system.reconstruct(sound).waveform.numpy().tobytes()).hexdigest()
+        measurement = RECONSTRUCTION.of(system.name)
+        return self._cache.get(measurement, [self._inputs, example], lambda: self._figures(system))
 
     def _figures(self, system: System) -> dict:
-        rendered = render(system, self._store, self._mel, self._ears)
-        groups = {_ALL: list(range(len(self._store))), **by_dataset(self._store.clips, self._least)}
+        clips = reconstruct_clips(system, self._store, self._mel, self._ears)
+        groups = {_ALL: list(range(len(self._store))), **by_dataset(self._store.clips, self._min_clips)}
         rate = self._store.sample_rate
-        close = {name: asdict(fidelity(self._originals, rendered, rate, numbers)) for name, numbers in groups.items()}
-        heard = self._heard(rendered.embeddings)
-        return {"fidelity": close, "survives": self._survives(rendered.mels), **heard, "seconds": rendered.seconds}
+        fidelity = {
+            name: asdict(measure_fidelity(self._originals, clips, rate, indices)) for name, indices in groups.items()
+        }
+        classified, heard = self._classified(clips.mels), self._heard(clips.embeddings)
+        return {"fidelity": fidelity, "event_classifier": classified, **heard, "seconds": clips.seconds}
 
-    def _survives(self, mels: list[Tensor]) -> dict[str, dict]:
-        found = survival(self._classifier, self._store.clips, self._originals, mels, self._least)
-        return {dataset: asdict(result) for dataset, result in found.items()}
+    def _classified(self, mels: list[Tensor]) -> dict[str, dict]:
+        found = classifier_figures(self._classifier, self._store.clips, self._originals, mels, self._min_clips)
+        return {dataset: asdict(figures) for dataset, figures in found.items()}
 
     def _heard(self, embeddings: Mapping[str, list[np.ndarray]]) -> dict[str, dict]:
         """What each ear hears in a version of the clips, under `ears`; nothing where none is asked."""
         found = {}
         for ear in self._ears:
-            figures = ear.figures(self._judged_by(ear), self._embeddings[ear.name], embeddings[ear.name])
+            figures = ear.figures(self._clips_of(ear), self._embeddings[ear.name], embeddings[ear.name])
             found[ear.name] = {dataset: asdict(result) for dataset, result in figures.items()}
         return {"ears": found} if found else {}
 
-    def _judged_by(self, ear: EarJudge) -> list[Clip]:
+    def _clips_of(self, ear: EarJudge) -> list[Clip]:
+        """The clips whose names an ear has learned."""
         return [clip for clip in self._store.clips if clip.dataset in ear.judges]
