@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from makesomenoise.checkpoint import source_commit
 from makesomenoise.config import Config
+from makesomenoise.errors import FileError
 
 Loaders = Callable[[int, int], tuple[DataLoader, DataLoader]]
 CONFIG_FILE = "config.yaml"
@@ -21,7 +22,7 @@ COMMIT_FILE = "commit.txt"
 CHECKPOINT_FILE = "last.ckpt"
 
 
-class RunError(ValueError):
+class RunError(FileError):
     """A run that cannot start; the message is one sentence for the user."""
 
 

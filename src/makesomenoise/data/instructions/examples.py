@@ -30,6 +30,7 @@ from makesomenoise.data.instructions.scene_qa import (
 from makesomenoise.data.instructions.templates import heard, made, with_sound
 from makesomenoise.data.instructions.text_only import Chat
 from makesomenoise.data.sounds import EXACT, NOISY, Name, find
+from makesomenoise.errors import DataError
 from makesomenoise.language.prompts import Sound, Turn
 
 _MOST_CHOICES = 10
@@ -129,7 +130,7 @@ def label_of(clip: CodeClip, name: Name) -> str:
     return clip.label if clip.dataset in EXACT else name.name
 
 
-class ExamplesError(ValueError):
+class ExamplesError(DataError):
     """Clips that no example can be made of; the message is one sentence for the user."""
 
 

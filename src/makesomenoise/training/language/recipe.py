@@ -19,6 +19,7 @@ from makesomenoise.data.codes import CodeClip, read_codes
 from makesomenoise.data.instructions.examples import Examples, Mixture
 from makesomenoise.data.instructions.text_only import Chat, prompts, read_chat, write_chat
 from makesomenoise.data.sounds import EXACT
+from makesomenoise.errors import DataError
 from makesomenoise.language.config import LanguageConfig, LoraConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
@@ -40,7 +41,7 @@ _CHATS = "chats.jsonl"
 _GROUNDED = "grounded"  # its own checkpoints and curves
 
 
-class LanguageTrainingError(ValueError):
+class LanguageTrainingError(DataError):
     """A run that cannot be made of its configuration; the message is one sentence for the user."""
 
 

@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 
 from makesomenoise.config import Config
 from makesomenoise.data.instructions.examples import Examples
+from makesomenoise.errors import DataError
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import IGNORED, Example, Prompts
 from makesomenoise.training.language.trainer import Learner
@@ -131,7 +132,7 @@ class Answers(Learner):
         return torch.cat((F.linear(hidden, table[: spell.first].to(hidden.dtype)), scores), dim=-1)
 
 
-class BatchesError(ValueError):
+class BatchesError(DataError):
     """Conversations that no batches can be made of; the message is one sentence for the user."""
 
 
