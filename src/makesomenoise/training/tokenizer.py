@@ -76,7 +76,7 @@ class TokenizerTrainingConfig(Config):
 
     Attributes:
         model: the tokenizer.
-        scene: model folder of a trained scene branch to start from (see `training.encoder`), or none.
+        scene: model folder of a trained scene branch to start from (see `training.semantic_branch`), or none.
         start: tokenizer to start from, a model folder or a bundled name, or none.
         decoder_start: tokenizer whose decoder to start from in place of that of `start`, or `new` for a new decoder.
         keep_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
