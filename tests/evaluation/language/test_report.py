@@ -29,7 +29,7 @@ from makesomenoise.pipeline import PipelineError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
 
 
 def test_settings_replace_the_usual_ones():

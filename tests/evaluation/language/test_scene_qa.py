@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from makesomenoise.data.codes import CodeClip, Event
-from makesomenoise.data.questions import TYPES, heard_in, scene_questions
+from makesomenoise.data.instructions.scene_qa import TYPES, heard_in, scene_questions
 from makesomenoise.evaluation.language.scene_qa import answer_questions, draw_questions, measure_decoded, seconds_said
 from makesomenoise.language.prompts import Sound
 

@@ -18,8 +18,8 @@ from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import CodeClip
+from makesomenoise.data.instructions.scene_qa import described, parts
 from makesomenoise.data.jobs import SCENES
-from makesomenoise.data.questions import described, parts
 from makesomenoise.data.scenes import SceneError, SceneMaker
 from makesomenoise.data.sounds import find
 from makesomenoise.evaluation.cache import Measurement, ResultCache

@@ -15,7 +15,7 @@ import numpy as np
 
 from makesomenoise.data.bursts import decibels, rises
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.questions import (
+from makesomenoise.data.instructions.scene_qa import (
     MOST_TIMES,
     TYPES,
     Part,
