@@ -86,7 +86,7 @@ def test_originals_are_heard_once(
     again = EarJudge(ear, corpus.train, ResultCache(tmp_path / "cache"))
     assert all((a == b).all() for a, b in zip(again.originals(corpus.valid), first, strict=True))
     assert again.identity == judge.identity
-    assert len(list((ResultCache(tmp_path / "cache")).iterdir())) == 2
+    assert len(list((tmp_path / "cache").iterdir())) == 2
     monkeypatch.undo()
     other = EarJudge(replace(ear, sha256="0" * 64), corpus.train[1:], ResultCache(tmp_path / "cache"))
     assert other.identity[0] != judge.identity[0]
