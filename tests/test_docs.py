@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -26,8 +26,14 @@ def targets() -> set[str]:
 
 def test_make_targets_exist():
     named = {line.split()[1] for line in lines("bash") if line.startswith("make ")}
-    assert named == {"demo", "test"}
+    assert named >= {"demo", "check"}
     assert named <= targets()
+
+
+def test_ci_runs_the_documented_check():
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("make check")
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").split("\ncheck:")[1].split("\n\n")[0]
+    assert [word for word in ("ruff format --check", "ruff check", "pyright", "pytest") if word not in recipe] == []
 
 
 def test_msn_commands_exist_and_take_what_is_shown():
