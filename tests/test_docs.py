@@ -64,8 +64,8 @@ def test_links_and_paths_lead_somewhere(page: Path):
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_the_tree_in_the_readme_is_the_real_one():
-    (tree,) = (block for block in blocks(ROOT / "README.md", "text") if block.startswith("src/makesomenoise/"))
+def test_the_tree_in_the_docs_is_the_real_one():
+    (tree,) = (block for block in blocks(ROOT / "docs" / "explanation" / "architecture.md", "text") if block.startswith("src/makesomenoise/"))
     named = set(re.findall(r"(\w+)/", tree.split("\n", 1)[1])) - {"configs"}
     real = {p.name for p in (ROOT / "src" / "makesomenoise").iterdir() if p.is_dir() and not p.name.startswith("_")}
     assert named == real - {"pretrained"}
