@@ -65,7 +65,11 @@ def test_links_and_paths_lead_somewhere(page: Path):
 
 
 def test_the_tree_in_the_docs_is_the_real_one():
-    (tree,) = (block for block in blocks(ROOT / "docs" / "explanation" / "architecture.md", "text") if block.startswith("src/makesomenoise/"))
+    (tree,) = (
+        block
+        for block in blocks(ROOT / "docs" / "explanation" / "architecture.md", "text")
+        if block.startswith("src/makesomenoise/")
+    )
     named = set(re.findall(r"(\w+)/", tree.split("\n", 1)[1])) - {"configs"}
     real = {p.name for p in (ROOT / "src" / "makesomenoise").iterdir() if p.is_dir() and not p.name.startswith("_")}
     assert named == real - {"pretrained"}
