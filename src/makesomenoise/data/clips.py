@@ -100,7 +100,7 @@ class ClipStore:
         if self._cache is None:
             return _in_16_bits(decode(clip, self.sample_rate))
         identity = f"{clip.path.resolve()}:{clip.offset}:{clip.size}:{self.sample_rate}"
-        path = self._cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npy"
+        path = self._cache / f"{hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}.npy"
         if path.exists():
             return np.load(path)
         samples = _in_16_bits(decode(clip, self.sample_rate))
