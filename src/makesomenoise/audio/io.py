@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -136,13 +136,14 @@ def writer(path: str | Path, sample_rate: int = SAMPLE_RATE) -> Iterator[Write]:
     file_format, subtype = format_of(path)
     with atomic_write(path) as temporary, temporary.open("w+b", buffering=0) as raw:
         kept = _Kept(raw)
+        binary: Any = kept  # it has of a file what soundfile calls
 
         def write(waveform: Tensor) -> None:
             _append(file, waveform, path)
             kept.check()
 
         try:
-            with soundfile.SoundFile(kept, "w", sample_rate, 1, subtype, format=file_format) as file:
+            with soundfile.SoundFile(binary, "w", sample_rate, 1, subtype, format=file_format) as file:
                 yield write
         except soundfile.SoundFileError as error:
             kept.check()
