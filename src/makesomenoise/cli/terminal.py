@@ -11,9 +11,22 @@ from types import FrameType
 
 import typer
 
+from makesomenoise.files import printable
+
 _INTERRUPTED = 130
 # Letters that move the cursor or change the terminal, as names of files may hold them; lines and tabs stay.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
+
+
+def tell(text: str, aloud: bool = True) -> None:
+    """Says in a line what was done; that nobody reads it ends nothing.
+
+    Args:
+        text: names of files in it may hold any letters.
+        aloud: on standard output; else on standard error, where the output itself goes to standard output.
+    """
+    with suppress(BrokenPipeError):
+        typer.echo(printable(text), err=not aloud)
 
 
 class _Raw(io.RawIOBase):

@@ -145,7 +145,7 @@ def _cached(name: str) -> Path:
         if not (cache / name).is_dir():  # another process may have been faster
             sweep(cache)
             _LOG.warning(
-                "Converting the language model to %d MB in %s; this takes a minute, once.",
+                "Converting the language model once, which takes a minute: %d MB in %s.",
                 _CACHED_BYTES // 10**6,
                 cache,
             )

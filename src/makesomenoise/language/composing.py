@@ -50,8 +50,8 @@ def compose(
         best_by: `caption` puts those first of which the model itself most likely says the text.
 
     Raises:
-        LanguageError: if the text is empty, or the length is not above 0 or does not fit into the context, or if no sound is
-            asked for.
+        LanguageError: if the text is empty, if the length is not above 0 or does not fit into the context, or if no
+            sound is asked for.
     """
     clause = wording.clause(text)
     if not clause:

@@ -55,6 +55,12 @@ class Bitstream:
         return self.sample_count / self.sample_rate
 
 
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        return _HEADER.size + -(-len(self.codes) * self.bits_per_code // 8) + _CHECKSUM.size
+
+
 def pack(codes: Tensor, bits: int) -> bytes:
     """Packs codes [N], each in [0, 2 ** bits), into ceil(N * bits / 8) bytes, most significant bit first.
 
@@ -134,13 +140,13 @@ def write(path: str | Path, bitstream: Bitstream) -> None:
 
 
 def read(path: str | Path) -> Bitstream:
-    """Reads an `.msn` file.
+    """Reads an `.msn` file; `-` is standard input.
 
     Raises:
         BitstreamError: as `from_bytes`, or if the file cannot be read.
     """
     try:
-        data = Path(path).read_bytes()
+        data = Path("/dev/stdin" if str(path) == "-" else path).read_bytes()
     except OSError as error:
         raise BitstreamError(f"Cannot read {path}: {error.strerror}.") from None
     return from_bytes(data, str(path))
