@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from makesomenoise.cli.options import Device, Json, LanguageName, TokenizerName, Window
+from makesomenoise.errors import RequestError
 
 Words = Annotated[
     list[str], typer.Argument(metavar="FILES... QUESTION", help="Sound files and a question.", show_default=False)
@@ -16,7 +17,7 @@ Words = Annotated[
 _NAME = re.compile(r"\S*\.[A-Za-z0-9]{2,5}")
 
 
-class AskError(ValueError):
+class AskError(RequestError):
     """A question that is about nothing; the message is one sentence for the user."""
 
 

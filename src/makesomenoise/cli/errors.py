@@ -7,15 +7,11 @@ from typing import TypeVar
 import typer
 
 from makesomenoise.cli.extras import missing
+from makesomenoise.errors import MakeSomeNoiseError
 
 Piece = TypeVar("Piece")
 # What parsing raises; typer gives it no public name of its own.
 UsageError = typer.BadParameter.__mro__[1]
-
-
-def is_own(error: ValueError) -> bool:
-    """Whether an error was written for the user; anything else is a bug and keeps its traceback."""
-    return type(error).__module__.startswith("makesomenoise.")
 
 
 def show(error: object) -> None:
@@ -35,9 +31,7 @@ def told(command: Callable[[], str]) -> Iterator[None]:
     """
     try:
         yield
-    except ValueError as error:
-        if not is_own(error):
-            raise
+    except MakeSomeNoiseError as error:
         show(error)
     except UsageError as error:  # pyright: ignore[reportGeneralTypeIssues] - a class, if no constant one
         path = error.ctx.command_path if error.ctx else command()
@@ -62,9 +56,7 @@ def each(work: Iterable[Piece], do: Callable[[Piece], str]) -> None:
     for piece in work:
         try:
             typer.echo(do(piece))
-        except ValueError as error:
-            if not is_own(error):
-                raise
+        except MakeSomeNoiseError as error:
             show(error)
             failed = True
     if failed:

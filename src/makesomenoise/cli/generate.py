@@ -17,6 +17,7 @@ from makesomenoise.cli.options import (
     VocoderName,
     above_zero,
 )
+from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
     from makesomenoise.language.composing import BestBy, Composed
@@ -35,7 +36,7 @@ Scale = Annotated[
 ]
 
 
-class GenerateError(ValueError):
+class GenerateError(RequestError):
     """Sounds that cannot be made or written; the message is one sentence for the user."""
 
 

@@ -4,12 +4,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from makesomenoise.errors import RequestError
 from makesomenoise.language.labels import LABEL_SETS
 
 _MOST_BYTES = 1_000_000
 
 
-class LabelsError(ValueError):
+class LabelsError(RequestError):
     """Labels that cannot be used; the message is one sentence for the user."""
 
 
