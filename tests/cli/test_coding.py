@@ -76,7 +76,7 @@ def test_the_best_quality_is_that_of_the_library(msn, models, coded: Path, tmp_p
 def test_an_unknown_quality_is_refused_and_leaves_nothing(msn, models, coded: Path, tmp_path: Path):
     result = msn("decode", coded, tmp_path / "out.wav", "--model", models.ours, "--quality", "good")
     assert result.exit_code == 2
-    assert result.stderr == "msn: Unknown quality 'good': give fast or best.\n"
+    assert "unknown quality 'good': give fast or best" in result.stderr
     assert not (tmp_path / "out.wav").exists()
 
 

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, Json, LanguageName, QualityName, Seed, Steps, TokenizerName, VocoderName
+from makesomenoise.cli.options import (
+    Device,
+    Json,
+    LanguageName,
+    QualityName,
+    Seed,
+    Steps,
+    TokenizerName,
+    VocoderName,
+    above_zero,
+)
 from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
@@ -14,14 +24,16 @@ if TYPE_CHECKING:
     from makesomenoise.language.sampling import Sampling
 
 Text = Annotated[str, typer.Argument(help="What is to be heard.", show_default=False)]
-Seconds = Annotated[float, typer.Option(help="Length, exact to the sample.")]
+Seconds = Annotated[float, typer.Option(callback=above_zero, help="Length, exact to the sample.")]
 Target = Annotated[Path, typer.Option("--output", "-o", help="Name of the sound file.")]
 Count = Annotated[int, typer.Option("--n", min=1, max=64, help="How many sounds to make, in one batch.")]
 Best = Annotated[str, typer.Option(help="`caption`: keep the one in which the model best recognises the text.")]
-Temperature = Annotated[float | None, typer.Option(help="How freely codes are drawn; 0 takes the likeliest.")]
-TopK = Annotated[int | None, typer.Option(help="Draw among so many of the likeliest codes; 0 is all.")]
+Temperature = Annotated[float | None, typer.Option(min=0.0, help="How freely codes are drawn; 0 takes the likeliest.")]
+TopK = Annotated[int | None, typer.Option(min=0, help="Draw among so many of the likeliest codes; 0 is all.")]
 Keep = Annotated[bool, typer.Option("--keep-level", help="Leave it as soft or loud as it was made.")]
-Scale = Annotated[float | None, typer.Option(help="How much the text counts; 1 turns guidance off.")]
+Scale = Annotated[
+    float | None, typer.Option(min=0.0, max=100.0, help="How much the text counts; 1 turns guidance off.")
+]
 
 
 class GenerateError(RequestError):
