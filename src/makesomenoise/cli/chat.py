@@ -12,6 +12,7 @@ import typer
 
 from makesomenoise.cli.options import Device, Json, LanguageName, Seed, TokenizerName, VocoderName
 from makesomenoise.errors import RequestError
+from makesomenoise.files import check_writable
 
 if TYPE_CHECKING:
     from makesomenoise.pipeline import Chat
@@ -36,6 +37,7 @@ def chat(
     """Talk about sounds and have some made, line by line: `msn chat`, or with lines from a file or pipe."""
     if not folder.is_dir():
         raise ChatError(f"Cannot save sounds in {folder}: give an existing folder.")
+    check_writable(folder / "sound-1.wav")
     from makesomenoise.cli.hearing import Failures
     from makesomenoise.pipeline import AudioLanguageModel
 

@@ -2,7 +2,18 @@
 
 from pathlib import Path
 
-from makesomenoise.cli.options import Device, Force, Guidance, Inputs, Model, Output, QualityName, Seed, Steps, VocoderName
+from makesomenoise.cli.options import (
+    Device,
+    Force,
+    Guidance,
+    Inputs,
+    Model,
+    Output,
+    QualityName,
+    Seed,
+    Steps,
+    VocoderName,
+)
 
 
 def decode(  # noqa: PLR0913 - each is an option

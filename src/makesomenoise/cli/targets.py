@@ -21,12 +21,16 @@ STANDARD = "-"
 CODES = ".msn"
 SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 # Of names that end in one of these something else is expected than what we write there.
-_OTHERS = """
-    .3gp .aac .ac3 .aif .aifc .aiff .amr .ape .au .avi .caf .dsf .flv .m4a .m4b .m4v .mka .mkv .mov .mp2 .mp4 .mpeg .mpg
-    .oga .ogv .ra .rf64 .snd .spx .swf .tta .voc .w64 .weba .webm .wma .wmv .wv
-    .bin .ckpt .csv .gguf .gz .html .jpeg .jpg .json .jsonl .md .npy .npz .onnx .parquet .pdf .png .pt .pth .py
-    .safetensors .sh .svg .tar .tflite .tgz .toml .tsv .txt .xml .yaml .yml .zip
-""".split()
+_OTHERS = {
+    f".{ending}"
+    for endings in (
+        "3gp aac ac3 aif aifc aiff amr ape au avi caf dsf flv m4a m4b m4v mka mkv mov mp2 mp4 mpeg",
+        "mpg oga ogv ra rf64 snd spx swf tta voc w64 weba webm wma wmv wv",
+        "bin ckpt csv gguf gz html jpeg jpg json jsonl md npy npz onnx parquet pdf png pt pth py",
+        "safetensors sh svg tar tflite tgz toml tsv txt xml yaml yml zip",
+    )
+    for ending in endings.split()
+}
 
 
 class TargetError(RequestError):
@@ -110,16 +114,15 @@ def plan(inputs: Sequence[Path], output: str, kind: Kind, force: bool = False) -
         FileError: if the output cannot be written.
     """
     if output == STANDARD:
-        return Work([(_only(inputs, output), _standard_output(kind))], aloud=False)
+        return Work([(_only(inputs), _standard_output(kind))], aloud=False)
     folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
     if not folder and len(inputs) > 1:
         folder = _may_be_folder(Path(output), len(inputs))
     targets = _in_folder(inputs, make_folder(output), kind) if folder else [Path(output)]
-    aloud = not (is_stream(targets[0]) and _is_standard_output(targets[0]))
     pairs = list(zip(inputs, targets, strict=True))
     if len(pairs) == 1:
         check(targets[0], kind, force, inputs)
-        return Work(pairs, aloud=aloud)
+        return Work(pairs, aloud=is_aloud(targets[0]))
     kept = [pair for pair in pairs if _passes(pair[1], kind, force, inputs)]
     if not kept:
         raise TargetError("Nothing is left to be done.")
@@ -141,15 +144,51 @@ def check(target: Path, kind: Kind, force: bool, inputs: Sequence[Path] = ()) ->
     suffix = target.suffix.lower()
     if suffix not in kind.suffixes and (kind.strict or suffix in (*SOUNDS, CODES, *_OTHERS)):
         expected = kind.suffixes[0] if len(kind.suffixes) == 1 else f"one of {', '.join(kind.suffixes)}"
-        raise TargetError(f"Cannot write {kind.name} to {target}: its name must end in {expected}; name the output last.")
+        raise TargetError(
+            f"Cannot write {kind.name} to {target}: its name must end in {expected}; name the output last."
+        )
     check_writable(target)
     if target.exists() and not force and not kind.may_replace(target):
         raise TargetError(f"{target} exists and is kept: give another name, or --force to replace it.")
 
 
-def _only(inputs: Sequence[Path], output: str) -> Path:
+def numbered(output: str, count: int, kind: Kind, force: bool = False) -> list[Path]:
+    """Names of files that are made from no file: `dog.wav`, or `dog-1.wav`, `dog-2.wav`, ...
+
+    Args:
+        output: a name, `-` for a single file, or a folder, made if missing where it ends in a slash.
+        count: how many.
+        kind: what is written.
+        force: whether to replace what exists.
+
+    Raises:
+        TargetError, FileError: as `check`.
+    """
+    if output == STANDARD:
+        if count > 1:
+            raise TargetError(f"Standard output takes one file, and {count} are to be made: give a name.")
+        return [_standard_output(kind)]
+    if output.endswith(("/", os.sep)):
+        make_folder(output)
+    path = Path(output) / f"sound{kind.suffixes[0]}" if Path(output).is_dir() else Path(output)
+    numbers = range(1, count + 1)
+    paths = [path] if count == 1 else [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in numbers]
+    for one in paths:
+        check(one, kind, force)
+    return paths
+
+
+def is_aloud(target: Path) -> bool:
+    """Whether standard output is free for messages, and not what is written to."""
+    try:
+        return not (is_stream(target) and os.path.samestat(target.stat(), os.fstat(1)))
+    except OSError:
+        return True
+
+
+def _only(inputs: Sequence[Path]) -> Path:
     if len(inputs) > 1:
-        raise TargetError(f"{len(inputs)} inputs need a folder as output, and {output} is standard output.")
+        raise TargetError(f"{len(inputs)} inputs need a folder as output: standard output takes one file.")
     return inputs[0]
 
 
@@ -159,13 +198,6 @@ def _standard_output(kind: Kind) -> Path:
     path = Path("/dev/stdout")
     check_writable(path)
     return path
-
-
-def _is_standard_output(path: Path) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(1))
-    except OSError:
-        return False
 
 
 def _may_be_folder(output: Path, count: int) -> bool:

@@ -13,7 +13,7 @@ import typer
 
 from makesomenoise.files import printable
 
-_INTERRUPTED = 130
+INTERRUPTED = 130  # what shells call an end by Ctrl-C
 # Letters that move the cursor or change the terminal, as names of files may hold them; lines and tabs stay.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
 
@@ -118,7 +118,8 @@ def _fill_closed() -> None:
 def _steady_output() -> _Raw | None:
     """Replaces standard output; none where it is no stream of the system, as in tests."""
     out = sys.stdout
-    found = getattr(getattr(out, "buffer", None), "raw", None)
+    buffer = getattr(out, "buffer", None)
+    found = getattr(buffer, "raw", buffer)  # there is no buffer where Python was asked for none
     if out is not None and not isinstance(found, io.FileIO):
         return None
     raw, lines = _Raw(found), bool(out and out.line_buffering)

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import sample_codes
@@ -68,16 +70,10 @@ def compose(
     if count > room:
         most = room / model.config.code_rate
         raise LanguageError(f"Cannot make {seconds:g} s of sound: at most {most:.1f} s fit into the context.")
-    if candidates < 1:
-        raise LanguageError(f"Ask for at least one sound; got {candidates}.")
     # Numbers round otherwise in larger batches: the first is drawn alone, so that it is that of a single candidate.
-    generator = seeded(seed)
-    rows = [
-        row
-        for several in (1, candidates - 1)
-        if several
-        for row in sample_codes(model, prompt, nothing, count, sampling, generator, several).tolist()
-    ]
+    generator, batches = seeded(seed), (1, candidates - 1) if candidates > 1 else (candidates,)
+    made = [sample_codes(model, prompt, nothing, count, sampling, generator, batch) for batch in batches]
+    rows = torch.cat(made).tolist()
     sounds = [Sound(tuple(row)) for row in rows]
     if best_by is None:
         return [Composed(sound) for sound in sounds]

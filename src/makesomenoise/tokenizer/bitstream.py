@@ -54,7 +54,6 @@ class Bitstream:
         """Length of the sound."""
         return self.sample_count / self.sample_rate
 
-
     @property
     def file_bytes(self) -> int:
         """Size of the file."""
