@@ -1,5 +1,6 @@
 """`msn chat`."""
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import typer
 
 from makesomenoise.cli.options import Device, Json, LanguageName, Seed, TokenizerName, VocoderName
 from makesomenoise.errors import RequestError
+from makesomenoise.files import check_writable
 
 if TYPE_CHECKING:
     from makesomenoise.pipeline import Chat
@@ -33,11 +35,12 @@ def chat(
     device: Device = "cpu",
 ) -> None:
     """Talk about sounds and have some made, line by line: `msn chat`, or with lines from a file or pipe."""
+    if not folder.is_dir():
+        raise ChatError(f"Cannot save sounds in {folder}: give an existing folder.")
+    check_writable(folder / "sound-1.wav")
     from makesomenoise.cli.hearing import Failures
     from makesomenoise.pipeline import AudioLanguageModel
 
-    if not folder.is_dir():
-        raise ChatError(f"Cannot save sounds in {folder}: give an existing folder.")
     speaker, failures = AudioLanguageModel.load(model, tokenizer, vocoder, device), Failures()
     talk = Talk(speaker.chat(seed), folder, speaker.tokenizer.sample_rate, as_json)
     for line in lines():
@@ -49,7 +52,9 @@ def chat(
 
 
 def lines() -> Iterator[str]:
-    """What is typed, with a prompt for it, or what comes through a pipe."""
+    """What is typed, with a prompt for it, or what comes through a pipe; bytes that are no text end nothing."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     if not sys.stdin.isatty():
         yield from sys.stdin
         return
@@ -105,7 +110,7 @@ class Talk:
         self._note(f"[attached {name}]")
 
     def _say(self, text: str) -> None:
-        from makesomenoise.audio import io
+        from makesomenoise.audio.io import save
 
         self._texts, self._files = [], []
         for part in self.chat.say(text):
@@ -114,7 +119,7 @@ class Talk:
                 self._note(part, end=False)
             else:
                 path = self._free()
-                io.save(path, part, self.sample_rate)
+                save(path, part, self.sample_rate)
                 self._files.append(str(path))
                 self._note(f"[{path}: {len(part) / self.sample_rate:.2f} s]", end=False)
         self._note("")

@@ -2,21 +2,26 @@
 
 from pathlib import Path
 
-from makesomenoise.cli.options import Device, Inputs, Model, Output
+from makesomenoise.cli.options import Device, Force, Inputs, Model, Output
 
 
-def encode(inputs: Inputs, output: Output, model: Model = "default", device: Device = "cpu") -> None:
-    """Turn sound files into .msn files: `msn encode rain.wav rain.msn`."""
-    from makesomenoise.cli.errors import each
-    from makesomenoise.cli.targets import pairs
+def encode(
+    inputs: Inputs, output: Output, force: Force = False, model: Model = "default", device: Device = "cpu"
+) -> None:
+    """Turn sound files into .msn files: `msn encode rain.wav rain.msn`.
+
+    Without --force only codes are replaced, by new ones.
+    """
+    from makesomenoise.cli.targets import CODE_FILES, plan
+
+    work = plan(inputs, output, CODE_FILES, force)
     from makesomenoise.tokenizer.files import encode_file
     from makesomenoise.tokenizer.model import AudioTokenizer
 
-    work = pairs(inputs, output, ".msn")
     tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim", device=device)
 
-    def one(paths: tuple[Path, Path]) -> str:
-        written = encode_file(tokenizer, *paths)
-        return f"{paths[1]}: {written.seconds:.2f} s, {len(written.codes)} codes, {paths[1].stat().st_size} bytes"
+    def one(source: Path, target: Path) -> str:
+        written = encode_file(tokenizer, source, target)
+        return f"{target}: {written.seconds:.2f} s, {len(written.codes)} codes, {written.file_bytes} bytes"
 
-    each(work, one)
+    work.each(one)

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import sample_codes
@@ -46,11 +48,12 @@ def compose(
         seconds: length of each; the last code may reach beyond it.
         seed: the same seed gives the same sounds.
         sampling: how codes are drawn.
-        candidates: number of sounds, made in one batch.
+        candidates: number of sounds; the first is the one that is made where it is the only one.
         best_by: `caption` puts those first of which the model itself most likely says the text.
 
     Raises:
-        LanguageError: if the text is empty, or the length is not above 0 or does not fit into the context.
+        LanguageError: if the text is empty, if the length is not above 0 or does not fit into the context, or if no
+            sound is asked for.
     """
     clause = wording.clause(text)
     if not clause:
@@ -67,8 +70,10 @@ def compose(
     if count > room:
         most = room / model.config.code_rate
         raise LanguageError(f"Cannot make {seconds:g} s of sound: at most {most:.1f} s fit into the context.")
-    generator = seeded(seed)
-    rows = sample_codes(model, prompt, nothing, count, sampling, generator, candidates).tolist()
+    # Numbers round otherwise in larger batches: the first is drawn alone, so that it is that of a single candidate.
+    generator, batches = seeded(seed), (1, candidates - 1) if candidates > 1 else (candidates,)
+    made = [sample_codes(model, prompt, nothing, count, sampling, generator, batch) for batch in batches]
+    rows = torch.cat(made).tolist()
     sounds = [Sound(tuple(row)) for row in rows]
     if best_by is None:
         return [Composed(sound) for sound in sounds]
