@@ -10,6 +10,7 @@ from torch import Tensor
 
 from makesomenoise.audio import io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
+from makesomenoise.errors import RequestError
 from makesomenoise.language import listening, naming, wording
 from makesomenoise.language.composing import BestBy, Composed, compose
 from makesomenoise.language.dialogue import Dialogue
@@ -25,7 +26,7 @@ DEFAULT = "language"
 Heard = Tensor | Sound | str | Path
 
 
-class PipelineError(ValueError):
+class PipelineError(RequestError):
     """A request that cannot be answered; the message is one sentence for the user."""
 
 
@@ -82,8 +83,12 @@ class AudioLanguageModel:
         language = LanguageModel.load_to_answer(folder, device)
         return cls(AudioTokenizer.load(tokenizer, vocoder, device), language)
 
-    def hear(self, sound: Heard) -> Sound:
+    def hear(self, sound: Heard, strict: bool = False) -> Sound:
         """The codes of a sound, which every method takes in its place.
+
+        Args:
+            sound: any.
+            strict: refuse a file of which something is missing.
 
         Raises:
             AudioError: if a file cannot be read.
@@ -96,7 +101,7 @@ class AudioLanguageModel:
                 raise PipelineError(f"Expected a finite waveform [S] with S > 0; got one of shape {list(sound.shape)}.")
             chunks = iter([sound])
         else:
-            chunks = io.stream(sound, self.tokenizer.sample_rate)
+            chunks = io.stream(sound, self.tokenizer.sample_rate, strict=strict)
         pieces = self.tokenizer.stream_encode(chunk.to(self._device) for chunk in chunks)
         return Sound(tuple(torch.cat([piece.cpu() for piece in pieces]).tolist()))
 

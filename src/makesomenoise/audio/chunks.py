@@ -181,6 +181,7 @@ class _Walk:
         padded = at + -(at - self._start) % self._kind.multiple
         # Some writers leave out the byte that makes the next chunk begin at an even place.
         if padded != at and not _is_name(self._data.at(padded, 4)) and _is_name(self._data.at(at, 4)):
+            self._plain = False  # libsndfile expects it
             return at
         return padded
 

@@ -1,7 +1,9 @@
 """What is said of sound that cannot be read or written, or of which something is missing; one sentence each."""
 
+from makesomenoise.errors import FileError
 
-class AudioError(ValueError):
+
+class AudioError(FileError):
     """A sound that cannot be read or written; the message is one sentence for the user."""
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile
@@ -72,7 +73,7 @@ def blocks(data: SourceBytes, survey: Survey, part: Part, seconds: float) -> Ite
     with _opened(data, survey, part) as file:
         frames = max(1, min(int(seconds * file.samplerate), _MOST_VALUES // file.channels))
         promised = file.frames if file.frames < _UNKNOWN_FRAMES else 0
-        while len(block := _read(file, frames, survey.chatty)):
+        for block in _blocks(file, frames, survey.chatty):
             yield Block(block.mean(axis=1), file.samplerate, promised)
 
 
@@ -87,16 +88,15 @@ def peak(data: SourceBytes, survey: Survey) -> float:
             if file.subtype not in _FLOATS:
                 return 1.0
             frames = max(1, _MOST_VALUES // 4 // file.channels)
-            while len(block := _read(file, frames, quiet=False)):
+            for block in _blocks(file, frames, quiet=False):
                 most = max(most, float(np.abs(np.nan_to_num(block, posinf=0.0, neginf=0.0)).max()))
     return most
 
 
 @contextmanager
 def _opened(data: SourceBytes, survey: Survey, part: Part) -> Iterator[soundfile.SoundFile]:
-    source = (
-        data.path if part.pieces is None and data.path is not None else Pieces(data, part.pieces or [range(data.size)])
-    )
+    plain = data.path if part.pieces is None else None
+    source = plain or cast(BinaryIO, Pieces(data, part.pieces or [range(data.size)]))
     try:
         with _quiet(survey.chatty):
             file = _ForwardFile(source)
@@ -111,12 +111,24 @@ def _opened(data: SourceBytes, survey: Survey, part: Part) -> Iterator[soundfile
         yield file
 
 
-def _read(file: soundfile.SoundFile, frames: int, quiet: bool) -> np.ndarray:
-    try:
-        with _quiet(quiet):
-            return file.read(frames, dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        raise SndfileError(_reason(_text(error)), known=True) from None
+def _blocks(file: soundfile.SoundFile, frames: int, quiet: bool) -> Iterator[np.ndarray]:
+    """Blocks [s, channels] to the end; what was decoded before an error comes before it."""
+    while True:
+        block = np.full((frames, file.channels), np.nan, np.float32)
+        error = None
+        try:
+            with _quiet(quiet):
+                block = file.read(out=block)
+        except soundfile.SoundFileError as raised:
+            error = raised
+            # Of a call that fails nobody says how far it came; what it did not reach is as it was.
+            block = block[: int(np.isnan(block[:, 0]).argmax())]
+        if len(block):
+            yield block
+        if error is not None:
+            raise SndfileError(_reason(_text(error)), known=True)
+        if not len(block):
+            return
 
 
 def _text(error: soundfile.SoundFileError) -> str:

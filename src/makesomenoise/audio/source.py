@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from makesomenoise.audio.errors import AudioError
 
@@ -214,7 +214,7 @@ def _copied(file: BinaryIO, name: str) -> Iterator[tuple[BinaryIO, Path | None]]
             del start
             shutil.copyfileobj(file, copy)
             copy.flush()
-        yield copy.file, Path(copy.name)
+        yield cast(BinaryIO, copy), Path(copy.name)
 
 
 @contextmanager

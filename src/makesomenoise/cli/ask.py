@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, Json, LanguageName, TokenizerName, Window
+from makesomenoise.cli.options import Device, Json, LanguageName, Strict, TokenizerName, Window
+from makesomenoise.errors import RequestError
 
 Words = Annotated[
     list[str], typer.Argument(metavar="FILES... QUESTION", help="Sound files, then a question.", show_default=False)
 ]
 
 
-class AskError(ValueError):
+class AskError(RequestError):
     """A question that is about nothing; the message is one sentence for the user."""
 
 
@@ -21,6 +22,7 @@ def ask(
     words: Words,
     window: Window = None,
     as_json: Json = False,
+    strict: Strict = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
@@ -29,7 +31,7 @@ def ask(
     from makesomenoise.cli.hearing import Asked, load
 
     files, question = split(words)
-    asked = Asked(question, "answer", window, as_json, also={"question": question})
+    asked = Asked(question, "answer", window, as_json, also={"question": question}, strict=strict)
     asked.show(load(model, tokenizer, device), files)
 
 

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from makesomenoise.cli.options import Device, Inputs, Model, Output
+from makesomenoise.cli.options import Device, Inputs, Model, Output, Strict
 
 
-def encode(inputs: Inputs, output: Output, model: Model = "default", device: Device = "cpu") -> None:
+def encode(
+    inputs: Inputs, output: Output, *, strict: Strict = False, model: Model = "default", device: Device = "cpu"
+) -> None:
     """Turn sound files into .msn files: `msn encode rain.wav rain.msn`."""
     from makesomenoise.cli.errors import each
     from makesomenoise.cli.targets import pairs
@@ -16,7 +18,7 @@ def encode(inputs: Inputs, output: Output, model: Model = "default", device: Dev
     tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim", device=device)
 
     def one(paths: tuple[Path, Path]) -> str:
-        written = encode_file(tokenizer, *paths)
+        written = encode_file(tokenizer, *paths, strict=strict)
         return f"{paths[1]}: {written.seconds:.2f} s, {len(written.codes)} codes, {paths[1].stat().st_size} bytes"
 
     each(work, one)

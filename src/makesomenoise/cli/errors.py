@@ -1,21 +1,33 @@
 """How the project's own errors are shown: the one sentence they are, and exit code 2."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import typer
 
+from makesomenoise.errors import MakeSomeNoiseError
+
 Piece = TypeVar("Piece")
 
 
-def is_own(error: ValueError) -> bool:
-    """Whether an error was written for the user; anything else is a bug and keeps its traceback."""
-    return type(error).__module__.startswith("makesomenoise.")
-
-
-def show(error: ValueError) -> None:
+def show(error: object) -> None:
     """Prints an error of the project."""
     typer.echo(f"msn: {error}", err=True)
+
+
+def show_warnings() -> None:
+    """Prints every warning of the project as one sentence from now on, others as Python does."""
+    usual = warnings.showwarning
+
+    def shown(message: Warning | str, category: type[Warning], *where, **more) -> None:
+        if category.__module__.startswith("makesomenoise."):
+            show(message)
+        else:
+            usual(message, category, *where, **more)
+
+    warnings.showwarning = shown
+    warnings.filterwarnings("always", module="makesomenoise")
 
 
 def each(work: Iterable[Piece], do: Callable[[Piece], str]) -> None:
@@ -28,9 +40,7 @@ def each(work: Iterable[Piece], do: Callable[[Piece], str]) -> None:
     for piece in work:
         try:
             typer.echo(do(piece))
-        except ValueError as error:
-            if not is_own(error):
-                raise
+        except MakeSomeNoiseError as error:
             show(error)
             failed = True
     if failed:

@@ -23,7 +23,8 @@ from makesomenoise.cli import (
     merge,
     train,
 )
-from makesomenoise.cli.errors import is_own, show
+from makesomenoise.cli.errors import show, show_warnings
+from makesomenoise.errors import MakeSomeNoiseError
 
 
 class Commands(TyperGroup):
@@ -33,9 +34,7 @@ class Commands(TyperGroup):
         """Runs the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except ValueError as error:
-            if not is_own(error):
-                raise
+        except MakeSomeNoiseError as error:
             show(error)
             raise typer.Exit(2) from None
 
@@ -48,6 +47,7 @@ def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what happens.")] = False,
 ) -> None:
     """Any sound as 23 integers a second, and back."""
+    show_warnings()
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
 
 

@@ -20,6 +20,7 @@ Inputs = Annotated[list[Path], typer.Argument(help="One or more files.", show_de
 Output = Annotated[Path, typer.Argument(help="A file, or a folder for one file per input.", show_default=False)]
 LanguageName = Annotated[str, typer.Option("--model", help="Language model: a folder, `language` or a Hub id.")]
 TokenizerName = Annotated[str, typer.Option("--tokenizer", help="The tokenizer that the model was trained with.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse sound files of which something is missing.")]
 Window = Annotated[float | None, typer.Option(help="Cut sounds into windows of so many seconds.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON documents, one a line.")]
 Model = Annotated[str, typer.Option(help="Tokenizer: a model folder, `default`, `vqvae` or a Hub id.")]
