@@ -132,7 +132,7 @@ BAD = {
     "one-NaN": (not_finite(np.nan), "not finite"),
     "one-infinity": (not_finite(np.inf), "not finite"),
     "text": (b"Dear sound,\n" * 100, "not a sound file of a known kind"),
-    "mp3 of 200 bytes": (MP3[:200], "its last frame is cut off, and nothing of its sound can be decoded"),
+    "mp3 of 200 bytes": (MP3[:200], "it is truncated, and nothing of its sound can be decoded"),
     "flac of 60 bytes": (FLAC[:60], "flac"),
     "0 Hz header": (WAV[:24] + bytes(4) + WAV[28:], "0 Hz"),
     "1 Hz header": (WAV[:24] + b"\1\0\0\0" + WAV[28:], "its header says 1 Hz, expected 100 to"),

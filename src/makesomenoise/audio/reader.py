@@ -158,8 +158,9 @@ class _Reading:
         """Why nothing can be read: the reason of the reader that came furthest."""
         if error.broken:
             return error.reason
-        if self.survey.faults:
-            return f"it {self.survey.faults[0]}, and nothing of its sound can be decoded{_advice(error)}"
+        faults = [*self.survey.faults, *("is truncated" for part in self.survey.parts if part.share < 1.0)]
+        if faults:
+            return f"it {faults[0]}, and nothing of its sound can be decoded{_advice(error)}"
         if error.known and not failed.known:
             return error.reason
         if self.survey.kind and not failed.known:
