@@ -83,8 +83,12 @@ class AudioLanguageModel:
         language = LanguageModel.load_to_answer(folder, device)
         return cls(AudioTokenizer.load(tokenizer, vocoder, device), language)
 
-    def hear(self, sound: Heard) -> Sound:
+    def hear(self, sound: Heard, strict: bool = False) -> Sound:
         """The codes of a sound, which every method takes in its place.
+
+        Args:
+            sound: any.
+            strict: refuse a file of which something is missing.
 
         Raises:
             AudioError: if a file cannot be read.
@@ -97,7 +101,7 @@ class AudioLanguageModel:
                 raise PipelineError(f"Expected a finite waveform [S] with S > 0; got one of shape {list(sound.shape)}.")
             chunks = iter([sound])
         else:
-            chunks = io.stream(sound, self.tokenizer.sample_rate)
+            chunks = io.stream(sound, self.tokenizer.sample_rate, strict=strict)
         pieces = self.tokenizer.stream_encode(chunk.to(self._device) for chunk in chunks)
         return Sound(tuple(torch.cat([piece.cpu() for piece in pieces]).tolist()))
 

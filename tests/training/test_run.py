@@ -45,7 +45,7 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     open_run(tmp_path, Settings(), resume=False)
     code = (
         "import sys; from makesomenoise.config import Config\n"
-        "from makesomenoise.training.runs import RunError, open_run\n"
+        "from makesomenoise.training.run import RunError, open_run\n"
         "class Settings(Config):\n    steps: int = 3\n"
         "try:\n    open_run(sys.argv[1], Settings(), resume=True)\n"
         "except RunError as error:\n    print(error)"

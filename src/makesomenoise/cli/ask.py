@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, Json, LanguageName, TokenizerName, Window
+from makesomenoise.cli.options import Device, Json, LanguageName, Strict, TokenizerName, Window
 from makesomenoise.errors import RequestError
 
 Words = Annotated[
@@ -25,6 +25,7 @@ def ask(
     words: Words,
     window: Window = None,
     as_json: Json = False,
+    strict: Strict = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
@@ -33,7 +34,7 @@ def ask(
     files, question = split(words)
     from makesomenoise.cli.hearing import Asked, load
 
-    asked = Asked(question, "answer", window, as_json, also={"question": question})
+    asked = Asked(question, "answer", window, as_json, also={"question": question}, strict=strict)
     asked.show(load(model, tokenizer, device), files)
 
 

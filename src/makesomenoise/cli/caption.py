@@ -1,12 +1,13 @@
 """`msn caption`."""
 
-from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, TokenizerName, Window
+from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, Strict, TokenizerName, Window
 
 
 def caption(
     files: Inputs,
     window: Window = None,
     as_json: Json = False,
+    strict: Strict = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
@@ -15,4 +16,4 @@ def caption(
     from makesomenoise.cli.hearing import Asked, load
     from makesomenoise.language import wording
 
-    Asked(wording.CAPTION, "caption", window, as_json).show(load(model, tokenizer, device), files)
+    Asked(wording.CAPTION, "caption", window, as_json, strict=strict).show(load(model, tokenizer, device), files)

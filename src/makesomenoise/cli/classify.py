@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, TokenizerName, Window
+from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, Strict, TokenizerName, Window
 
 if TYPE_CHECKING:
     from makesomenoise.language.naming import Ranked
@@ -30,6 +30,7 @@ def classify(  # noqa: PLR0913 - each is an option
     prior: Prior = 0.5,
     window: Window = None,
     as_json: Json = False,
+    strict: Strict = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
@@ -43,7 +44,7 @@ def classify(  # noqa: PLR0913 - each is an option
 
     failures = Failures()
     listener, question = load(model, tokenizer, device), None if window is not None else wording.CLASSIFY
-    for batch in heard(listener, files, question, failures):
+    for batch in heard(listener, files, question, failures, strict):
         ranked = listener.classify([sound for _, sound in batch], names, window, prior)
         for (file, _), names_of_it in zip(batch, ranked, strict=True):
             show(file, names_of_it[:top], len(files) > 1, as_json)

@@ -2,11 +2,17 @@
 
 from pathlib import Path
 
-from makesomenoise.cli.options import Device, Force, Inputs, Model, Output
+from makesomenoise.cli.options import Device, Force, Inputs, Model, Output, Strict
 
 
 def encode(
-    inputs: Inputs, output: Output, force: Force = False, model: Model = "default", device: Device = "cpu"
+    inputs: Inputs,
+    output: Output,
+    *,
+    force: Force = False,
+    strict: Strict = False,
+    model: Model = "default",
+    device: Device = "cpu",
 ) -> None:
     """Turn sound files into .msn files: `msn encode rain.wav rain.msn`.
 
@@ -21,7 +27,7 @@ def encode(
     tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim", device=device)
 
     def one(source: Path, target: Path) -> str:
-        written = encode_file(tokenizer, source, target)
+        written = encode_file(tokenizer, source, target, strict=strict)
         return f"{target}: {written.seconds:.2f} s, {len(written.codes)} codes, {written.file_bytes} bytes"
 
     work.each(one)

@@ -33,12 +33,12 @@ class Failures:
     any: bool = field(default=False, init=False)
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
-        """Shows an error that ends the context; a bug keeps its traceback."""
+    def shown(self, file: Path | None = None) -> Iterator[None]:
+        """Shows an error that ends the context, with the file it is about; a bug keeps its traceback."""
         try:
             yield
         except MakeSomeNoiseError as error:
-            show(error)
+            show(error if file is None or str(file) in str(error) else f"{file}: {error}")
             self.any = True
 
     def end(self) -> None:
@@ -55,7 +55,11 @@ Batch = list[tuple[Path, "Sound"]]
 
 
 def heard(
-    model: "AudioLanguageModel", files: Sequence[Path], question: str | None, failures: Failures
+    model: "AudioLanguageModel",
+    files: Sequence[Path],
+    question: str | None,
+    failures: Failures,
+    strict: bool = False,
 ) -> Iterator[Batch]:
     """Several files at a time with their codes; shows why those are left out that cannot be used.
 
@@ -64,14 +68,15 @@ def heard(
         files: any sound files.
         question: that they must fit into the context with; none lets them be of any length.
         failures: remembers that files were left out.
+        strict: leave out those of which something is missing.
     """
     from makesomenoise.language.listening import prompt_about
 
     for first in range(0, len(files), _AT_ONCE):
         batch: Batch = []
         for file in files[first : first + _AT_ONCE]:
-            with failures.shown():
-                sound = model.hear(file)
+            with failures.shown(file):
+                sound = model.hear(file, strict)
                 if question is not None:
                     prompt_about(model.language, question, sound)
                 batch.append((file, sound))
@@ -88,6 +93,7 @@ class Asked:
         window: length of the windows that are answered one by one, seconds.
         as_json: show JSON documents, one a line.
         also: what stands in JSON beside the answer.
+        strict: refuse files of which something is missing.
     """
 
     question: str
@@ -95,6 +101,7 @@ class Asked:
     window: float | None
     as_json: bool
     also: dict[str, str] = field(default_factory=dict)
+    strict: bool = False
 
     def show(self, model: "AudioLanguageModel", files: Sequence[Path]) -> None:
         """Answers about all files; one that fails does not keep the others from being answered.
@@ -105,23 +112,23 @@ class Asked:
         failures = Failures()
         if self.window is not None:
             for file in files:
-                with failures.shown():
+                with failures.shown(file):
                     self._in_windows(model, file, len(files) > 1)
         elif len(files) == 1 and not self.as_json:
-            with failures.shown():
+            with failures.shown(files[0]):
                 self._streamed(model, files[0])
         else:
-            for batch in heard(model, files, self.question, failures):
+            for batch in heard(model, files, self.question, failures, self.strict):
                 self._together(model, batch)
         failures.end()
 
     def _streamed(self, model: "AudioLanguageModel", file: Path) -> None:
-        for piece in model.stream_answer(file, self.question):
+        for piece in model.stream_answer(model.hear(file, self.strict), self.question):
             typer.echo(piece, nl=False)
         typer.echo()
 
     def _in_windows(self, model: "AudioLanguageModel", file: Path, several: bool) -> None:
-        for found in model.answer_windows(file, self.window or 0.0, self.question):
+        for found in model.answer_windows(model.hear(file, self.strict), self.window or 0.0, self.question):
             if self.as_json:
                 self._json(file, found.text, start=round(found.start, 3), end=round(found.end, 3))
             else:
