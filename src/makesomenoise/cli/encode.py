@@ -1,22 +1,27 @@
 """`msn encode`."""
 
-from pathlib import Path
+from makesomenoise.cli.options import Device, Inputs, Model, Output, Quiet
+from makesomenoise.cli.results import Results, check_some_are_there
 
-from makesomenoise.cli.options import Device, Inputs, Model, Output
 
+def encode(
+    inputs: Inputs, output: Output, model: Model = "default", device: Device = "cpu", quiet: Quiet = False
+) -> None:
+    """Turn sound files into .msn files.
 
-def encode(inputs: Inputs, output: Output, model: Model = "default", device: Device = "cpu") -> None:
-    """Turn sound files into .msn files: `msn encode rain.wav rain.msn`."""
-    from makesomenoise.cli.errors import each
+    One file, or several into a folder: `msn encode rain.wav rain.msn`.
+    """
+    check_some_are_there(inputs)
     from makesomenoise.cli.targets import pairs
     from makesomenoise.tokenizer.files import encode_file
     from makesomenoise.tokenizer.model import AudioTokenizer
 
     work = pairs(inputs, output, ".msn")
     tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim", device=device)
-
-    def one(paths: tuple[Path, Path]) -> str:
-        written = encode_file(tokenizer, *paths)
-        return f"{paths[1]}: {written.seconds:.2f} s, {len(written.codes)} codes, {paths[1].stat().st_size} bytes"
-
-    each(work, one)
+    results = Results(quiet=quiet)
+    for source, target in work:
+        with results.of(source):
+            written = encode_file(tokenizer, source, target)
+            line = f"{target}: {written.seconds:.2f} s, {len(written.codes)} codes, {target.stat().st_size} bytes"
+            results.note(line, {})
+    results.end()

@@ -1,15 +1,13 @@
 """How errors that are meant for users are shown: the one sentence they are, and exit code 2."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 import typer
 
 from makesomenoise.cli.extras import missing
 from makesomenoise.errors import MakeSomeNoiseError
 
-Piece = TypeVar("Piece")
 # What parsing raises; typer gives it no public name of its own.
 UsageError = typer.BadParameter.__mro__[1]
 
@@ -44,20 +42,3 @@ def told(command: Callable[[], str]) -> Iterator[None]:
     else:
         return
     raise typer.Exit(2) from None
-
-
-def each(work: Iterable[Piece], do: Callable[[Piece], str]) -> None:
-    """Does every piece of work and prints what comes of it; one that fails does not keep the others from being done.
-
-    Raises:
-        typer.Exit: with code 2 after the last piece, if any failed.
-    """
-    failed = False
-    for piece in work:
-        try:
-            typer.echo(do(piece))
-        except MakeSomeNoiseError as error:
-            show(error)
-            failed = True
-    if failed:
-        raise typer.Exit(2)
