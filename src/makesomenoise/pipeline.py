@@ -1,7 +1,7 @@
 """`AudioLanguageModel`: sound and text to text and sound. The only place where tokenizer and language meet."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,11 +14,11 @@ from makesomenoise.audio import io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.language import listening, naming, wording
-from makesomenoise.language.composing import BestBy, Composed, code_count, compose
+from makesomenoise.language.composing import BestBy, Composed, Generated, code_count, compose
 from makesomenoise.language.dialogue import Dialogue
-from makesomenoise.language.listening import LONGEST_ANSWER
+from makesomenoise.language.listening import LONGEST_ANSWER, Answer
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.language.naming import Namer, Ranked, recognised
+from makesomenoise.language.naming import Namer, Ranked, Ranking, recognised
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GENERATING, Sampling
 from makesomenoise.tokenizer import bitstream
@@ -29,64 +29,11 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 DEFAULT = "language"
 Heard = Tensor | Sound | str | Path
 _AT_ONCE = 8
-Found = TypeVar("Found", "Answer", "Ranking")
+Found = TypeVar("Found", Answer, Ranking)
 
 
 class PipelineError(RequestError):
     """A request that cannot be answered; the message is one sentence for the user."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What was said of a sound, or of a window of it.
-
-    Attributes:
-        number: which of the sounds that were given, from 0.
-        text: the answer; empty where there is none.
-        start: where what was heard begins, seconds; none where all of the sound was.
-        end: where it ends, seconds.
-        error: why there is no answer.
-    """
-
-    number: int
-    text: str = ""
-    start: float | None = None
-    end: float | None = None
-    error: MakeSomeNoiseError | None = None
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """How well labels fit a sound.
-
-    Attributes:
-        number: which of the sounds that were given, from 0.
-        labels: the likeliest first; none where the sound could not be used.
-        error: why it could not.
-    """
-
-    number: int
-    labels: tuple[Ranked, ...] = ()
-    error: MakeSomeNoiseError | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Generated:
-    """A sound that was made from a text.
-
-    Attributes:
-        waveform: [S].
-        sound: its codes.
-        seed: the same text, length and seed give this sound.
-        score: how likely the model itself says that text of it, a log-likelihood; none where that was not asked.
-        others: the scores of the candidates that it is better than.
-    """
-
-    waveform: Tensor
-    sound: Sound
-    seed: int
-    score: float | None = None
-    others: tuple[float, ...] = ()
 
 
 class AudioLanguageModel:
@@ -224,12 +171,12 @@ class AudioLanguageModel:
         Args:
             sounds: of any lengths.
             labels: different names.
-            window: cut each sound into pieces of so many seconds, and take the mean of their log-probabilities.
-            prior: how much of what is said without a sound is subtracted.
+            window: see `Namer.rank`.
+            prior: see `Namer`.
 
         Raises:
             AudioError, BitstreamError, PipelineError: as `hear`.
-            LanguageError: if there is no label, an empty one, or one twice; or if a sound is too long for the context.
+            LanguageError: as `Namer`, or if a sound is too long for the context.
         """
         return [list(_raised(found).labels) for found in self.classify_each(_several(sounds), labels, window, prior)]
 
@@ -290,7 +237,7 @@ class AudioLanguageModel:
         *,
         quality: Quality = "fast",
     ) -> Tensor:
-        """Makes sounds from a text: waveforms [C, S] of what `generate_each` gives, which explains the settings."""
+        """Waveforms [C, S] of the sounds that `generate_each` makes, which explains the settings."""
         made = self.generate_each(text, seconds, seed, sampling, candidates, best_by, steps, level_db, quality=quality)
         return torch.stack([one.waveform for one in made])
 
@@ -325,9 +272,8 @@ class AudioLanguageModel:
             sounds [S] of exactly that length.
 
         Raises:
-            PipelineError: if the text is empty, the length is less than a sample, or there is to be no sound.
-            LanguageError: if the length is not above 0 or does not fit into the context.
-            All of them before the first sound is asked for.
+            PipelineError, LanguageError: if the text is empty, the length is not above 0, less than a sample or too
+                long for the context, or there is to be no sound; before the first sound is asked for.
         """
         if 0.0 < seconds * self.tokenizer.sample_rate <= 0.5:  # noqa: PLR2004 - rounds to no sample
             raise PipelineError(f"Cannot make {seconds:g} s of sound: that is less than a sample.")

@@ -28,7 +28,6 @@ WORDS = {
     "generate": ("rain", "--seconds", "0.1", "-o", "out.wav"),
     "chat": (),
     "merge": ("language", "merged"),
-    "average": ("language", "language", "mean"),
     "bench": ("--model", "no-model"),
 }
 NEEDS = {
@@ -42,7 +41,6 @@ NEEDS = {
     "generate": "language",
     "chat": "language",
     "merge": "language",
-    "average": "language",
     "demo": "demo,language",
 }
 WALK = """

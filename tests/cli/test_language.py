@@ -294,7 +294,7 @@ def test_a_mistake_in_a_conversation_does_not_end_it(run, sounds, tmp_path):
     typed = f"/audio\n/audio missing.wav\n/sing\n{'word ' * 3000}\n/audio {sounds[0]}\n"
     result = run("chat", "--folder", tmp_path, typed=typed)
     assert result.exit_code == 2
-    wrong = result.stderr.splitlines()
+    wrong = [line for line in result.stderr.splitlines() if line.startswith("msn: ")]
     assert len(wrong) == 4
     assert all(line.startswith("msn: ") for line in wrong)
     assert "/reset" in wrong[3]

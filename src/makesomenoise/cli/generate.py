@@ -21,8 +21,8 @@ from makesomenoise.cli.results import Results
 from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
+    from makesomenoise.language.composing import Generated
     from makesomenoise.language.sampling import Sampling
-    from makesomenoise.pipeline import Generated
 
 Text = Annotated[str, typer.Argument(help="What is to be heard.", show_default=False)]
 Seconds = Annotated[float, typer.Option(callback=above_zero, help="Length, exact to the sample.")]

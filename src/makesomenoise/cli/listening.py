@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from makesomenoise.cli.results import Results, Values, check_some_are_there
 
 if TYPE_CHECKING:
-    from makesomenoise.pipeline import Answer, AudioLanguageModel
+    from makesomenoise.language.listening import Answer
+    from makesomenoise.pipeline import AudioLanguageModel
 
 
 def load(model: str, tokenizer: str, device: str) -> "AudioLanguageModel":

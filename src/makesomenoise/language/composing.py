@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from torch import Tensor
+
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import sample_codes
@@ -27,6 +29,25 @@ class Composed:
 
     sound: Sound
     score: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """A sound that was made from a text.
+
+    Attributes:
+        waveform: [S].
+        sound: its codes.
+        seed: the same text, length and seed give this sound.
+        score: how likely the model itself says that text of it, a log-likelihood; none where that was not asked.
+        others: the scores of the candidates that it is better than.
+    """
+
+    waveform: Tensor
+    sound: Sound
+    seed: int
+    score: float | None = None
+    others: tuple[float, ...] = ()
 
 
 def compose(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import sample_texts, stream_tokens
 from makesomenoise.language.model import LanguageModel
@@ -45,6 +46,25 @@ class Answered:
     start: float
     end: float
     text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said of a sound, or of a window of it.
+
+    Attributes:
+        number: which of the sounds that were given, from 0.
+        text: the answer; empty where there is none.
+        start: where what was heard begins, seconds; none where all of the sound was.
+        end: where it ends, seconds.
+        error: why there is no answer.
+    """
+
+    number: int
+    text: str = ""
+    start: float | None = None
+    end: float | None = None
+    error: MakeSomeNoiseError | None = None
 
 
 def prompt_about(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import log_likelihood
@@ -28,6 +29,21 @@ class Ranked:
 
     label: str
     probability: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How well labels fit a sound.
+
+    Attributes:
+        number: which of the sounds that were given, from 0.
+        labels: the likeliest first; none where the sound could not be used.
+        error: why it could not.
+    """
+
+    number: int
+    labels: tuple[Ranked, ...] = ()
+    error: MakeSomeNoiseError | None = None
 
 
 def checked_labels(labels: Sequence[str]) -> list[str]:
