@@ -41,7 +41,7 @@ NEEDS = {
     "generate": "language",
     "chat": "language",
     "merge": "language",
-    "demo": "demo,language",
+    "demo": "language",
 }
 WALK = """
 import importlib.abc, json, sys
