@@ -1,7 +1,5 @@
 """`msn decode`."""
 
-from pathlib import Path
-
 from makesomenoise.cli.options import (
     Device,
     Force,
@@ -10,17 +8,18 @@ from makesomenoise.cli.options import (
     Model,
     Output,
     QualityName,
+    Quiet,
     Seed,
     Steps,
     VocoderName,
 )
+from makesomenoise.cli.results import Results, check_some_are_there
 
 
 def decode(  # noqa: PLR0913 - each is an option
     inputs: Inputs,
     output: Output,
     *,
-    force: Force = False,
     steps: Steps = None,
     guidance: Guidance = None,
     seed: Seed = 0,
@@ -28,8 +27,14 @@ def decode(  # noqa: PLR0913 - each is an option
     model: Model = "default",
     vocoder: VocoderName = "default",
     device: Device = "cpu",
+    force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Turn .msn files back into sound: `msn decode rain.msn out.wav`."""
+    """Turn .msn files back into sound.
+
+    One file, or several into a folder: `msn decode rain.msn out.wav`.
+    """
+    check_some_are_there(inputs)
     from makesomenoise.cli.targets import SOUND_FILES, plan
 
     work = plan(inputs, output, SOUND_FILES, force)
@@ -37,11 +42,10 @@ def decode(  # noqa: PLR0913 - each is an option
     from makesomenoise.tokenizer.files import decode_file
     from makesomenoise.tokenizer.model import AudioTokenizer
 
-    chosen = as_quality(quality)
     tokenizer = AudioTokenizer.load(model, vocoder, device)
-
-    def one(source: Path, target: Path) -> str:
-        read = decode_file(tokenizer, source, target, steps, guidance, seed, chosen)
-        return f"{target}: {read.seconds:.2f} s from {len(read.codes)} codes"
-
-    work.each(one)
+    results = Results(quiet=quiet, aloud=work.aloud, failed=work.refused)
+    for source, target in work.pairs:
+        with results.of(source):
+            read = decode_file(tokenizer, source, target, steps, guidance, seed, as_quality(quality))
+            results.note(f"{target}: {read.seconds:.2f} s from {len(read.codes)} codes", {})
+    results.end()

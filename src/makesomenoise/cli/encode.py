@@ -1,8 +1,7 @@
 """`msn encode`."""
 
-from pathlib import Path
-
-from makesomenoise.cli.options import Device, Force, Inputs, Model, Output, Strict
+from makesomenoise.cli.options import Device, Force, Inputs, Model, Output, Quiet, Strict
+from makesomenoise.cli.results import Results, check_some_are_there
 
 
 def encode(
@@ -13,11 +12,14 @@ def encode(
     strict: Strict = False,
     model: Model = "default",
     device: Device = "cpu",
+    quiet: Quiet = False,
 ) -> None:
-    """Turn sound files into .msn files: `msn encode rain.wav rain.msn`.
+    """Turn sound files into .msn files.
 
-    Without --force only codes are replaced, by new ones.
+    One file, or several into a folder: `msn encode rain.wav rain.msn`. Without --force only codes are replaced, by new
+    ones.
     """
+    check_some_are_there(inputs)
     from makesomenoise.cli.targets import CODE_FILES, plan
 
     work = plan(inputs, output, CODE_FILES, force)
@@ -25,9 +27,10 @@ def encode(
     from makesomenoise.tokenizer.model import AudioTokenizer
 
     tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim", device=device)
-
-    def one(source: Path, target: Path) -> str:
-        written = encode_file(tokenizer, source, target, strict=strict)
-        return f"{target}: {written.seconds:.2f} s, {len(written.codes)} codes, {written.file_bytes} bytes"
-
-    work.each(one)
+    results = Results(quiet=quiet, aloud=work.aloud, failed=work.refused)
+    for source, target in work.pairs:
+        with results.of(source):
+            written = encode_file(tokenizer, source, target, strict)
+            line = f"{target}: {written.seconds:.2f} s, {len(written.codes)} codes, {written.file_bytes} bytes"
+            results.note(line, {})
+    results.end()

@@ -10,10 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from makesomenoise.cli.errors import show
-from makesomenoise.cli.terminal import tell
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.files import check_writable, is_stream, make_folder
 
@@ -81,22 +78,6 @@ class Work:
     pairs: list[tuple[Path, Path]]
     refused: bool = False
     aloud: bool = True
-
-    def each(self, do: Callable[[Path, Path], str]) -> None:
-        """Does every piece and says what comes of it; one that fails does not keep the others from being done.
-
-        Raises:
-            typer.Exit: with code 2 after the last piece, if any failed or was refused.
-        """
-        failed = self.refused
-        for source, target in self.pairs:
-            try:
-                tell(do(source, target), self.aloud)
-            except MakeSomeNoiseError as error:
-                show(error)
-                failed = True
-        if failed:
-            raise typer.Exit(2)
 
 
 def plan(inputs: Sequence[Path], output: str, kind: Kind, force: bool = False) -> Work:
