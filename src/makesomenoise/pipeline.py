@@ -196,8 +196,8 @@ class AudioLanguageModel:
     ) -> Iterator[Ranking]:
         """Ranks labels for each of many sounds as they come; one that cannot be used stops none of the others.
 
-        Args and errors about labels are those of `classify`, before the first ranking is asked for; with `strict` there is
-        none of a file of which something is missing.
+        Args and errors about labels are those of `classify`, before the first ranking is asked for; with `strict` there
+        is none of a file of which something is missing.
         """
         namer = Namer(self.language, labels, prior)
         return (self._ranked(namer, number, sound, window, strict) for number, sound in enumerate(sounds))
