@@ -89,8 +89,12 @@ class AudioLanguageModel:
         language = LanguageModel.load_to_answer(folder, device)
         return cls(AudioTokenizer.load(tokenizer, vocoder, device), language)
 
-    def hear(self, sound: Heard) -> Sound:
+    def hear(self, sound: Heard, strict: bool = False) -> Sound:
         """The codes of a sound, which every method takes in its place.
+
+        Args:
+            sound: any.
+            strict: refuse a file of which something is missing.
 
         Raises:
             AudioError: if a file cannot be read.
@@ -106,7 +110,7 @@ class AudioLanguageModel:
         if bitstream.is_bitstream(sound):
             held = read_codes(self.tokenizer, sound)
             return Sound(tuple(held.codes.tolist()), held.seconds)
-        return self._encoded(io.stream(sound, self.tokenizer.sample_rate))
+        return self._encoded(io.stream(sound, self.tokenizer.sample_rate, strict=strict))
 
     def caption(self, sounds: Sequence[Heard] | Tensor) -> list[str]:
         """Describes each of the sounds in a sentence; errors are those of `ask`."""
@@ -133,6 +137,7 @@ class AudioLanguageModel:
         question: str = wording.CAPTION,
         window: float | None = None,
         most_tokens: int = LONGEST_ANSWER,
+        strict: bool = False,
     ) -> Iterator[Answer]:
         """Answers a question about each of many sounds as they come; one that cannot be used stops none of the others.
 
@@ -141,6 +146,7 @@ class AudioLanguageModel:
             question: not empty.
             window: cut each sound into pieces of so many seconds, and answer about each piece.
             most_tokens: the longest answer.
+            strict: give none about a file of which something is missing.
 
         Yields:
             for each sound in order its answer, or that of each of its windows; or why there is none.
@@ -150,8 +156,8 @@ class AudioLanguageModel:
         """
         listening.prompt_about(self.language, question, room=most_tokens)
         if window is None:
-            return self._whole(sounds, question, most_tokens)
-        return self._in_windows(sounds, question, window, most_tokens)
+            return self._whole(sounds, question, most_tokens, strict)
+        return self._in_windows(sounds, question, window, most_tokens, strict)
 
     def stream_answer(
         self, sound: Heard, question: str = wording.CAPTION, most_tokens: int = LONGEST_ANSWER
@@ -186,13 +192,15 @@ class AudioLanguageModel:
         labels: Sequence[str],
         window: float | None = None,
         prior: float = naming.PRIOR,
+        strict: bool = False,
     ) -> Iterator[Ranking]:
         """Ranks labels for each of many sounds as they come; one that cannot be used stops none of the others.
 
-        Args and errors about labels are those of `classify`, before the first ranking is asked for.
+        Args and errors about labels are those of `classify`, before the first ranking is asked for; with `strict` there
+        is none of a file of which something is missing.
         """
         namer = Namer(self.language, labels, prior)
-        return (self._ranked(namer, number, sound, window) for number, sound in enumerate(sounds))
+        return (self._ranked(namer, number, sound, window, strict) for number, sound in enumerate(sounds))
 
     def compose(
         self, text: str, seconds: float, seed: int = 0, sampling: Sampling = GENERATING, candidates: int = 1
@@ -301,37 +309,39 @@ class AudioLanguageModel:
         codes = torch.cat([piece.cpu() for piece in pieces]).tolist()
         return Sound(tuple(codes), sum(sizes) / self.tokenizer.sample_rate)
 
-    def _whole(self, sounds: Iterable[Heard], question: str, most_tokens: int) -> Iterator[Answer]:
+    def _whole(self, sounds: Iterable[Heard], question: str, most_tokens: int, strict: bool) -> Iterator[Answer]:
         numbered = enumerate(sounds)
         while batch := list(islice(numbered, _AT_ONCE)):
-            heard = {number: self._fitting(sound, question, most_tokens) for number, sound in batch}
+            heard = {number: self._fitting(sound, question, most_tokens, strict) for number, sound in batch}
             good = {number: sound for number, sound in heard.items() if isinstance(sound, Sound)}
             texts = listening.answers(self.language, list(good.values()), question, most_tokens)
             said = dict(zip(good, texts, strict=True))
             for number, sound in heard.items():
                 yield Answer(number, said[number]) if isinstance(sound, Sound) else Answer(number, error=sound)
 
-    def _fitting(self, sound: Heard, question: str, most_tokens: int) -> Sound | MakeSomeNoiseError:
+    def _fitting(self, sound: Heard, question: str, most_tokens: int, strict: bool) -> Sound | MakeSomeNoiseError:
         """The codes of a sound that a question can be asked about, or why it cannot."""
         try:
-            heard = self.hear(sound)
+            heard = self.hear(sound, strict)
             listening.prompt_about(self.language, question, heard, most_tokens)
         except MakeSomeNoiseError as error:
             return error
         return heard
 
-    def _in_windows(self, sounds: Iterable[Heard], question: str, window: float, most_tokens: int) -> Iterator[Answer]:
+    def _in_windows(
+        self, sounds: Iterable[Heard], question: str, window: float, most_tokens: int, strict: bool
+    ) -> Iterator[Answer]:
         for number, sound in enumerate(sounds):
             try:
-                heard = self.hear(sound)
+                heard = self.hear(sound, strict)
                 for found in listening.answer_windows(self.language, heard, question, window, most_tokens):
                     yield Answer(number, found.text, found.start, found.end)
             except MakeSomeNoiseError as error:
                 yield Answer(number, error=error)
 
-    def _ranked(self, namer: Namer, number: int, sound: Heard, window: float | None) -> Ranking:
+    def _ranked(self, namer: Namer, number: int, sound: Heard, window: float | None, strict: bool) -> Ranking:
         try:
-            return Ranking(number, tuple(namer.rank(self.hear(sound), window)))
+            return Ranking(number, tuple(namer.rank(self.hear(sound, strict), window)))
         except MakeSomeNoiseError as error:
             return Ranking(number, error=error)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from makesomenoise.cli.listening import Listener
-from makesomenoise.cli.options import Device, Json, LanguageName, TokenizerName, Window
+from makesomenoise.cli.options import Device, Json, LanguageName, Strict, TokenizerName, Window
 from makesomenoise.errors import RequestError
 
 Words = Annotated[
@@ -26,6 +26,7 @@ def ask(
     words: Words,
     window: Window = None,
     as_json: Json = False,
+    strict: Strict = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
@@ -36,7 +37,7 @@ def ask(
     """
     files, question = split(words)
     also = {"question": question}
-    Listener(files, window, as_json, model, tokenizer, device, "answer", also).ask(question)
+    Listener(files, window, as_json, model, tokenizer, device, "answer", also, strict).ask(question)
 
 
 def split(words: list[str]) -> tuple[list[Path], str]:

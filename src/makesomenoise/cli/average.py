@@ -16,6 +16,9 @@ Share = Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight of the othe
 
 def average(model: Model, other: Other, folder: Target, share: Share = 0.5, as_json: Json = False) -> None:
     """Write the weighted mean of two language models, one trained on from the other: some of what both can do."""
+    from makesomenoise.files import check_free
+
+    check_free(folder)
     from makesomenoise.language.averaging import average as write
 
     write(model, other, folder, share)

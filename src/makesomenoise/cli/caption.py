@@ -1,13 +1,14 @@
 """`msn caption`."""
 
 from makesomenoise.cli.listening import Listener
-from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, TokenizerName, Window
+from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, Strict, TokenizerName, Window
 
 
 def caption(
     files: Inputs,
     window: Window = None,
     as_json: Json = False,
+    strict: Strict = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
@@ -18,4 +19,4 @@ def caption(
     """
     from makesomenoise.language.wording import CAPTION
 
-    Listener(files, window, as_json, model, tokenizer, device, "caption").ask(CAPTION)
+    Listener(files, window, as_json, model, tokenizer, device, "caption", strict=strict).ask(CAPTION)

@@ -13,6 +13,7 @@ import typer
 from makesomenoise.cli.errors import show
 from makesomenoise.cli.options import Device, Json, LanguageName, Seed, TokenizerName, VocoderName
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
+from makesomenoise.files import check_writable
 
 if TYPE_CHECKING:
     from makesomenoise.pipeline import Chat
@@ -42,6 +43,7 @@ def chat(
     """
     if not folder.is_dir():
         raise ChatError(f"Cannot save sounds in {folder}: give an existing folder.")
+    check_writable(folder / "sound-1.wav")
     if not as_json:
         typer.echo(HELP, err=True)
     from makesomenoise.pipeline import AudioLanguageModel

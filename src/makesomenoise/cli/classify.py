@@ -7,7 +7,7 @@ import typer
 
 from makesomenoise.cli.labels import chosen
 from makesomenoise.cli.listening import load
-from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, TokenizerName, Window
+from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, Strict, TokenizerName, Window
 from makesomenoise.cli.results import Results, check_some_are_there
 
 Labels = Annotated[
@@ -28,6 +28,7 @@ def classify(  # noqa: PLR0913 - each is an option
     prior: Prior = 0.5,
     window: Window = None,
     as_json: Json = False,
+    strict: Strict = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
@@ -38,7 +39,7 @@ def classify(  # noqa: PLR0913 - each is an option
     """
     names, results = chosen(labels or [], label_set), Results(as_json)
     check_some_are_there(files)
-    for found in load(model, tokenizer, device).classify_each(files, names, window, prior):
+    for found in load(model, tokenizer, device).classify_each(files, names, window, prior, strict):
         file, best = files[found.number], found.labels[:top]
         if found.error is not None:
             results.fail(found.error, {"file": str(file)})

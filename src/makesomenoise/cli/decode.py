@@ -2,6 +2,7 @@
 
 from makesomenoise.cli.options import (
     Device,
+    Force,
     Guidance,
     Inputs,
     Model,
@@ -26,6 +27,7 @@ def decode(  # noqa: PLR0913 - each is an option
     model: Model = "default",
     vocoder: VocoderName = "default",
     device: Device = "cpu",
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Turn .msn files back into sound.
@@ -33,15 +35,16 @@ def decode(  # noqa: PLR0913 - each is an option
     One file, or several into a folder: `msn decode rain.msn out.wav`.
     """
     check_some_are_there(inputs)
-    from makesomenoise.cli.targets import pairs
+    from makesomenoise.cli.targets import SOUND_FILES, plan
+
+    work = plan(inputs, output, SOUND_FILES, force)
     from makesomenoise.tokenizer.decoders.base import as_quality
     from makesomenoise.tokenizer.files import decode_file
     from makesomenoise.tokenizer.model import AudioTokenizer
 
-    work = pairs(inputs, output, ".wav")
     tokenizer = AudioTokenizer.load(model, vocoder, device)
-    results = Results(quiet=quiet)
-    for source, target in work:
+    results = Results(quiet=quiet, aloud=work.aloud, failed=work.refused)
+    for source, target in work.pairs:
         with results.of(source):
             read = decode_file(tokenizer, source, target, steps, guidance, seed, as_quality(quality))
             results.note(f"{target}: {read.seconds:.2f} s from {len(read.codes)} codes", {})

@@ -1,12 +1,12 @@
 """`msn generate`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from makesomenoise.cli.options import (
     Device,
+    Force,
     Json,
     LanguageName,
     QualityName,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 Text = Annotated[str, typer.Argument(help="What is to be heard.", show_default=False)]
 Seconds = Annotated[float, typer.Option(callback=above_zero, help="Length, exact to the sample.")]
-Target = Annotated[Path, typer.Option("--output", "-o", help="Name of the sound file.")]
-Count = Annotated[int, typer.Option("--n", min=1, max=64, help="How many sounds to make.")]
+Target = Annotated[str, typer.Option("--output", "-o", help="Name of the sound file, or `-`.")]
+Count = Annotated[int, typer.Option("--n", min=1, max=64, help="How many sounds to make; the first is that of --n 1.")]
 Best = Annotated[str, typer.Option(help="`caption`: keep the one in which the model best recognises the text.")]
 Temperature = Annotated[float | None, typer.Option(min=0.0, help="How freely codes are drawn; 0 takes the likeliest.")]
 TopK = Annotated[int | None, typer.Option(min=0, help="Draw among so many of the likeliest codes; 0 is all.")]
@@ -45,7 +45,7 @@ def generate(  # noqa: PLR0913 - each is an option
     text: Text,
     *,
     seconds: Seconds = 5.0,
-    output: Target = Path("sound.wav"),
+    output: Target = "sound.wav",
     seed: Seed = 0,
     count: Count = 1,
     best_by: Best = "",
@@ -55,6 +55,7 @@ def generate(  # noqa: PLR0913 - each is an option
     steps: Steps = None,
     quality: QualityName = "fast",
     keep_level: Keep = False,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
     model: LanguageName = "language",
@@ -67,7 +68,10 @@ def generate(  # noqa: PLR0913 - each is an option
     `msn generate "a dog barks twice" --seconds 5 -o dog.wav`; of several the second is that of the next seed.
     """
     check_asked(text, best_by)
-    results, paths = Results(as_json, quiet), targets(output, 1 if best_by else count)
+    from makesomenoise.cli.targets import SOUND_FILES, is_aloud, numbered
+
+    paths = numbered(output, 1 if best_by else count, SOUND_FILES, force)
+    results = Results(as_json, quiet, aloud=is_aloud(paths[0]))
     from makesomenoise.audio import io
     from makesomenoise.audio.level import USUAL_DB
     from makesomenoise.pipeline import AudioLanguageModel
@@ -108,22 +112,6 @@ def sampling(temperature: float | None, top_k: int | None, guidance: float | Non
 
     given = {"temperature": temperature, "top_k": top_k, "guidance": guidance}
     return replace(GENERATING, **{name: value for name, value in given.items() if value is not None})
-
-
-def targets(output: Path, count: int) -> list[Path]:
-    """Names of the files: `dog.wav`, or `dog-1.wav`, `dog-2.wav`, ...
-
-    Raises:
-        GenerateError: if they cannot be written, which is better said before they are made.
-    """
-    from makesomenoise.audio.io import FORMATS
-
-    if output.suffix.lower() not in FORMATS:
-        raise GenerateError(f"Cannot write {output}: its name must end in one of {', '.join(FORMATS)}.")
-    if output.is_dir() or not output.parent.is_dir():
-        raise GenerateError(f"Cannot write {output}: give the name of a file in an existing folder.")
-    numbers = range(1, count + 1)
-    return [output] if count == 1 else [output.with_stem(f"{output.stem}-{number}") for number in numbers]
 
 
 def recognised(made: "Generated") -> str:

@@ -32,6 +32,7 @@ class Listener:
         device: where both compute.
         name: what an answer is called in JSON.
         also: what stands in JSON beside the answer.
+        strict: refuse files of which something is missing.
     """
 
     files: Sequence[Path]
@@ -42,6 +43,7 @@ class Listener:
     device: str
     name: str
     also: Values = field(default_factory=dict)
+    strict: bool = False
 
     def ask(self, question: str) -> None:
         """Shows an answer about each file, or about each of its windows.
@@ -51,7 +53,8 @@ class Listener:
         """
         check_some_are_there(self.files)
         results = Results(self.as_json)
-        for answer in load(self.model, self.tokenizer, self.device).ask_each(self.files, question, self.window):
+        model = load(self.model, self.tokenizer, self.device)
+        for answer in model.ask_each(self.files, question, self.window, strict=self.strict):
             self._show(results, answer)
         results.end()
 

@@ -36,9 +36,13 @@ def above_zero(seconds: float) -> float:
 
 
 Inputs = Annotated[list[Path], typer.Argument(help="One or more files.", show_default=False)]
-Output = Annotated[Path, typer.Argument(help="A file, or a folder for one file per input.", show_default=False)]
+Output = Annotated[
+    str, typer.Argument(help="A file, `-`, or a folder (FOLDER/) for one file per input.", show_default=False)
+]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
 LanguageName = Annotated[str, typer.Option("--model", help="Language model: a folder, `language` or a Hub id.")]
 TokenizerName = Annotated[str, typer.Option("--tokenizer", help="The tokenizer that the model was trained with.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse sound files of which something is missing.")]
 Window = Annotated[
     float | None,
     typer.Option(min=0.05, help="Cut sounds into windows of so many seconds.", show_default=False),

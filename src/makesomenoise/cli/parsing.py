@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from makesomenoise.cli.errors import told
+from makesomenoise.cli.terminal import INTERRUPTED, steady
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -50,6 +51,11 @@ class Command(TyperCommand):
 class Commands(TyperGroup):
     """Commands under one name, which alone explains them; errors that are meant for users are one sentence."""
 
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Parses and runs a command line, and ends the program."""
+        with steady():
+            return super().main(*args, **settings)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses what stands before the command's name; nothing at all asks for help."""
         if not args and not ctx.resilient_parsing:
@@ -66,7 +72,10 @@ class Commands(TyperGroup):
         """Parses and runs the command that was asked for."""
         # Which command it is, is known only once parsing has begun.
         with told(lambda: " ".join((ctx.command_path, ctx.invoked_subcommand or "")).strip()):
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:
+                raise typer.Exit(INTERRUPTED) from None
 
 
 def parse_strictly(app: typer.Typer) -> None:

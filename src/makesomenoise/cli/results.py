@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from makesomenoise.cli.errors import show
+from makesomenoise.cli.terminal import tell
 from makesomenoise.errors import MakeSomeNoiseError
 
 Values = dict[str, Any]
@@ -22,16 +23,18 @@ class Results:
     Attributes:
         as_json: print JSON documents, one a line, also of what failed.
         quiet: print no lines about files that were written.
+        aloud: standard output is free for messages, and not what is written to.
         failed: whether something did.
     """
 
     as_json: bool = False
     quiet: bool = False
-    failed: bool = field(default=False, init=False)
+    aloud: bool = True
+    failed: bool = False
 
     def tell(self, line: str, document: Values) -> None:
         """Prints an answer."""
-        typer.echo(json.dumps(document) if self.as_json else line)
+        tell(json.dumps(document) if self.as_json else line, self.aloud)
 
     def note(self, line: str, document: Values) -> None:
         """Prints what was done, unless nobody wants to know."""
@@ -48,7 +51,7 @@ class Results:
         name, sentence = str(document["file"]), str(error)
         show(sentence if name in sentence else f"{name}: {sentence}")
         if self.as_json:
-            typer.echo(json.dumps({**document, "error": sentence}))
+            tell(json.dumps({**document, "error": sentence}), self.aloud)
         self.failed = True
 
     @contextmanager

@@ -3,7 +3,6 @@
 Only the matrices and the rows are learned and kept; the base, its embeddings of text included, stays as it is.
 """
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,8 +12,9 @@ from transformers import Cache, PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from makesomenoise import checkpoint
+from makesomenoise.files import atomic_folder, check_free
 from makesomenoise.language import adapter
-from makesomenoise.language.base import Base, load_base, no_bars, usual_dtype
+from makesomenoise.language.base import Base, load_base, save_plain, usual_dtype
 from makesomenoise.language.config import LanguageConfig, LanguageError
 from makesomenoise.language.prompts import Prompts
 from makesomenoise.language.vocabulary import AudioVocabulary, initial_rows
@@ -159,21 +159,12 @@ class LanguageModel(nn.Module):
             folder: must not exist, or be empty; appears whole or not at all.
 
         Raises:
-            LanguageError: if there is something in the folder, or it cannot be written.
+            FileError: if there is something in the folder, or it cannot be written.
         """
-        folder = Path(folder)
-        if not checkpoint.is_free(folder):
-            raise LanguageError(f"Cannot write a merged model to {folder}: name a folder that is new or empty.")
-        self.fuse()
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with no_bars(), tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-                whole = Path(temporary) / "whole"
-                self.causal.save_pretrained(whole)
-                self.vocabulary.text_tokenizer.save_pretrained(whole)
-                whole.replace(folder)
-        except OSError as error:
-            raise LanguageError(f"Cannot write a merged model to {folder}: {error.strerror}.") from None
+        check_free(folder)
+        with atomic_folder(folder) as whole:
+            self.fuse()
+            save_plain(Base(self.causal, self.vocabulary.text_tokenizer), whole)
 
     @property
     def causal(self) -> Any:

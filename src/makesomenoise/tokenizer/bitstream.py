@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makesomenoise.audio import io
 from makesomenoise.errors import FileError
+from makesomenoise.files import write_bytes
 
 VERSION = 1
 SUFFIX = ".msn"
@@ -55,6 +55,11 @@ class Bitstream:
     def seconds(self) -> float:
         """Length of the sound."""
         return self.sample_count / self.sample_rate
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        return _HEADER.size + -(-len(self.codes) * self.bits_per_code // 8) + _CHECKSUM.size
 
 
 def pack(codes: Tensor, bits: int) -> bytes:
@@ -129,24 +134,20 @@ def write(path: str | Path, bitstream: Bitstream) -> None:
     """Writes an `.msn` file; it appears under its name whole or not at all.
 
     Raises:
-        BitstreamError: as `to_bytes`, or if the file cannot be written.
+        BitstreamError: as `to_bytes`.
+        FileError: if the file cannot be written.
     """
-    data = to_bytes(bitstream)
-    try:
-        with io.replacing(path) as temporary:
-            temporary.write_bytes(data)
-    except (io.AudioError, OSError) as error:
-        raise BitstreamError(str(error)) from None
+    write_bytes(path, to_bytes(bitstream))
 
 
 def read(path: str | Path) -> Bitstream:
-    """Reads an `.msn` file.
+    """Reads an `.msn` file; `-` is standard input.
 
     Raises:
         BitstreamError: as `from_bytes`, or if the file cannot be read.
     """
     try:
-        data = Path(path).read_bytes()
+        data = Path("/dev/stdin" if str(path) == "-" else path).read_bytes()
     except OSError as error:
         raise BitstreamError(f"Cannot read {path}: {error.strerror}.") from None
     return from_bytes(data, str(path))

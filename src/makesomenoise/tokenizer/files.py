@@ -15,13 +15,14 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 _CODES_AT_A_TIME = 256
 
 
-def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path) -> Bitstream:
+def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path, strict: bool = False) -> Bitstream:
     """Encodes a sound file to an `.msn` file, which appears whole or not at all.
 
     Args:
         tokenizer: makes the codes.
         source: any sound file that `audio.io` reads.
         target: name of the `.msn` file.
+        strict: refuse a sound file of which something is missing.
 
     Returns:
         What was written.
@@ -31,7 +32,7 @@ def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path
         BitstreamError: if the file cannot be written.
     """
     sizes: list[int] = []
-    chunks = counted(io.stream(source, tokenizer.sample_rate), sizes)
+    chunks = counted(io.stream(source, tokenizer.sample_rate, strict=strict), sizes)
     codes = torch.cat([piece.cpu() for piece in tokenizer.stream_encode(chunks)])
     written = Bitstream(
         codes,
