@@ -112,7 +112,7 @@ for path in sys.argv[1:]:
         heavy = [name for name in ("torch", "transformers", "numpy") if name in sys.modules]
         assert not heavy, (path, wrong, heavy)
 wrong = ["ask What?", "classify a.wav --labels dog", "classify a.wav", "chat --folder no", "chat --model no"]
-wrong += ["encode no.wav out.msn", "encode here.wav out.msn --model no", "encode . out", "decode no.msn out.wav"]
+wrong += ["encode no.wav out.msn", "encode here.wav out.msn --model no", "decode no.msn out.wav"]
 wrong += ["caption no.wav", "caption here.wav --model no", "ask here.wav What? --tokenizer no", "info no.msn"]
 wrong += ["generate rain --model no", "generate .", "generate rain --seconds 1e4", "generate rain --best-by x"]
 wrong += ["encode here.wav b.wav", "generate rain -o a.xyz", "info here.wav"]

@@ -1,4 +1,4 @@
-"""A header is told without the codes; a file that is not whole is noticed all the same, in memory of any file's size."""
+"""A header is told without the codes; a file that is not whole is noticed all the same, in little memory."""
 
 import subprocess
 import sys

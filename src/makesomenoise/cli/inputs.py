@@ -1,5 +1,6 @@
 """Sound files that a command is given by name or by folder, and the names that what is made of them has in a folder."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +50,12 @@ def find(inputs: Sequence[Path], recursive: bool) -> Found:
         InputError: if there is no sound in a folder.
     """
     files, names = [], []
+    folders = [given for given in inputs if os.path.isdir(given)]  # noqa: PTH112 - of names of any length
     for given in inputs:
-        inside = _sounds(given, recursive) if given.is_dir() else [given]
+        inside = _sounds(given, recursive) if given in folders else [given]
         files += inside
-        names += [path.relative_to(given) for path in inside] if given.is_dir() else [Path(given.name)]
-    return Found(files, names, any(given.is_dir() for given in inputs))
+        names += [path.relative_to(given) for path in inside] if given in folders else [Path(given.name)]
+    return Found(files, names, bool(folders))
 
 
 def _sounds(folder: Path, recursive: bool) -> list[Path]:

@@ -99,7 +99,7 @@ def plan(
     """
     if output == STANDARD:
         return Work([(_only(inputs), _standard_output(kind))], aloud=False)
-    folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
+    folder = output.endswith(("/", os.sep)) or os.path.isdir(output)  # noqa: PTH112 - of names of any length
     if not folder and names is not None:
         folder = _may_be_folder(Path(output), len(inputs))
     if not folder and len(inputs) > 1:
