@@ -5,10 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from makesomenoise.audio import io, level
+from makesomenoise.audio import arrays, io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
 from makesomenoise.errors import RequestError
 from makesomenoise.language import listening, naming, wording
@@ -23,7 +24,7 @@ from makesomenoise.tokenizer.decoders.base import Quality
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 DEFAULT = "language"
-Heard = Tensor | Sound | str | Path
+Heard = Tensor | np.ndarray | Sound | str | Path
 
 
 class PipelineError(RequestError):
@@ -33,8 +34,8 @@ class PipelineError(RequestError):
 class AudioLanguageModel:
     """One LLM that hears and makes sound.
 
-    A sound that is given is a waveform [S] in [-1, 1] at the tokenizer's sample rate, the name of a sound file, which
-    is read in constant memory, or what `hear` made of either. Waveforms [B, S] are B of them.
+    A sound that is given is a waveform [S] in [-1, 1] at the tokenizer's sample rate (tensor or NumPy array), the name of
+    a sound file, which is read in constant memory, or what `hear` made of either. Waveforms [B, S] are B of them.
 
     Args:
         tokenizer: waveforms to codes and back.
@@ -83,12 +84,13 @@ class AudioLanguageModel:
         language = LanguageModel.load_to_answer(folder, device)
         return cls(AudioTokenizer.load(tokenizer, vocoder, device), language)
 
-    def hear(self, sound: Heard, strict: bool = False) -> Sound:
+    def hear(self, sound: Heard, strict: bool = False, sample_rate: int | None = None) -> Sound:
         """The codes of a sound, which every method takes in its place.
 
         Args:
             sound: any.
             strict: refuse a file of which something is missing.
+            sample_rate: of a waveform, Hz, if it is not that of the tokenizer.
 
         Raises:
             AudioError: if a file cannot be read.
@@ -96,12 +98,15 @@ class AudioLanguageModel:
         """
         if isinstance(sound, Sound):
             return sound
-        if isinstance(sound, Tensor):
-            if sound.dim() != 1 or not len(sound) or not torch.isfinite(sound).all():
-                raise PipelineError(f"Expected a finite waveform [S] with S > 0; got one of shape {list(sound.shape)}.")
-            chunks = iter([sound])
-        else:
+        if isinstance(sound, str | Path | bytes) or hasattr(sound, "read"):
             chunks = io.stream(sound, self.tokenizer.sample_rate, strict=strict)
+        else:
+            try:
+                waveform = arrays.single(sound)
+                rate = self.tokenizer.sample_rate if sample_rate is None else sample_rate
+                chunks = iter([arrays.at_rate(waveform, rate, self.tokenizer.sample_rate)])
+            except RequestError as error:
+                raise PipelineError(str(error)) from None
         pieces = self.tokenizer.stream_encode(chunk.to(self._device) for chunk in chunks)
         return Sound(tuple(torch.cat([piece.cpu() for piece in pieces]).tolist()))
 
@@ -252,7 +257,8 @@ class AudioLanguageModel:
         return next(self.tokenizer.network.parameters()).device
 
     def _heard(self, sounds: Sequence[Heard] | Tensor) -> list[Sound]:
-        if isinstance(sounds, str | Path) or (isinstance(sounds, Tensor) and sounds.dim() != 2):  # noqa: PLR2004 - [B, S]
+        arrayed = isinstance(sounds, Tensor | np.ndarray)
+        if isinstance(sounds, str | Path) or (arrayed and sounds.ndim != 2):  # noqa: PLR2004 - [B, S]
             raise PipelineError("Expected several sounds: give a list, or waveforms [B, S].")
         return [self.hear(sound) for sound in sounds]
 
