@@ -34,7 +34,7 @@ class PipelineError(RequestError):
 class AudioLanguageModel:
     """One LLM that hears and makes sound.
 
-    A sound that is given is a waveform [S] in [-1, 1] at the tokenizer's sample rate (tensor or NumPy array), the name of
+    A sound that is given is a waveform [S] in [-1, 1] at the tokenizer's rate (a tensor or NumPy array), the name of
     a sound file, which is read in constant memory, or what `hear` made of either. Waveforms [B, S] are B of them.
 
     Args:
