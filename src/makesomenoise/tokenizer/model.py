@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
+from makesomenoise.audio import arrays
 from makesomenoise.errors import RequestError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.decoders.base import Quality, as_quality
@@ -100,35 +101,44 @@ class AudioTokenizer(nn.Module):
         """Bitrate of the packed codes."""
         return self.code_rate * self.bits_per_code
 
-    def encode(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def encode(
+        self, waveform: arrays.Array, lengths: arrays.Array | None = None, sample_rate: int | None = None
+    ) -> Tensor:
         """Waveforms to codes.
 
         Args:
-            waveform: [B, S] mono in [-1, 1] at `sample_rate`.
+            waveform: [B, S] mono in [-1, 1]: a tensor, NumPy array or list. Integers of 8, 16 and 32 bits count from
+                their full scale; channels (`[S, C]` or `[B, C, S]`) are averaged, with an `AudioWarning`.
             lengths: [B] samples of each clip; what lies behind is ignored.
+            sample_rate: of the waveform, Hz, if it is not that of the tokenizer; it is resampled.
 
         Returns:
-            [B, N] int64 with N = ceil(S / samples_per_code). Clip b fills ceil(lengths[b] / samples_per_code) codes;
-            the rest of its row is 0.
+            [B, N] int64 with N = ceil(S / samples_per_code), where S counts at the tokenizer's rate. Clip b fills
+            ceil(lengths[b] / samples_per_code) codes; the rest of its row is 0.
 
         Raises:
             RequestError: if the waveform is not [B, S], is empty or is not finite.
         """
-        if waveform.dim() != 2 or waveform.shape[1] == 0:  # noqa: PLR2004 - [B, S]
-            raise RequestError(f"Expected a waveform [B, S] with S > 0, got shape {list(waveform.shape)}.")
-        sizes = [waveform.shape[1]] * len(waveform) if lengths is None else lengths.tolist()
+        waveform = arrays.batch(waveform)
+        sizes = [waveform.shape[1]] * len(waveform) if lengths is None else arrays.integers(lengths).tolist()
         if len(sizes) != len(waveform) or not all(0 < size <= waveform.shape[1] for size in sizes):
             raise RequestError(f"Expected {len(waveform)} lengths in 1..{waveform.shape[1]}, got {sizes}.")
-        count = -(-waveform.shape[1] // self.samples_per_code)
-        codes = torch.zeros(len(waveform), count, dtype=torch.int64, device=waveform.device)
-        for row, clip, size in zip(codes, waveform, sizes, strict=True):
-            found = torch.cat(list(self.stream_encode([clip[:size]])))
+        rate, longest = self.sample_rate if sample_rate is None else sample_rate, waveform.shape[1]
+        clips = [
+            arrays.at_rate(clip[:size], rate, self.sample_rate) for clip, size in zip(waveform, sizes, strict=True)
+        ]
+        if rate != self.sample_rate:
+            longest = max(len(clip) for clip in clips)
+        count = -(-longest // self.samples_per_code)
+        codes = torch.zeros(len(clips), count, dtype=torch.int64, device=waveform.device)
+        for row, clip in zip(codes, clips, strict=True):
+            found = torch.cat(list(self.stream_encode([clip])))
             row[: len(found)] = found
         return codes
 
     def decode(
         self,
-        codes: Tensor,
+        codes: arrays.Array,
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
@@ -149,6 +159,7 @@ class AudioTokenizer(nn.Module):
         Raises:
             RequestError: if the shape is wrong, a code is not in [0, K), or there is no such quality.
         """
+        codes = arrays.integers(codes)
         self._check_codes(codes, dimensions=2)
         return torch.stack(
             [torch.cat(list(self.stream_decode([row], steps, guidance, seed, quality))) for row in codes]
@@ -156,19 +167,20 @@ class AudioTokenizer(nn.Module):
 
     def decode_mel(
         self,
-        codes: Tensor,
+        codes: arrays.Array,
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
         quality: Quality = "fast",
     ) -> Tensor:
         """Codes [B, N] to log-mel [B, M, 4N]: `decode` without the vocoder; arguments and errors are the same."""
+        codes = arrays.integers(codes)
         self._check_codes(codes, dimensions=2)
         return torch.stack(
             [torch.cat(list(self._stream_mel([row], steps, guidance, seed, quality)), -1) for row in codes]
         )
 
-    def stream_encode(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
+    def stream_encode(self, chunks: Iterable[arrays.Array]) -> Iterator[Tensor]:
         """Encodes a stream in constant memory; the codes are those of the whole sound.
 
         Args:
@@ -182,12 +194,13 @@ class AudioTokenizer(nn.Module):
         """
         window, unit = self.config.window, self.samples_per_code
         # One code more on each side than the network sees: the mel window reaches beyond the frames.
-        for block in blocks(padded(chunks, unit), window.codes * unit, (window.context + 1) * unit, filled=True):
+        pieces = (arrays.piece(chunk) for chunk in chunks)
+        for block in blocks(padded(pieces, unit), window.codes * unit, (window.context + 1) * unit, filled=True):
             yield self._encode_block(block)
 
     def stream_decode(
         self,
-        chunks: Iterable[Tensor],
+        chunks: Iterable[arrays.Array],
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
@@ -209,7 +222,7 @@ class AudioTokenizer(nn.Module):
             RequestError: if a code is not in [0, K), or there is no such quality.
         """
         hop = self.config.mel.hop_samples
-        mel = self._stream_mel(chunks, steps, guidance, seed, quality)
+        mel = self._stream_mel(map(arrays.integers, chunks), steps, guidance, seed, quality)
         for block in blocks(mel, _VOCODER_FRAMES, self.vocoder.context_frames):
             with torch.inference_mode():
                 waveform = self.vocoder(block.content[None])[0]
