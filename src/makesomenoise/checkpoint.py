@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from makesomenoise.config import Config
 from makesomenoise.errors import ConfigError, ModelError
-from makesomenoise.files import make_folder, write_bytes
+from makesomenoise.files import is_folder, make_folder, write_bytes
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "model.safetensors"
@@ -95,9 +95,9 @@ def resolve(source: str | Path) -> Path:
     """
     name = str(source)
     bundled = Path(str(resources.files("makesomenoise"))) / "pretrained"
-    if source == Path(name).name and (bundled / name / CONFIG_FILE).is_file():
+    if source == Path(name).name and is_folder(bundled / name) and (bundled / name / CONFIG_FILE).is_file():
         return bundled / name
-    if Path(source).is_dir():
+    if is_folder(source):
         return Path(source)
     parts = name.split("/")
     if len(parts) == 2 and all(parts) and not name.startswith("."):  # noqa: PLR2004 - owner and name

@@ -12,7 +12,7 @@ import typer
 
 from makesomenoise.cli.options import Device, Json, LanguageName, Seed, TokenizerName, VocoderName
 from makesomenoise.errors import RequestError
-from makesomenoise.files import check_writable
+from makesomenoise.files import check_writable, is_folder
 
 if TYPE_CHECKING:
     from makesomenoise.pipeline import Chat
@@ -35,7 +35,7 @@ def chat(
     device: Device = "cpu",
 ) -> None:
     """Talk about sounds and have some made, line by line: `msn chat`, or with lines from a file or pipe."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise ChatError(f"Cannot save sounds in {folder}: give an existing folder.")
     check_writable(folder / "sound-1.wav")
     from makesomenoise.cli.hearing import Failures

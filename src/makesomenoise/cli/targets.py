@@ -15,7 +15,7 @@ import typer
 from makesomenoise.cli.errors import show
 from makesomenoise.cli.terminal import tell
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
-from makesomenoise.files import check_writable, is_stream, make_folder
+from makesomenoise.files import check_writable, is_folder, is_stream, make_folder
 
 STANDARD = "-"
 CODES = ".msn"
@@ -115,7 +115,7 @@ def plan(inputs: Sequence[Path], output: str, kind: Kind, force: bool = False) -
     """
     if output == STANDARD:
         return Work([(_only(inputs), _standard_output(kind))], aloud=False)
-    folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
+    folder = output.endswith(("/", os.sep)) or is_folder(output)
     if not folder and len(inputs) > 1:
         folder = _may_be_folder(Path(output), len(inputs))
     targets = _in_folder(inputs, make_folder(output), kind) if folder else [Path(output)]
@@ -170,7 +170,7 @@ def numbered(output: str, count: int, kind: Kind, force: bool = False) -> list[P
         return [_standard_output(kind)]
     if output.endswith(("/", os.sep)):
         make_folder(output)
-    path = Path(output) / f"sound{kind.suffixes[0]}" if Path(output).is_dir() else Path(output)
+    path = Path(output) / f"sound{kind.suffixes[0]}" if is_folder(output) else Path(output)
     numbers = range(1, count + 1)
     paths = [path] if count == 1 else [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in numbers]
     for one in paths:
@@ -202,7 +202,7 @@ def _standard_output(kind: Kind) -> Path:
 
 def _may_be_folder(output: Path, count: int) -> bool:
     """Whether a name that does not end in a slash is free to become a folder."""
-    if output.exists() or is_stream(output):
+    if os.path.lexists(output) or is_stream(output):
         raise TargetError(f"{count} inputs need a folder as output, and {output} is a file: give a folder last.")
     if output.suffix.lower() in (*SOUNDS, CODES, *_OTHERS):
         raise TargetError(f"{count} inputs need a folder as output: give {output.with_suffix('')}/ or so.")

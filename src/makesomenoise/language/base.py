@@ -24,7 +24,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from makesomenoise.errors import FileError
-from makesomenoise.files import atomic_folder, check_writable, locked, make_folder, sweep
+from makesomenoise.files import atomic_folder, check_writable, is_folder, locked, make_folder, sweep
 from makesomenoise.language.config import LanguageError
 
 _LOG = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def find_base(name: str) -> str:
     """
     if name == SMOLLM2:
         return str(_cached(SMOLLM2))
-    if Path(name).is_dir():
+    if is_folder(name):
         return name
     parts = name.split("/")
     if len(parts) == 2 and all(parts) and not name.startswith("."):  # noqa: PLR2004 - owner and name
