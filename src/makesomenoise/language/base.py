@@ -139,7 +139,7 @@ def _cached(name: str) -> Path:
             return cache / name
     gguf = _gguf_file()
     cache = next((cache for cache in caches if _has_room(cache)), None) or _own_temporary_folder()
-    if cache not in caches[:1]:
+    if cache.name != _CACHE:  # the one for temporary files
         _LOG.warning("The language model is kept in %s; set XDG_CACHE_HOME to a folder that can be written to.", cache)
     with locked(cache / f"{name}.lock"):
         if not (cache / name).is_dir():  # another process may have been faster
