@@ -140,8 +140,7 @@ BAD = {
     "empty": (b"", "the file is empty"),
     "zero-length": (wav(np.zeros(0, np.float32)), "holds no samples"),
     "all-NaN": (wav(np.full(100, np.nan, np.float32)), "not finite"),
-    "text": (b"just words " * 50, "not a complete sound file of a known kind"),
-    "truncated mp3": (mp3(), "is truncated"),
+    "text": (b"just words " * 50, "not a sound file of a known kind"),
     "0 Hz": (GOOD[:24] + bytes(4) + GOOD[28:], "0 Hz"),
 }
 
@@ -155,9 +154,25 @@ def test_bad_sound_is_refused(case: str, msn, models, tmp_path: Path):
     assert message in refused(result, tmp_path / "out")
 
 
+def test_a_truncated_sound_is_read_with_a_warning_and_refused_if_strict(msn, models, tmp_path: Path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "cut.mp3").write_bytes(mp3())
+    given = ("encode", tmp_path / "cut.mp3", tmp_path / "out" / "cut.msn", "--model", models.ours)
+    assert "is truncated" in refused(msn(*given, "--strict"), tmp_path / "out")
+    result = msn(*given)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("msn: ")
+    assert "is truncated; it promises" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert (tmp_path / "out" / "cut.msn").exists()
+
+
 def test_a_missing_file_and_a_folder_are_refused(msn, models, tmp_path: Path):
     (tmp_path / "out").mkdir()
-    for source, message in ((tmp_path / "missing.wav", "No such file"), (tmp_path, "it is a folder")):
+    for source, message in (
+        (tmp_path / "missing.wav", "No such file"),
+        (tmp_path / "out", "No sound files in the folder"),
+    ):
         result = msn("encode", source, tmp_path / "out" / "a.msn", "--model", models.ours)
         assert message in refused(result, tmp_path / "out")
 

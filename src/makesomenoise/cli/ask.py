@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, Json, LanguageName, TokenizerName, Window
+from makesomenoise.cli.listening import Listener
+from makesomenoise.cli.options import Device, Json, LanguageName, Strict, TokenizerName, Window
 from makesomenoise.errors import RequestError
 
 Words = Annotated[
@@ -25,16 +26,18 @@ def ask(
     words: Words,
     window: Window = None,
     as_json: Json = False,
+    strict: Strict = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
 ) -> None:
-    """Ask about sounds: `msn ask rain.wav "What comes first?"`."""
-    files, question = split(words)
-    from makesomenoise.cli.hearing import Asked, load
+    """Ask about sounds.
 
-    asked = Asked(question, "answer", window, as_json, also={"question": question})
-    asked.show(load(model, tokenizer, device), files)
+    Sound files or .msn files, and a question: `msn ask rain.wav "What comes first?"`.
+    """
+    files, question = split(words)
+    also = {"question": question}
+    Listener(files, window, as_json, model, tokenizer, device, "answer", also, strict).ask(question)
 
 
 def split(words: list[str]) -> tuple[list[Path], str]:

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from makesomenoise.cli.errors import show
 from makesomenoise.cli.options import Device, Json, LanguageName, Seed, TokenizerName, VocoderName
-from makesomenoise.errors import RequestError
+from makesomenoise.cli.results import check_models
+from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.files import check_writable, is_folder
 
 if TYPE_CHECKING:
     from makesomenoise.pipeline import Chat
 
-HELP = "Say something; /audio FILE attaches a sound, /reset starts anew, /quit ends."
+HELP = """\
+Say something, or ask for a sound: "Make the sound of rain", "Play me ten seconds of thunder".
+/audio FILE attaches a sound, /reset starts anew, /help shows this, /quit ends."""
 Folder = Annotated[Path, typer.Option("--folder", help="Where sounds are saved as sound-1.wav, sound-2.wav, ...")]
 
 
@@ -34,21 +38,30 @@ def chat(
     vocoder: VocoderName = "default",
     device: Device = "cpu",
 ) -> None:
-    """Talk about sounds and have some made, line by line: `msn chat`, or with lines from a file or pipe."""
+    """Talk about sounds and have some made.
+
+    Line by line: `msn chat`, or with lines from a file or pipe.
+    """
     if not is_folder(folder):
         raise ChatError(f"Cannot save sounds in {folder}: give an existing folder.")
     check_writable(folder / "sound-1.wav")
-    from makesomenoise.cli.hearing import Failures
+    check_models(model, tokenizer)
+    if not as_json:
+        typer.echo(HELP, err=True)
     from makesomenoise.pipeline import AudioLanguageModel
 
-    speaker, failures = AudioLanguageModel.load(model, tokenizer, vocoder, device), Failures()
+    speaker, failed = AudioLanguageModel.load(model, tokenizer, vocoder, device), False
     talk = Talk(speaker.chat(seed), folder, speaker.tokenizer.sample_rate, as_json)
     for line in lines():
         if line.strip() == "/quit":
             break
-        with failures.shown():
+        try:
             talk.take(line.strip())
-    failures.end()
+        except MakeSomeNoiseError as error:
+            show(error)
+            failed = True
+    if failed:
+        raise typer.Exit(2)
 
 
 def lines() -> Iterator[str]:
@@ -58,7 +71,6 @@ def lines() -> Iterator[str]:
     if not sys.stdin.isatty():
         yield from sys.stdin
         return
-    typer.echo(HELP)
     while True:
         try:
             yield input("> ")
@@ -96,10 +108,12 @@ class Talk:
         command, _, rest = line.partition(" ")
         if command == "/audio":
             self._attach(rest.strip())
+        elif command == "/help":
+            typer.echo(HELP, err=True)
         elif command == "/reset":
             self.chat.reset()
         elif command.startswith("/"):
-            raise ChatError(f"There is no command {command}: there are /audio FILE, /reset and /quit.")
+            raise ChatError(f"There is no command {command}: there are /audio FILE, /reset, /help and /quit.")
         elif line:
             self._say(line)
 

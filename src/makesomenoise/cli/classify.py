@@ -1,16 +1,15 @@
 """`msn classify`."""
 
-import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, TokenizerName, Window
-
-if TYPE_CHECKING:
-    from makesomenoise.language.naming import Ranked
+from makesomenoise.cli.labels import chosen
+from makesomenoise.cli.listening import load
+from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, Strict, TokenizerName, Window
+from makesomenoise.cli.progress import progress
+from makesomenoise.cli.results import Results, check_models, check_some_are_there
 
 Labels = Annotated[
     list[str] | None,
@@ -30,33 +29,27 @@ def classify(  # noqa: PLR0913 - each is an option
     prior: Prior = 0.5,
     window: Window = None,
     as_json: Json = False,
+    strict: Strict = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
 ) -> None:
-    """Rank names for sounds, with their probabilities: `msn classify dog.wav --labels dog,rain,siren`."""
-    from makesomenoise.cli.labels import chosen
+    """Rank names for sounds, with their probabilities.
 
-    names = chosen(labels or [], label_set)
-    from makesomenoise.cli.hearing import Failures, heard, load
-    from makesomenoise.language import wording
-
-    failures = Failures()
-    listener, question = load(model, tokenizer, device), None if window is not None else wording.CLASSIFY
-    for batch in heard(listener, files, question, failures):
-        ranked = listener.classify([sound for _, sound in batch], names, window, prior)
-        for (file, _), names_of_it in zip(batch, ranked, strict=True):
-            show(file, names_of_it[:top], len(files) > 1, as_json)
-    failures.end()
-
-
-def show(file: Path, ranked: "list[Ranked]", several: bool, as_json: bool) -> None:
-    """Prints the names of a file, the likeliest first."""
-    if as_json:
-        rows = [asdict(one) for one in ranked]
-        typer.echo(json.dumps({"file": str(file), "labels": rows}))
-        return
-    if several:
-        typer.echo(f"{file}:")
-    for one in ranked:
-        typer.echo(f"{100 * one.probability:5.1f} %  {one.label}")
+    Sound files or .msn files, and names to choose from: `msn classify dog.wav --labels dog,rain,siren`.
+    """
+    names, results = chosen(labels or [], label_set), Results(as_json)
+    check_some_are_there(files)
+    check_models(model, tokenizer)
+    with progress("Listening") as report:
+        listener = load(model, tokenizer, device)
+        for found in listener.classify_each(files, names, window, prior, strict):
+            report(found.number + 1, len(files))
+            file, best = files[found.number], found.labels[:top]
+            if found.error is not None:
+                results.fail(found.error, {"file": str(file)})
+                continue
+            lines = [f"{file}:"] if len(files) > 1 else []
+            lines += [f"{100 * one.probability:5.1f} %  {one.label}" for one in best]
+            results.tell(lines, {"file": str(file), "labels": [asdict(one) for one in best]})
+    results.end()

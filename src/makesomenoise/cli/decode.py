@@ -1,7 +1,5 @@
 """`msn decode`."""
 
-from pathlib import Path
-
 from makesomenoise.cli.options import (
     Device,
     Force,
@@ -10,17 +8,19 @@ from makesomenoise.cli.options import (
     Model,
     Output,
     QualityName,
+    Quiet,
     Seed,
     Steps,
     VocoderName,
 )
+from makesomenoise.cli.progress import progress
+from makesomenoise.cli.results import Results, check_models, check_some_are_there
 
 
 def decode(  # noqa: PLR0913 - each is an option
     inputs: Inputs,
     output: Output,
     *,
-    force: Force = False,
     steps: Steps = None,
     guidance: Guidance = None,
     seed: Seed = 0,
@@ -28,8 +28,15 @@ def decode(  # noqa: PLR0913 - each is an option
     model: Model = "default",
     vocoder: VocoderName = "default",
     device: Device = "cpu",
+    force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Turn .msn files back into sound: `msn decode rain.msn out.wav`."""
+    """Turn .msn files back into sound.
+
+    One file, or several into a folder: `msn decode rain.msn out.wav`.
+    """
+    check_some_are_there(inputs)
+    check_models(model)
     from makesomenoise.cli.targets import SOUND_FILES, plan
 
     work = plan(inputs, output, SOUND_FILES, force)
@@ -37,11 +44,12 @@ def decode(  # noqa: PLR0913 - each is an option
     from makesomenoise.tokenizer.files import decode_file
     from makesomenoise.tokenizer.model import AudioTokenizer
 
-    chosen = as_quality(quality)
-    tokenizer = AudioTokenizer.load(model, vocoder, device)
-
-    def one(source: Path, target: Path) -> str:
-        read = decode_file(tokenizer, source, target, steps, guidance, seed, chosen)
-        return f"{target}: {read.seconds:.2f} s from {len(read.codes)} codes"
-
-    work.each(one)
+    results = Results(quiet=quiet, aloud=work.aloud, failed=work.refused)
+    with progress("Decoding", quiet) as report:
+        tokenizer = AudioTokenizer.load(model, vocoder, device)
+        for done, (source, target) in enumerate(work.pairs):
+            report(done, len(work.pairs))
+            with results.of(source):
+                read = decode_file(tokenizer, source, target, steps, guidance, seed, as_quality(quality))
+                results.note(f"{target}: {read.seconds:.2f} s from {len(read.codes)} codes", {})
+    results.end()

@@ -1,5 +1,6 @@
 """How errors that are meant for users are shown: the one sentence they are, and exit code 2."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,20 @@ UsageError = typer.BadParameter.__mro__[1]
 def show(error: object) -> None:
     """Prints an error of the project."""
     typer.echo(f"msn: {printable(str(error))}", err=True)
+
+
+def show_warnings() -> None:
+    """Prints every warning of the project as one sentence from now on, others as Python does."""
+    usual = warnings.showwarning
+
+    def shown(message: Warning | str, category: type[Warning], *where, **more) -> None:
+        if category.__module__.startswith("makesomenoise."):
+            show(message)
+        else:
+            usual(message, category, *where, **more)
+
+    warnings.showwarning = shown
+    warnings.filterwarnings("always", module="makesomenoise")
 
 
 @contextmanager

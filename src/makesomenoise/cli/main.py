@@ -22,6 +22,7 @@ from makesomenoise.cli import (
     merge,
     train,
 )
+from makesomenoise.cli.errors import show_warnings
 from makesomenoise.cli.parsing import HELP, Commands, parse_strictly
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ def main(
     ] = False,
 ) -> None:
     """Any sound as 23 integers a second, and back."""
+    show_warnings()
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="msn: %(message)s")
 
 

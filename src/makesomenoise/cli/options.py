@@ -42,11 +42,13 @@ Output = Annotated[
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
 LanguageName = Annotated[str, typer.Option("--model", help="Language model: a folder, `language` or a Hub id.")]
 TokenizerName = Annotated[str, typer.Option("--tokenizer", help="The tokenizer that the model was trained with.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse sound files of which something is missing.")]
 Window = Annotated[
     float | None,
     typer.Option(min=0.05, help="Cut sounds into windows of so many seconds.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON documents, one a line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of what goes well.")]
 Model = Annotated[str, typer.Option(help="Tokenizer: a model folder, `default`, `vqvae` or a Hub id.")]
 VocoderName = Annotated[str, typer.Option(help="`default`, `griffin-lim`, a folder or `hub:charactr/vocos-mel-24khz`.")]
 Steps = Annotated[int | None, typer.Option(min=1, max=1000, help="Steps of the decoder: more are finer and slower.")]

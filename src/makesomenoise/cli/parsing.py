@@ -4,6 +4,7 @@ What is wrong with a command line is one sentence, told before anything heavy is
 """
 
 import math
+import re
 from typing import Any
 
 import typer
@@ -40,7 +41,7 @@ class Command(TyperCommand):
         """
         given, _, _ = self.make_parser(ctx).parse_args(words)
         value = error.param and given.get(error.param.name or "")
-        if isinstance(value, str) and value not in error.message:
+        if isinstance(value, str) and not re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", error.message):
             error.message = f"{error.message.rstrip('.')}; got {value}"
         later = [p for p in self.params if p.param_type_name == "argument" and p is not error.param]
         if value is None and later and getattr(error.param, "nargs", 1) == -1 and given.get(later[-1].name or ""):

@@ -10,10 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from makesomenoise.cli.errors import show
-from makesomenoise.cli.terminal import tell
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.files import check_writable, is_folder, is_stream, make_folder
 
@@ -82,24 +79,10 @@ class Work:
     refused: bool = False
     aloud: bool = True
 
-    def each(self, do: Callable[[Path, Path], str]) -> None:
-        """Does every piece and says what comes of it; one that fails does not keep the others from being done.
 
-        Raises:
-            typer.Exit: with code 2 after the last piece, if any failed or was refused.
-        """
-        failed = self.refused
-        for source, target in self.pairs:
-            try:
-                tell(do(source, target), self.aloud)
-            except MakeSomeNoiseError as error:
-                show(error)
-                failed = True
-        if failed:
-            raise typer.Exit(2)
-
-
-def plan(inputs: Sequence[Path], output: str, kind: Kind, force: bool = False) -> Work:
+def plan(
+    inputs: Sequence[Path], output: str, kind: Kind, force: bool = False, names: Sequence[Path] | None = None
+) -> Work:
     """Finds the outputs and makes their folder.
 
     Args:
@@ -107,6 +90,7 @@ def plan(inputs: Sequence[Path], output: str, kind: Kind, force: bool = False) -
         output: a file, or `-`, for a single input; a folder, made if missing, for several, or if it ends in a slash.
         kind: what is written.
         force: whether to replace what exists.
+        names: of the inputs within the folder, folders of them included, if it must be one.
 
     Raises:
         TargetError: if two inputs would be written to the same file, or several to what is a file, or if nothing is
@@ -116,9 +100,11 @@ def plan(inputs: Sequence[Path], output: str, kind: Kind, force: bool = False) -
     if output == STANDARD:
         return Work([(_only(inputs), _standard_output(kind))], aloud=False)
     folder = output.endswith(("/", os.sep)) or is_folder(output)
+    if not folder and names is not None:
+        folder = _may_be_folder(Path(output), len(inputs))
     if not folder and len(inputs) > 1:
         folder = _may_be_folder(Path(output), len(inputs))
-    targets = _in_folder(inputs, make_folder(output), kind) if folder else [Path(output)]
+    targets = _in_folder(names or inputs, make_folder(output), kind, names is not None) if folder else [Path(output)]
     pairs = list(zip(inputs, targets, strict=True))
     if len(pairs) == 1:
         check(targets[0], kind, force, inputs)
@@ -170,7 +156,7 @@ def numbered(output: str, count: int, kind: Kind, force: bool = False) -> list[P
         return [_standard_output(kind)]
     if output.endswith(("/", os.sep)):
         make_folder(output)
-    path = Path(output) / f"sound{kind.suffixes[0]}" if is_folder(output) else Path(output)
+    path = Path(output) / f"sound{kind.suffixes[0]}" if Path(output).is_dir() else Path(output)
     numbers = range(1, count + 1)
     paths = [path] if count == 1 else [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in numbers]
     for one in paths:
@@ -209,12 +195,15 @@ def _may_be_folder(output: Path, count: int) -> bool:
     return True
 
 
-def _in_folder(inputs: Sequence[Path], folder: Path, kind: Kind) -> list[Path]:
+def _in_folder(inputs: Sequence[Path], folder: Path, kind: Kind, keep_place: bool) -> list[Path]:
     names = [Path("stdin") if str(path) == STANDARD else path for path in inputs]
-    targets = [folder / path.with_suffix(kind.suffixes[0]).name for path in names]
+    named = [path.with_suffix(kind.suffixes[0]) for path in names]
+    targets = [folder / (path if keep_place else path.name) for path in named]
     twice = [target for target in targets if targets.count(target) > 1]
     if twice:
         raise TargetError(f"Two inputs would both be written to {twice[0]}; give them different names.")
+    for parent in {target.parent for target in targets} - {folder}:
+        make_folder(parent)
     return targets
 
 

@@ -102,6 +102,11 @@ class LanguageModel(nn.Module):
         """Loads a model to be asked: fused, on a device and in what that computes fastest; errors as `load`."""
         return cls.load(folder, usual_dtype(device), fused=True).to(device)
 
+    def base_alone(self) -> Self:
+        """The base without what was learned, which takes its memory a second time; errors as `load`."""
+        base, vocabulary = _extended(self.config, self.rows.dtype)
+        return type(self)(self.config, base.network.requires_grad_(False), vocabulary).to(self.rows.device)
+
     def tell_time(self, timestamps: bool) -> None:
         """Decides whether sounds that the model hears tell the time; it must be trained as it is used."""
         self.config = self.config.model_copy(update={"timestamps": timestamps})
