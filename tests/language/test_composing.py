@@ -21,13 +21,6 @@ def test_the_seed_decides(model):
     assert one[0] != one[1]
 
 
-def test_the_first_of_several_is_the_one_that_is_made_alone(model):
-    (alone,) = compose(model, "rain", 2.0, seed=3)
-    several = compose(model, "rain", 2.0, seed=3, candidates=4)
-    assert several[0] == alone
-    assert len({one.sound for one in several}) == 4
-
-
 def test_the_best_come_first(model):
     plain = compose(model, "A dog barks.", 0.5, candidates=4)
     made = compose(model, "A dog barks.", 0.5, candidates=4, best_by="caption")

@@ -57,12 +57,14 @@ def without_repeats(pieces: Iterable[str], longest: int) -> Iterator[str]:
         now += piece
         while end := _SENTENCE.match(now):
             sentence = _plain(end[0])
-            if (sentence in said and len(sentence) > _MARK) or _turns_around(end[0]) or total > longest:
+            if (sentence in said and len(sentence) > _MARK) or _turns_around(end[0]):
                 return
             if len(end[0]) > given:
                 yield end[0][given:]
             said.add(sentence)
             total += len(end[0])
+            if total > longest:
+                return
             now, given = now[end.end() :], 0
         if _turns_around(now):
             return
