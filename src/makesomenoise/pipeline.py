@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -110,7 +110,7 @@ class AudioLanguageModel:
             if isinstance(sound, str | Path) and bitstream.is_bitstream(sound):
                 held = read_codes(self.tokenizer, sound)
                 return Sound(tuple(held.codes.tolist()), held.seconds)
-            return self._encoded(io.stream(sound, self.tokenizer.sample_rate, strict=strict))
+            return self._encoded(io.stream(cast("io.Source", sound), self.tokenizer.sample_rate, strict=strict))
         try:
             waveform = arrays.single(sound)
             rate = self.tokenizer.sample_rate if sample_rate is None else sample_rate
