@@ -55,17 +55,15 @@ def without_repeats(pieces: Iterable[str], longest: int) -> Iterator[str]:
     now, given, total = "", 0, 0
     for piece in pieces:
         now += piece
-        while end := _SENTENCE.match(now):
+        while total <= longest and (end := _SENTENCE.match(now)):
             if _babbles(end[0], said):
                 return
             if len(end[0]) > given:
                 yield end[0][given:]
             said.add(_plain(end[0]))
             total += len(end[0])
-            if total > longest:
-                return
             now, given = now[end.end() :], 0
-        if _turns_around(now):
+        if total > longest or _turns_around(now):
             return
         if len(now) > given and not any(sentence.startswith(_plain(now)) for sentence in said):
             yield now[given:]
