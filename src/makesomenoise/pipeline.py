@@ -15,7 +15,7 @@ from makesomenoise.audio import arrays, io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.language import listening, naming, wording
-from makesomenoise.language.composing import BestBy, Composed, Generated, code_count, compose
+from makesomenoise.language.composing import BestBy, Generated, code_count, compose
 from makesomenoise.language.dialogue import Dialogue
 from makesomenoise.language.listening import LONGEST_ANSWER, Answer
 from makesomenoise.language.model import LanguageModel
@@ -210,7 +210,7 @@ class AudioLanguageModel:
 
     def compose(
         self, text: str, seconds: float, seed: int = 0, sampling: Sampling = GENERATING, candidates: int = 1
-    ) -> list[Composed]:
+    ) -> list[Sound]:
         """Makes sounds from a text, as codes for `render`, all of them drawn at once from one seed."""
         return compose(self.language, text, seconds, seed, sampling, candidates)
 
@@ -353,8 +353,8 @@ class AudioLanguageModel:
 
     def _drawn(self, text: str, seconds: float, seed: int, sampling: Sampling) -> Generated:
         """One sound alone: drawn beside others it would be another, since sums over more rows round otherwise."""
-        (made,) = compose(self.language, text, seconds, seed, sampling)
-        return Generated(torch.empty(0), made.sound, seed)
+        (sound,) = compose(self.language, text, seconds, seed, sampling)
+        return Generated(torch.empty(0), sound, seed)
 
     def _best(self, text: str, drawn: Iterator[Generated]) -> Iterator[Generated]:
         candidates = list(drawn)
