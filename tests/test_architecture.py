@@ -12,7 +12,8 @@ import makesomenoise
 
 FLOORS = [  # ground floor first; names on one floor do not know each other
     {"config"},  # below the rest of the ground floor, since a mel has settings too
-    {"audio", "nn", "flow"},
+    {"audio", "engine"},
+    {"nn", "flow"},
     {"checkpoint"},
     {"tokenizer", "language", "metrics"},
     {"data", "pipeline"},
@@ -29,7 +30,7 @@ INNER = sorted(m for m in FILES if m not in {"makesomenoise", "makesomenoise.__m
 HEAVY = ["torch", "pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "huggingface_hub"]
 HEAVY += ["ai_edge_litert", "onnxruntime", "sklearn"]
 RUNTIMES = {"ai_edge_litert", "onnxruntime", "onnx", "tflite_runtime", "tensorflow", "sklearn"}
-CORE = ["audio", "nn", "flow", "tokenizer", "metrics", "checkpoint", "config"]
+CORE = ["audio", "engine", "nn", "flow", "tokenizer", "metrics", "checkpoint", "config"]
 NOT_IN_CORE = {"pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "typer", "rich", "tqdm"}
 
 

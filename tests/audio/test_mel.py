@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from makesomenoise.audio.mel import FLOOR, LogMel, MelConfig, hz_to_mel, magnitude, mel_filters, mel_to_hz, power
+from makesomenoise.audio.mel import FLOOR, MelConfig, hz_to_mel, mel_filters, mel_to_hz
+from makesomenoise.nn.log_mel import LogMel, magnitude, power
 
 CONFIG = MelConfig()
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from makesomenoise.tokenizer.encoder import CODES_PER_SCENE, Encoder, EncoderConfig, SceneConfig, SceneEncoder
+from makesomenoise.tokenizer.config import CODES_PER_SCENE, EncoderConfig, SceneConfig
+from makesomenoise.tokenizer.encoder import Encoder, SceneEncoder
 
 SCENE = SceneConfig(channels=(4, 4, 8, 8), dim=16, layers=1, heads=2)
 CONFIG = EncoderConfig(scene=SCENE, frame_dim=16, dim=32, layers=1, heads=2, latent_dim=8)

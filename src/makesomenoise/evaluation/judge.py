@@ -15,7 +15,6 @@ from torch import Tensor
 
 from makesomenoise import checkpoint
 from makesomenoise.audio.io import replacing
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.classifier import EventClassifier
@@ -25,6 +24,7 @@ from makesomenoise.evaluation.fidelity import fidelity
 from makesomenoise.evaluation.rendering import originals, render
 from makesomenoise.evaluation.survives import survival
 from makesomenoise.evaluation.systems import System
+from makesomenoise.nn.log_mel import LogMel
 
 ORIGINALS = "original"
 _ALL = "all"

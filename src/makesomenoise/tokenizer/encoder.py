@@ -10,54 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise.audio.peaks import peak_shares
-from makesomenoise.config import Config
 from makesomenoise.nn.convnext import ConvNeXtBlock
 from makesomenoise.nn.resample import Downsample
 from makesomenoise.nn.spectrogram import TRUNK_STRIDE, SpectrogramTrunk
 from makesomenoise.nn.transformer import TransformerBlock
-
-FRAMES_PER_CODE = 4
-CODES_PER_SCENE = TRUNK_STRIDE // FRAMES_PER_CODE
-
-
-class SceneConfig(Config):
-    """Settings of the scene branch.
-
-    Attributes:
-        channels: widths of its convolutions.
-        dim: channels of its result.
-        layers: transformer blocks after the convolutions.
-        heads: attention heads.
-    """
-
-    channels: tuple[int, int, int, int] = (32, 64, 128, 192)
-    dim: int = 192
-    layers: int = 2
-    heads: int = 3
-
-
-class EncoderConfig(Config):
-    """Settings of the encoder.
-
-    Attributes:
-        scene: the scene branch.
-        frame_dim: channels at the rate of the frames.
-        frame_layers: ConvNeXt blocks there.
-        dim: channels at the rate of the codes.
-        layers: transformer blocks there.
-        heads: attention heads.
-        latent_dim: latent channels D.
-        peaks: whether the blocks see the peaks of each frame by themselves.
-    """
-
-    scene: SceneConfig = SceneConfig()
-    frame_dim: int = 128
-    frame_layers: int = 1
-    dim: int = 256
-    layers: int = 4
-    heads: int = 4
-    latent_dim: int = 32
-    peaks: bool = False
+from makesomenoise.tokenizer.config import CODES_PER_SCENE, FRAMES_PER_CODE, EncoderConfig, SceneConfig
 
 
 class SceneEncoder(nn.Module):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from makesomenoise.config import Config
 from makesomenoise.data.clips import NO_LABEL
-from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE
 
 _HIDDEN = 256
 

@@ -20,8 +20,8 @@ from makesomenoise.data.clips import NO_LABEL, ClipStore, Sequences, frequent_la
 from makesomenoise.data.manifest import read_clips
 from makesomenoise.data.mels import MelAugmentConfig, MelCrops, MelStore, mixed, mixed_targets
 from makesomenoise.nn.spectrogram import TRUNK_STRIDE
-from makesomenoise.tokenizer.config import TokenizerConfig
-from makesomenoise.tokenizer.encoder import CODES_PER_SCENE, SceneEncoder
+from makesomenoise.tokenizer.config import CODES_PER_SCENE, TokenizerConfig
+from makesomenoise.tokenizer.encoder import SceneEncoder
 from makesomenoise.training.fitting import RunConfig, endless, fit
 from makesomenoise.training.optimiser import OptimiserConfig, follow, optimisers
 

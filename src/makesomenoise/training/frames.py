@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE
 
 _SILENT_WEIGHT = 0.05
 _REACH = 2  # codes on either side of a sound that count like it: a third of a second holds its onset and its decay

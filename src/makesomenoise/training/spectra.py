@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.audio.mel import LogMel, MelConfig
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.config import Config
+from makesomenoise.nn.log_mel import LogMel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

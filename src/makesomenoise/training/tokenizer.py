@@ -21,8 +21,8 @@ from makesomenoise.audio.peaks import peak_shares
 from makesomenoise.data.clips import ClipStore, Crops, Sequences, frequent_labels
 from makesomenoise.data.manifest import Clip, read_clips
 from makesomenoise.metrics.codebook import perplexity
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
-from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import Passed, TokenizerNetwork
 from makesomenoise.training.asked import LabelVotes, Outline, Peaks
 from makesomenoise.training.distillation import Distillation

@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 
 from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig
-from makesomenoise.tokenizer.config import TokenizerConfig
-from makesomenoise.tokenizer.decoders.flow import FlowConfig
+from makesomenoise.tokenizer.config import FlowConfig, TokenizerConfig
 from makesomenoise.training.asked import LabelConfig, OutlineConfig, PeaksConfig
 from makesomenoise.training.distillation import DistillConfig
 from makesomenoise.training.fitting import RunConfig

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences
 from makesomenoise.data.manifest import read_clips
+from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
 from makesomenoise.training.discriminators import (
     Discriminators,

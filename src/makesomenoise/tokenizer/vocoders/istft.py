@@ -20,10 +20,11 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import MelConfig, power
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.config import Config, ConfigError, Teacher
 from makesomenoise.nn.convnext import ConvNeXtBlock
+from makesomenoise.nn.log_mel import power
 from makesomenoise.tokenizer.vocoders.griffin_lim import GriffinLim, whole_periods
 from makesomenoise.tokenizer.vocoders.stft import InverseStft
 
