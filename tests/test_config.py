@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field, ValidationError
 
-from makesomenoise.config import Config, ConfigError
+from makesomenoise.config import Config
+from makesomenoise.errors import ConfigError
 
 
 class Inner(Config):

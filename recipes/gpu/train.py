@@ -25,7 +25,7 @@ import torch
 
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError
-from makesomenoise.config import ConfigError
+from makesomenoise.errors import ConfigError
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE, TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.network import TokenizerNetwork

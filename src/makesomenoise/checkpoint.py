@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise.audio.io import replacing
-from makesomenoise.config import Config, ConfigError
+from makesomenoise.config import Config
+from makesomenoise.errors import ConfigError, ModelError
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "model.safetensors"
@@ -32,7 +33,7 @@ _SCALE = ".scale"
 _MOST = 127
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ModelError):
     """A model folder that cannot be used; the message is one sentence for the user."""
 
 

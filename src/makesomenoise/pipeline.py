@@ -10,6 +10,7 @@ from torch import Tensor
 
 from makesomenoise.audio import io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
+from makesomenoise.errors import RequestError
 from makesomenoise.language import listening, naming, wording
 from makesomenoise.language.composing import BestBy, Composed, compose
 from makesomenoise.language.dialogue import Dialogue
@@ -25,7 +26,7 @@ DEFAULT = "language"
 Heard = Tensor | Sound | str | Path
 
 
-class PipelineError(ValueError):
+class PipelineError(RequestError):
     """A request that cannot be answered; the message is one sentence for the user."""
 
 

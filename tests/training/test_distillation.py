@@ -8,7 +8,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from makesomenoise.config import ConfigError
+from makesomenoise.errors import ConfigError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.model import AudioTokenizer

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.checkpoint import CheckpointError, save_model
-from makesomenoise.config import ConfigError
+from makesomenoise.errors import ConfigError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.training import tokenizer

@@ -19,6 +19,7 @@ from makesomenoise.data.questions import others
 from makesomenoise.data.scene_tasks import SceneTasks
 from makesomenoise.data.sounds import NOISY, Name
 from makesomenoise.data.turns import heard, made
+from makesomenoise.errors import DataError
 from makesomenoise.language.prompts import Sound, Turn
 
 _MOST_CHOICES = 10
@@ -27,7 +28,7 @@ _WRITTEN_SHARE = 0.15
 _SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,'-]+\.?")
 
 
-class ExamplesError(ValueError):
+class ExamplesError(DataError):
     """Clips that no example can be made of; the message is one sentence for the user."""
 
 

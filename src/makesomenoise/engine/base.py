@@ -10,11 +10,13 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
+from makesomenoise.errors import ModelError
+
 EngineName = Literal["auto", "onnx", "torch"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
 
-class EngineError(ValueError):
+class EngineError(ModelError):
     """A network that cannot be run as it was asked for; the message is one sentence for the user."""
 
 

@@ -15,12 +15,13 @@ import numpy as np
 
 from makesomenoise.engine import onnx_file
 from makesomenoise.engine.onnx_file import Attribute, ExternalData, ValueInfo
+from makesomenoise.errors import ModelError
 
 _DTYPES = {"F32": "float32", "F16": "float16", "I8": "int8", "I64": "int64"}
 _SCALE = ".scale"
 
 
-class GraphError(ValueError):
+class GraphError(ModelError):
     """Weights that no graph can be built on; the message is one sentence for the user."""
 
 

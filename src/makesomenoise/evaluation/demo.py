@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.audio import io
+from makesomenoise.errors import RequestError
 from makesomenoise.evaluation.demo_language import Made, heard, made
 from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.files import decode_file, encode_file
@@ -33,7 +34,7 @@ _WORDS = (
 _DARKEST, _BRIGHTEST = -9.0, 3.5  # log-mel; the same for all pictures, so that colours compare
 
 
-class DemoError(ValueError):
+class DemoError(RequestError):
     """A demo that cannot be built; the message is one sentence for the user."""
 
 

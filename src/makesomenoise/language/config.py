@@ -3,9 +3,10 @@
 from pydantic import Field
 
 from makesomenoise.config import Config
+from makesomenoise.errors import ModelError
 
 
-class LanguageError(ValueError):
+class LanguageError(ModelError):
     """A language model, a text or codes that cannot be used; the message is one sentence for the user."""
 
 

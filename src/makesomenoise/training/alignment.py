@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from makesomenoise.config import Config
+from makesomenoise.errors import DataError
 
 
-class AlignmentError(ValueError):
+class AlignmentError(DataError):
     """Codes and labels that rows cannot be aligned with; the message is one sentence for the user."""
 
 

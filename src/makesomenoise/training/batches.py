@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from makesomenoise.data.examples import Examples
+from makesomenoise.errors import DataError
 from makesomenoise.language.prompts import IGNORED, Example, Prompts
 
 Item = TypeVar("Item")
@@ -24,7 +25,7 @@ POOL = 16  # batches of about equal work that are drawn at once
 MOST_DRAWN, _MOST_POOLS = 1_000_000, 100_000  # numbers of what is drawn for different pools and parts never meet
 
 
-class BatchesError(ValueError):
+class BatchesError(DataError):
     """Conversations that no batches can be made of; the message is one sentence for the user."""
 
 

@@ -21,6 +21,7 @@ from makesomenoise.data.codes import CodeClip, read_codes
 from makesomenoise.data.examples import Examples
 from makesomenoise.data.mixture import Mixture
 from makesomenoise.data.sounds import EXACT
+from makesomenoise.errors import DataError
 from makesomenoise.language.config import LanguageConfig, LoraConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
@@ -39,7 +40,7 @@ _CHATS = "chats.jsonl"
 _GROUNDED = "grounded"  # its own checkpoints and curves
 
 
-class LanguageTrainingError(ValueError):
+class LanguageTrainingError(DataError):
     """A run that cannot be made of its configuration; the message is one sentence for the user."""
 
 

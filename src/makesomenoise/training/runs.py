@@ -4,13 +4,14 @@ from pathlib import Path
 
 from makesomenoise.checkpoint import source_commit
 from makesomenoise.config import Config
+from makesomenoise.errors import FileError
 
 CONFIG_FILE = "config.yaml"
 COMMIT_FILE = "commit.txt"
 CHECKPOINT_FILE = "last.ckpt"
 
 
-class RunError(ValueError):
+class RunError(FileError):
     """A run that cannot start; the message is one sentence for the user."""
 
 

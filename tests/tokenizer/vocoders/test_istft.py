@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
-from makesomenoise.config import ConfigError
+from makesomenoise.errors import ConfigError
 from makesomenoise.tokenizer.vocoders.griffin_lim import PERIOD, GriffinLim
 from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
 

@@ -6,13 +6,15 @@ from typing import Literal, Protocol, get_args
 import torch
 from torch import Tensor, nn
 
+from makesomenoise.errors import RequestError
+
 Quality = Literal["fast", "best"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
 _LEAST_DEVIATION = 1e-3  # of a band that never sounds
 
 
-class DecodingError(ValueError):
+class DecodingError(RequestError):
     """A decoding that cannot be done; the message is one sentence for the user."""
 
 

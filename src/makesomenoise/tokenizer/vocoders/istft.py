@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
-from makesomenoise.config import Config, ConfigError, Teacher
+from makesomenoise.config import Config, Teacher
+from makesomenoise.errors import ConfigError
 from makesomenoise.nn.convnext import ConvNeXtBlock
 from makesomenoise.nn.log_mel import power
 from makesomenoise.tokenizer.vocoders.griffin_lim import GriffinLim, whole_periods
