@@ -17,7 +17,7 @@ from makesomenoise.engine import onnx_file
 from makesomenoise.engine.onnx_file import Attribute, ExternalData, ValueInfo
 from makesomenoise.errors import ModelError
 
-_DTYPES = {"F32": "float32", "F16": "float16", "I8": "int8", "I64": "int64"}
+_DTYPES = {"F32": "float32", "F16": "float16", "I8": "int8", "I64": "int64", "BOOL": "bool"}
 _SCALE = ".scale"
 
 

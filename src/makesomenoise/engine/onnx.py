@@ -42,7 +42,7 @@ class OnnxSession:
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Runs the graph once: its outputs in their order."""
-        return list(self._session.run(None, dict(inputs)))
+        return [np.asarray(value) for value in self._session.run(None, dict(inputs))]
 
 
 def usual_threads() -> int:
