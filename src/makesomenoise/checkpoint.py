@@ -1,30 +1,37 @@
-"""Model folders: `config.yaml` beside `model.safetensors` and `MODEL_CARD.md`; by path, bundled name or Hub id.
+"""Weights of model folders: `model.safetensors` beside `config.yaml` and `MODEL_CARD.md`.
 
-Knows how weights are kept, not what they mean. Nothing is ever unpickled, and the Hub is asked only for a source that
-is neither a folder nor a bundled name.
+Knows how weights are kept, not what they mean. Nothing is ever unpickled.
 """
 
 import hashlib
+import json
 import subprocess
 import tempfile
-from importlib import resources
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Generic, Literal
 
 import safetensors
 import safetensors.torch
 import torch
+import yaml
 from torch import Tensor, nn
 
-from makesomenoise.audio.io import replacing
-from makesomenoise.config import Config
-from makesomenoise.errors import ConfigError, ModelError
+from makesomenoise.config import Config, ModelConfig
+from makesomenoise.files import make_folder, write_bytes
+from makesomenoise.model_folder import (
+    CARD_FILE,
+    CONFIG_FILE,
+    FORMAT_VERSION,
+    HEADER,
+    WEIGHTS_FILE,
+    CheckpointError,
+    ConfigT,
+    read_settings,
+)
+from makesomenoise.model_folder import load_config as load_config  # noqa: PLC0414 - said here too: who loads a model needs both
+from makesomenoise.model_folder import resolve as resolve  # noqa: PLC0414
 
-CONFIG_FILE = "config.yaml"
-WEIGHTS_FILE = "model.safetensors"
-CARD_FILE = "MODEL_CARD.md"
-
-ConfigT = TypeVar("ConfigT", bound=Config)
 Storage = Literal["float32", "float16", "int8"]
 
 # What int8 may round: large matrices of a decoder. Encoder and quantizer decide on the codes, and vectors are small.
@@ -33,13 +40,22 @@ _SCALE = ".scale"
 _MOST = 127
 
 
-class CheckpointError(ModelError):
-    """A model folder that cannot be used; the message is one sentence for the user."""
+@dataclass(frozen=True)
+class StoredModel(Generic[ConfigT]):
+    """What a model folder holds.
+
+    Attributes:
+        config: its settings.
+        state: its weights by name, floating-point ones as float32.
+    """
+
+    config: ConfigT
+    state: dict[str, Tensor]
 
 
 def save_model(
     folder: str | Path,
-    config: Config,
+    config: ModelConfig,
     state: dict[str, Tensor],
     storage: Storage = "float32",
     card: str | None = None,
@@ -48,32 +64,27 @@ def save_model(
 
     Args:
         folder: made if missing; files in it are replaced.
-        config: written as YAML.
+        config: written as YAML, below the kind of the model, the version of the format and the model's fingerprint.
         state: tensors by name.
         storage: how floating-point tensors are kept. `int8` keeps the large matrices of a decoder in 8 bits with a
             scale for each row, 0.4 % of the largest weight of a row apart at most, and all else in 16.
         card: text of the model card.
+
+    Raises:
+        FileError: if it cannot be written.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(folder)
     tensors: dict[str, Tensor] = {}
     for name, tensor in state.items():
         tensors |= _stored(name, tensor, storage)
-    files = {WEIGHTS_FILE: safetensors.torch.save(tensors), CONFIG_FILE: config.to_yaml().encode()}
+    files = {WEIGHTS_FILE: safetensors.torch.save(tensors), CONFIG_FILE: _config_text(config, state).encode()}
     if card is not None:
         files[CARD_FILE] = card.encode()
     for name, data in files.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_bytes(data)
+        write_bytes(folder / name, data)
 
 
-def is_free(folder: str | Path) -> bool:
-    """Whether a folder is new or empty, so that nothing is lost by writing it."""
-    folder = Path(folder)
-    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-
-
-def upload(repo_id: str, config: Config, state: dict[str, Tensor], card: str | None = None) -> None:
+def upload(repo_id: str, config: ModelConfig, state: dict[str, Tensor], card: str | None = None) -> None:
     """Writes the model folder to the Hugging Face Hub.
 
     Args:
@@ -90,40 +101,21 @@ def upload(repo_id: str, config: Config, state: dict[str, Tensor], card: str | N
         HfApi().upload_folder(repo_id=repo_id, folder_path=folder)
 
 
-def resolve(source: str | Path) -> Path:
-    """The folder that `source` names: the name of a bundled model, a path, or a Hub id such as `owner/name`.
-
-    A bundled name means the bundled model wherever it is said: a folder that happens to have it is `./name`.
+def load_model(folder: str | Path, config_class: type[ConfigT]) -> StoredModel[ConfigT]:
+    """Reads a model folder, and sees whether it holds the model that it says it does.
 
     Raises:
-        CheckpointError: if nothing is found there.
+        CheckpointError: if a file is missing or damaged, if the folder holds a model of another kind or of a later
+            format, or if weights or settings are not those it was written with.
     """
-    name = str(source)
-    bundled = Path(str(resources.files("makesomenoise"))) / "pretrained"
-    if source == Path(name).name and (bundled / name / CONFIG_FILE).is_file():
-        return bundled / name
-    if Path(source).is_dir():
-        return Path(source)
-    parts = name.split("/")
-    if len(parts) == 2 and all(parts) and not name.startswith("."):  # noqa: PLR2004 - owner and name
-        return _download(name)
-    names = ", ".join(sorted(config.parent.name for config in bundled.glob(f"*/{CONFIG_FILE}"))) or "none"
-    raise CheckpointError(f"No model '{name}': give a model folder, a bundled name ({names}) or a Hub id owner/name.")
-
-
-def load_config(folder: str | Path, config_class: type[ConfigT]) -> ConfigT:
-    """Reads the configuration of a model folder.
-
-    Raises:
-        CheckpointError: if it is missing or does not fit `config_class`.
-    """
-    path = Path(folder) / CONFIG_FILE
-    if not path.is_file():
-        raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_FILE}.")
-    try:
-        return config_class.from_yaml(path)
-    except ConfigError as error:
-        raise CheckpointError(str(error)) from None
+    config, state = load_config(folder, config_class), load_state(folder)
+    told, found = read_settings(folder).get(HEADER[-1]), model_fingerprint(config, state)
+    if told is not None and told != found:
+        raise CheckpointError(
+            f"{folder} says it is the model {told}, but its {CONFIG_FILE} and {WEIGHTS_FILE} are those of {found}: "
+            "copy both files again from where they came, or train or save the model anew."
+        )
+    return StoredModel(config, state)
 
 
 def load_state(folder: str | Path) -> dict[str, Tensor]:
@@ -169,24 +161,23 @@ def load_into(module: nn.Module, state: dict[str, Tensor], origin: str) -> None:
     module.load_state_dict(state)
 
 
-def fingerprint(config: Config, state: dict[str, Tensor], without: str | None = None) -> str:
-    """16 hexadecimal digits that change with the configuration and with any weight.
+def fingerprint(config: Config, state: dict[str, Tensor]) -> str:
+    """16 hexadecimal digits that change with any setting and with any weight.
 
     Weights are compared as 16-bit floats, the precision they are shipped in, so that a model keeps its fingerprint
-    when it is saved at half precision. Of the settings those count that are not at their defaults, so that a setting
-    which a later version adds changes no fingerprint.
-
-    Args:
-        config: settings of the model.
-        state: tensors by name.
-        without: a part that does not count: a field of the configuration and the module of that name.
+    when it is saved at half precision.
     """
-    chosen = config.model_dump_json(exclude={without} if without else None, exclude_defaults=True)
-    digest = hashlib.sha256(chosen.encode())
-    for name in sorted(name for name in state if name.split(".")[0] != without):
-        digest.update(name.encode())
-        digest.update(_plain(state[name], "float16").numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return _digest(config.model_dump_json(), state)
+
+
+def model_fingerprint(config: ModelConfig, state: dict[str, Tensor]) -> str:
+    """16 hexadecimal digits by which a model is known: of the settings and weights that decide on what it gives.
+
+    A setting that a later version adds, or a part that is trained further, changes nothing where the configuration's
+    `identity` and `not_identifying` leave it out. Weights are compared as `fingerprint` does.
+    """
+    deciding = {name: tensor for name, tensor in state.items() if name.split(".")[0] not in config.not_identifying}
+    return _digest(json.dumps(config.identity(), separators=(",", ":")), deciding)
 
 
 def source_commit() -> str:
@@ -196,6 +187,19 @@ def source_commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _config_text(config: ModelConfig, state: dict[str, Tensor]) -> str:
+    told = (config.model_type, FORMAT_VERSION, model_fingerprint(config, state))
+    return yaml.safe_dump(dict(zip(HEADER, told, strict=True)), sort_keys=False) + config.to_yaml()
+
+
+def _digest(settings: str, state: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(settings.encode())
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(_plain(state[name], "float16").numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _stored(name: str, tensor: Tensor, storage: Storage) -> dict[str, Tensor]:
@@ -217,15 +221,3 @@ def _rounded(name: str, matrix: Tensor) -> dict[str, Tensor]:
 def _plain(tensor: Tensor, storage: Storage) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.to(torch.float16) if storage != "float32" and tensor.is_floating_point() else tensor
-
-
-def _download(repo_id: str) -> Path:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only a Hub id needs the network client
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
-
-    patterns = [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE]
-    try:
-        return Path(snapshot_download(repo_id, allow_patterns=patterns))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"Neither a folder nor a reachable Hub model: '{repo_id}' ({reason}).") from None

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
@@ -20,6 +19,7 @@ from makesomenoise.evaluation.event_classifier import (
 )
 from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.metrics import accuracy
+from makesomenoise.nn.log_mel import LogMel
 
 CONFIG = ClassifierConfig(channels=(2, 3, 4, 5), feature_size=6, tasks={"esc50": ("dog", "rain"), "kind": ("sfx",)})
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from makesomenoise.audio.mel import LogMel, MelConfig
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.plots import (
     Column,
@@ -15,6 +15,7 @@ from makesomenoise.evaluation.plots import (
     plot_groups,
     plot_panel,
 )
+from makesomenoise.nn.log_mel import LogMel
 
 PNG = b"\x89PNG"
 

@@ -20,7 +20,9 @@ from pathlib import Path
 from string import Template
 import torch
 from makesomenoise.audio import io
-from makesomenoise.audio.mel import LogMel
+from makesomenoise.audio.kinds import SUFFIXES
+from makesomenoise.files import atomic_write, make_folder, write_text
+from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.files import decode_file, encode_file
 
 
@@ -77,7 +79,7 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
         if source != BUNDLED:
             raise
         return None
-    if source == BUNDLED and load_config(folder, LanguageConfig).codes != tokenizer.fingerprint:
+    if source == BUNDLED and load_config(folder, LanguageConfig).tokenizer_fingerprint != tokenizer.fingerprint:
         return None
     try:
         # What these import comes with the extra `language`.
@@ -101,14 +103,10 @@ def heard(speaker: "AudioLanguageModel", waveform: Tensor) -> str:
 def made(speaker: "AudioLanguageModel", seed: int = 0) -> Iterator[Made]:
     """A sound from each of the prompts; the first that comes, not the best of several."""
     for text in PROMPTS:
-        sound = speaker.compose(text, seconds=_SECONDS, seed=seed)[0].sound
+        sound = speaker.compose(text, seconds=_SECONDS, seed=seed)[0]
         yield Made(text, sound.codes, speaker.render(sound, _SECONDS, seed, level_db=USUAL_DB))
 
 
-if TYPE_CHECKING:
-    from makesomenoise.pipeline import AudioLanguageModel
-
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 _BITS_PER_SAMPLE = 16
 _WORDS = (
     "<p>What is <b>heard</b> in each sound was written by a language model that reads those integers; the sounds at "
@@ -168,7 +166,7 @@ def build_page(
     sources = sorted(p for p in clips.glob("*") if p.suffix.lower() in SUFFIXES)
     if not sources:
         raise DemoError(f"No sound files in {clips}: give a folder of clips (`--clips`), such as demo_clips.")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     mel = LogMel(ours.config.mel)
     rows = []
     for source in sources:
@@ -188,8 +186,7 @@ def build_page(
 def _written(output: Path, rows: list[str], ours: AudioTokenizer, words: str) -> Path:
     page = Template(resources.files("makesomenoise.demo").joinpath("page.html").read_text(encoding="utf-8"))
     rates = {"rate": f"{ours.bits_per_second:.0f}", "codes": f"{ours.code_rate:.1f}"}
-    with io.replacing(output / "index.html") as temporary:
-        temporary.write_text(page.substitute(rates, rows="\n".join(rows), words=words), encoding="utf-8")
+    write_text(output / "index.html", page.substitute(rates, rows="\n".join(rows), words=words))
     return output / "index.html"
 
 
@@ -222,7 +219,7 @@ def _picture(waveform: Tensor, sound: Path, mel: LogMel) -> str:
     with torch.inference_mode():
         frames = mel(waveform[None])[0].numpy()
     name = sound.with_suffix(".png").name
-    with io.replacing(sound.with_name(name)) as temporary:
+    with atomic_write(sound.with_name(name)) as temporary:
         image.imsave(str(temporary), frames, format="png", origin="lower", cmap="magma", vmin=_DARKEST, vmax=_BRIGHTEST)
     return name
 

@@ -17,8 +17,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from makesomenoise.audio.io import replacing
 from makesomenoise.checkpoint import source_commit
+from makesomenoise.files import atomic_write, make_folder, write_text
 
 Item = TypeVar("Item")
 _SECONDS_BETWEEN_WRITES = 20.0
@@ -119,9 +119,9 @@ class ResultCache:
         path = self._path(measurement, inputs, "safetensors")
         if not self._is_found(path):
             arrays = measure()
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             record = {"measurement": measurement.name, "version": measurement.version, "commit": self._commit}
-            with replacing(path) as temporary:
+            with atomic_write(path) as temporary:
                 safetensors.numpy.save_file(arrays, temporary, metadata=record)
         with safetensors.safe_open(path, framework="numpy") as file:
             self._note(measurement, [file.metadata()["commit"]])
@@ -144,10 +144,9 @@ class ResultCache:
         return record
 
     def _write(self, path: Path, measurement: Measurement, commits: list[str], result: object) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         record = {"measurement": measurement.name, "version": measurement.version, "commits": commits, "result": result}
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(record), encoding="utf-8")
+        write_text(path, json.dumps(record))
 
     def _note(self, measurement: Measurement, commits: Sequence[str]) -> None:
         noted = self.provenance.setdefault(measurement.name, {"version": measurement.version, "commits": []})

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
-from makesomenoise.config import Config
+from makesomenoise.config import Config, ModelConfig
 from makesomenoise.data.clips import ClipStore, frequent_labels
 from makesomenoise.data.manifest import Clip
 from makesomenoise.data.mels import SILENCE, MelAugmentConfig, MelStore, mixed, mixed_targets, varied
@@ -30,7 +30,7 @@ _CENTRE, _SPREAD = 0.0, 3.0
 _BATCH = 32
 
 
-class ClassifierConfig(Config):
+class ClassifierConfig(ModelConfig):
     """Settings of the event classifier.
 
     Attributes:
@@ -40,6 +40,8 @@ class ClassifierConfig(Config):
         feature_size: width E of the layer before the class scores.
         tasks: names of the classes of each task; the tasks share everything but the last layer.
     """
+
+    model_type: ClassVar[str] = "event_classifier"
 
     mel: MelConfig = MelConfig()
     window_seconds: float = 5.0
@@ -88,8 +90,9 @@ class EventClassifier(nn.Module):
         Raises:
             CheckpointError: if the folder holds no classifier.
         """
-        model = cls(checkpoint.load_config(folder, ClassifierConfig))
-        checkpoint.load_into(model, checkpoint.load_state(folder), str(folder))
+        stored = checkpoint.load_model(folder, ClassifierConfig)
+        model = cls(stored.config)
+        checkpoint.load_into(model, stored.state, str(folder))
         return model.eval()
 
     def forward(self, mel: Tensor) -> ClassifierOutput:

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from makesomenoise.audio.io import replacing
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.manifest import Clip
+from makesomenoise.files import atomic_write
+from makesomenoise.nn.log_mel import LogMel
 
 _WANTED = ("dog", "rain", "siren", "piano", "clapping", "speech")
 _DARKEST, _BRIGHTEST = -6.0, 4.0
@@ -137,11 +137,11 @@ def draw_language(results: Mapping, output: Path) -> None:
         output: folder of the pictures.
     """
     for dataset, found in results.get("classification", {}).items():
-        with replacing(output / f"confusion-{dataset}.png") as temporary:
+        with atomic_write(output / f"confusion-{dataset}.png") as temporary:
             plot_confusion(found["labels"], found["confusion"], temporary)
     if results.get("scene_qa"):
         answers = {kind: _answers(found) for kind, found in results["scene_qa"].items()}
-        with replacing(output / "scene_qa.png") as temporary:
+        with atomic_write(output / "scene_qa.png") as temporary:
             plot_groups(answers, "questions about scenes answered right, %", temporary)
     if results.get("generation"):
         heard = {
@@ -150,7 +150,7 @@ def draw_language(results: Mapping, output: Path) -> None:
             for listener, rows in by_listener.items()
             for count, key in ((1, "top1"), (5, "any_in_top5"))
         }
-        with replacing(output / "generation.png") as temporary:
+        with atomic_write(output / "generation.png") as temporary:
             plot_groups(heard, "sounds in which what was asked for is heard, %", temporary)
 
 

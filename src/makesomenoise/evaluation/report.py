@@ -12,11 +12,11 @@ from typing import Any, Self
 import yaml
 from pydantic import Field
 
-from makesomenoise.audio.io import replacing
 from makesomenoise.config import Config
 from makesomenoise.errors import RequestError
 from makesomenoise.evaluation.benchmark import describe_machine
 from makesomenoise.evaluation.cache import ResultCache
+from makesomenoise.files import write_text
 
 CACHE_FOLDER = "cache"
 
@@ -92,6 +92,5 @@ def run_evaluation(
     results = {"machine": describe_machine(), "settings": settings, **answers, "provenance": provenance}
     results = json.loads(json.dumps(results))
     for name, text in (("results.json", json.dumps(results, indent=2) + "\n"), ("results.md", to_markdown(results))):
-        with replacing(output / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(output / name, text)
     return results

@@ -10,7 +10,7 @@ from makesomenoise.evaluation.language.classification import ReferenceSystems, c
 from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.language.generation import stream_tokens
 from makesomenoise.language.listening import greedy_answers, prompt_about
-from makesomenoise.language.naming import classify
+from makesomenoise.language.naming import Namer
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GREEDY
 
@@ -49,7 +49,7 @@ def test_the_prior_and_the_length_of_a_name_decide(language_model, canned):
 def test_the_usual_ranking_is_that_of_classify(language_model, cache: ResultCache):
     clips = [clip(number, "dog") for number in range(6)]
     found = classify_clips(language_model, clips, NAMES, cache)
-    ranked = classify(language_model, [Sound(one.codes) for one in clips], NAMES)
+    ranked = [Namer(language_model, NAMES).rank(Sound(one.codes)) for one in clips]
     counts = torch.zeros(3, dtype=torch.int64)
     for first, *_ in ranked:
         counts[NAMES.index(first.label)] += 1

@@ -34,7 +34,6 @@ from makesomenoise.evaluation.language.generation import (
     score,
 )
 from makesomenoise.evaluation.splits import Corpus
-from makesomenoise.language.composing import Composed
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import Sampling
 
@@ -50,7 +49,7 @@ class Model:
 
     def compose(self, text, seconds, seed, sampling, candidates):
         self.asked.append((text, seconds, seed, sampling.guidance, candidates))
-        return [Composed(Sound((1, seed, number))) for number in range(candidates)]
+        return [Sound((1, seed, number)) for number in range(candidates)]
 
     def render(self, sound, seed, level_db):
         self.levels.append((sound.codes, level_db))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from makesomenoise.audio.mel import LogMel, MelConfig
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier
@@ -18,6 +18,7 @@ from makesomenoise.evaluation.tokenizer.reconstruction import (
     original_mels,
     reconstruct_clips,
 )
+from makesomenoise.nn.log_mel import LogMel
 
 
 class Halving:

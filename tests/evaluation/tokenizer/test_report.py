@@ -26,7 +26,7 @@ CONFIG = TokenizerEvaluationConfig(**SETTINGS, speed_seconds=1.0, public_codecs=
 FEW = TokenizerEvaluationConfig(**SETTINGS, probe=False, speed_seconds=0)
 TINY = {
     "encoder": {
-        "scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
+        "semantic_branch": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
         "frame_dim": 16,
         "dim": 32,
         "layers": 1,

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.manifest import Clip
@@ -28,6 +27,7 @@ from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import PRIOR
 from makesomenoise.language.prompts import Sound
 from makesomenoise.metrics import accuracy, balanced_accuracy, confusion, normalize_text, top_accuracy
+from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 LABEL_SCORES = Measurement("classification by label scores", version="1")

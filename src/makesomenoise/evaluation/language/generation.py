@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from makesomenoise.audio.level import USUAL_DB
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.instructions.scene_qa import described, parts
@@ -29,6 +28,7 @@ from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import Sampling
 from makesomenoise.metrics import bootstrap_error, diversity, fit_gaussian, frechet_distance, mean_pairwise_distance
+from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.pipeline import AudioLanguageModel
 
 
@@ -345,7 +345,7 @@ class GenerationEvaluator:
             ((number, prompt),) = batch
             seed = _SEEDS_APART * self._seed + number
             made = self._model.compose(prompt.text, prompt.seconds, seed, sampling, prompt.sounds)
-            return [[list(one.sound.codes) for one in made]]
+            return [[list(sound.codes) for sound in made]]
 
         asked = [(prompt.text, prompt.seconds, prompt.sounds) for prompt in prompts.prompts]
         inputs, items = [self._seed, asdict(sampling), asked], list(enumerate(prompts.prompts))

@@ -35,6 +35,7 @@ from makesomenoise.evaluation.markdown import language_markdown
 from makesomenoise.evaluation.plots import draw_language
 from makesomenoise.evaluation.report import CACHE_FOLDER, EvaluationConfig, EvaluationError, run_evaluation
 from makesomenoise.evaluation.splits import Corpus, code_subset, codes_digest
+from makesomenoise.files import make_folder
 from makesomenoise.language.sampling import GENERATING, Sampling
 from makesomenoise.pipeline import AudioLanguageModel
 
@@ -154,7 +155,7 @@ class _LanguageEvaluation:
         self.corpus = Corpus.read(inputs.corpus, config.cache)
         self.classifier = _load_classifier(inputs.classifier)
         self.weights = _weights_digest(inputs.model)
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
         identity = [self.weights, tokenizer.fingerprint, codes_digest(self.all)]
         self.cache = ResultCache(output / CACHE_FOLDER, identity, config.fresh)
         self.ear_cache = ResultCache(self.corpus.cache or output / CACHE_FOLDER, fresh=config.fresh)

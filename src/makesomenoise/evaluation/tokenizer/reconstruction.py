@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.cache import Measurement, ResultCache
@@ -29,6 +28,7 @@ from makesomenoise.metrics import (
     stft_distance,
     usage,
 )
+from makesomenoise.nn.log_mel import LogMel
 
 _log = logging.getLogger(__name__)
 

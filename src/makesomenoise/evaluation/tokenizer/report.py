@@ -14,7 +14,6 @@ import torch
 from pydantic import Field
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.io import replacing
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.evaluation.benchmark import (
     measure_codec_speed,
@@ -33,6 +32,7 @@ from makesomenoise.evaluation.report import CACHE_FOLDER, EvaluationConfig, Eval
 from makesomenoise.evaluation.splits import Corpus, subset
 from makesomenoise.evaluation.tokenizer.codecs import System, TokenizerSystem, VocoderSystem, find_codecs
 from makesomenoise.evaluation.tokenizer.reconstruction import ORIGINALS, ReconstructionJudge
+from makesomenoise.files import atomic_write, make_folder
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 _PROBE_DATASET = "esc50"
@@ -96,7 +96,7 @@ def evaluate_tokenizer(
     loaded = {name: AudioTokenizer.load(source, config.vocoder) for name, source in tokenizers.items()}
     refuse_teachers(opened, loaded)
     output = Path(output_folder)
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     evaluation = _TokenizerEvaluation(tokenizers, loaded, opened, corpus, config, output)
     return evaluation.run(Path(classifier_folder))
 
@@ -193,7 +193,7 @@ class _TokenizerEvaluation:
         return measure_peak_memory(source, self.config.vocoder, self.config.memory_minutes)
 
     def draw(self, systems: Mapping[str, dict]) -> None:
-        with replacing(self.output / "accuracy.png") as temporary:
+        with atomic_write(self.output / "accuracy.png") as temporary:
             plot_accuracy(systems, temporary)
         rows = choose_panel(self.store.clips)
         if rows:
@@ -202,7 +202,7 @@ class _TokenizerEvaluation:
             for name, tokenizer in self.tokenizers.items():
                 system = TokenizerSystem(name, tokenizer)
                 columns.append(Column(name, [system.reconstruct(sound).waveform for sound in sounds]))
-            with replacing(self.output / "spectrograms.png") as temporary:
+            with atomic_write(self.output / "spectrograms.png") as temporary:
                 plot_panel(list(rows), columns, self.first.network.mel, temporary)
 
 
