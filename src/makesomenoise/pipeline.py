@@ -98,7 +98,7 @@ class AudioLanguageModel:
         """
         if isinstance(sound, Sound):
             return sound
-        if isinstance(sound, str | Path | bytes) or hasattr(sound, "read"):
+        if isinstance(sound, str | Path):
             chunks = io.stream(sound, self.tokenizer.sample_rate, strict=strict)
         else:
             try:
