@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from makesomenoise import checkpoint
+from makesomenoise.errors import FileError
 from makesomenoise.language.averaging import average
 from makesomenoise.language.config import LanguageConfig, LanguageError, LoraConfig
 from makesomenoise.language.model import LanguageModel
@@ -60,11 +61,11 @@ def test_other_tensors_and_full_folders_are_refused(folders):
     checkpoint.save_model(folders / "other", config, {"rows": torch.zeros(4, 8)})
     with pytest.raises(LanguageError, match="cannot be averaged"):
         average(folders / "after", folders / "other", folders / "mean")
-    with pytest.raises(LanguageError, match="new or empty"):
+    with pytest.raises(FileError, match="new or empty"):
         average(folders / "after", folders / "before", folders / "other")
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(folders):
     (folders / "file").touch()
-    with pytest.raises(LanguageError, match=r"Cannot write a model to .*file.*: Not a directory\."):
+    with pytest.raises(FileError, match=r"Cannot write .*file.*: Not a directory; give"):
         average(folders / "before", folders / "after", folders / "file" / "mean")

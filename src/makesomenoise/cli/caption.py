@@ -1,5 +1,6 @@
 """`msn caption`."""
 
+from makesomenoise.cli.listening import Listener
 from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, Strict, TokenizerName, Window
 
 
@@ -12,8 +13,10 @@ def caption(
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
 ) -> None:
-    """Describe sounds in a sentence each: `msn caption rain.wav`."""
-    from makesomenoise.cli.hearing import Asked, load
-    from makesomenoise.language import wording
+    """Describe sounds in a sentence each.
 
-    Asked(wording.CAPTION, "caption", window, as_json, strict=strict).show(load(model, tokenizer, device), files)
+    Sound files or .msn files: `msn caption rain.wav`.
+    """
+    from makesomenoise.language.wording import CAPTION
+
+    Listener(files, window, as_json, model, tokenizer, device, "caption", strict=strict).ask(CAPTION)

@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 from makesomenoise.audio import io
 from makesomenoise.config import Config
 from makesomenoise.data.manifest import Clip
+from makesomenoise.files import atomic_write, make_folder
 
 _log = logging.getLogger(__name__)
 
@@ -111,12 +112,12 @@ class ClipStore:
         if self._cache is None:
             return _in_16_bits(decode(clip, self.sample_rate))
         identity = f"{clip.path.resolve()}:{clip.offset}:{clip.size}:{self.sample_rate}"
-        path = self._cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npy"
+        path = self._cache / f"{hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}.npy"
         if path.exists():
             return np.load(path)
         samples = _in_16_bits(decode(clip, self.sample_rate))
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with io.replacing(path) as temporary, temporary.open("wb") as file:
+        make_folder(self._cache)
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.save(file, samples)
         return samples
 

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from makesomenoise.audio.kinds import SUFFIXES
 from makesomenoise.errors import DataError
+from makesomenoise.files import as_text
 
 _TEXTS = ("dataset", "split", "fold", "kind", "label", "title", "license")
 
@@ -256,7 +257,7 @@ def _text(record: dict, name: str, place: str) -> str:
     value = record[name]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _wrong(place, name, value, "a text")
-    return str(value) if value or value == 0 else ""
+    return as_text(str(value)) if value or value == 0 else ""
 
 
 def _seconds(record: dict, place: str) -> float:
@@ -277,7 +278,7 @@ def _captions(record: dict, place: str) -> tuple[str, ...]:
     value = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(value, list) or not all(isinstance(caption, str) for caption in value):
         raise _wrong(place, "captions", value, "a list of texts")
-    return tuple(caption for caption in value if caption)
+    return tuple(as_text(caption) for caption in value if caption)
 
 
 def _wrong(place: str, name: str, value: object, expected: str) -> ManifestError:
@@ -287,4 +288,4 @@ def _wrong(place: str, name: str, value: object, expected: str) -> ManifestError
 
 
 def _clip(key: str, path: Path, offset: int, size: int, fields: dict) -> Clip:
-    return Clip(key, path, offset, size, **fields)
+    return Clip(as_text(key), path, offset, size, **fields)
