@@ -15,6 +15,7 @@ from makesomenoise.audio.survey import Part, Survey
 _UNKNOWN = 2**64 - 1
 _PLACEHOLDERS = (range(2**31 - 2**16, 2**31 + 1), range(2**32 - 2**16, 2**32), range(2**63 - 2**16, 2**64))
 _MOST_DESCRIPTION = 1 << 16
+_MPEG = (0x50, 0x55)  # WAV may hold it
 _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")
 
 
@@ -118,7 +119,8 @@ class _Walk:
         if self._kind is _W64:  # of which libsndfile reads whatever follows as sound
             plain = plain and self._sound[0].stop >= self._data.size - 7
         part = Part(None if plain else (*self._rebuilt(there), *self._sound), share)
-        return Survey(self._kind.name, (part,), tuple(self._faults), checked=True)
+        coding = int.from_bytes(self._described.get(b"fmt ", b"")[:2], "little")
+        return Survey(self._kind.name, (part,), tuple(self._faults), coding in _MPEG, checked=True)
 
     def _chunks(self) -> Iterator[_Chunk]:
         kind, at, end = self._kind, self._start + self._kind.head, self._data.size
@@ -252,4 +254,4 @@ def _au(data: SourceBytes, start: int) -> Survey:
         plain = plain and not guess and share == 1.0
         at += first + used
     alone = plain and len(parts) == 1
-    return Survey("AU", (Part(),) if alone or not parts else tuple(parts), checked=True)
+    return Survey("AU", (Part(),) if alone or not parts else tuple(parts), chatty=False, checked=True)

@@ -56,7 +56,7 @@ def _flac(data: SourceBytes, start: int) -> Survey | None:
     starts.sort()
     ranges = [range(first, last) for first, last in zip(starts, [*starts[1:], stop], strict=True)]
     plain = ranges == [range(data.size)]
-    return Survey("FLAC", (Part(),) if plain else tuple(Part((one,)) for one in ranges))
+    return Survey("FLAC", (Part(),) if plain else tuple(Part((one,)) for one in ranges), chatty=False)
 
 
 def _without_tag(data: SourceBytes) -> int:

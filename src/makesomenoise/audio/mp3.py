@@ -82,7 +82,7 @@ def survey(data: SourceBytes, start: int = 0) -> Survey | None:
         faults.append(f"is damaged in {found.damaged} places, where sound is missing")
     if found.cut and not short:
         faults.append("is truncated: its last frame is cut off")
-    return Survey("MP3", tuple(parts) or (Part(),), tuple(faults), chatty=True, checked=True)
+    return Survey("MP3", tuple(parts) or (Part(),), tuple(faults), checked=True)
 
 
 def _first(data: SourceBytes, start: int) -> int | None:

@@ -155,7 +155,7 @@ def _told(data: SourceBytes, links: list[_Link], reading: _Reading) -> Survey:
     heard = [link for link in links if link.packets >= _HEADERS[link.codec]]
     plain = len(links) == 1 and links[0].pages == [range(data.size)] and not links[0].tail
     parts = tuple(Part((*link.pages, link.tail)) for link in heard)
-    return Survey(links[0].codec, (Part(),) if plain or not parts else parts, tuple(faults), checked=True)
+    return Survey(links[0].codec, (Part(),) if plain or not parts else parts, tuple(faults), chatty=False, checked=True)
 
 
 def _cut_page(data: SourceBytes, link: _Link, page: _Page) -> bytes:

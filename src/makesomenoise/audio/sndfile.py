@@ -89,7 +89,7 @@ def peak(data: SourceBytes, survey: Survey) -> float:
             if file.subtype not in _FLOATS:
                 return 1.0
             frames = max(1, _MOST_VALUES // 4 // file.channels)
-            for block in _blocks(file, frames, quiet=False):
+            for block in _blocks(file, frames, survey.chatty):
                 most = max(most, float(np.abs(np.nan_to_num(block, posinf=0.0, neginf=0.0)).max()))
     return most
 

@@ -30,14 +30,14 @@ class Survey:
         kind: name of the container, or empty.
         parts: in the order in which they sound; at least one.
         faults: what is wrong with the file, each of which reads on from its name ("is cut off within its last page").
-        chatty: whether libsndfile writes to stderr of its own when it decodes such a file.
+        chatty: whether libsndfile may write to stderr of its own when it decodes such a file: where there may be MP3.
         checked: whether the file was found to be whole, or what it lacks is among the faults.
     """
 
     kind: str = ""
     parts: tuple[Part, ...] = (Part(),)
     faults: tuple[str, ...] = ()
-    chatty: bool = False
+    chatty: bool = True
     checked: bool = False
 
 
