@@ -6,6 +6,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,24 @@ def test_the_last_page_is_missed():
     data = encoded("OGG", "VORBIS", np.tile(SAMPLES, 4))
     with pytest.warns(io.AudioWarning, match="it has no last page"):
         io.load(data[: data.rfind(b"OggS")])
+
+
+def with_gap(data: bytes, samples: int) -> bytes:
+    """An Ogg file with a gap of `samples` of 48 kHz after its first page of sound, and the last position it had."""
+    starts = [at for at in range(len(data)) if data[at : at + 4] == b"OggS"]
+    pages = [data[at:end] for at, end in pairwise([*starts, len(data)])]
+    for number, page in enumerate(pages[3:-1], start=3):
+        moved = page[:6] + struct.pack("<q", struct.unpack("<q", page[6:14])[0] + samples) + page[14:]
+        pages[number] = moved[:22] + ogg._checksum(moved) + moved[26:]
+    return b"".join(pages)
+
+
+def test_a_gap_shorter_than_a_packet_is_no_truncation():
+    data = with_gap(encoded("OGG", "OPUS", np.tile(SAMPLES, 4)), 480)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        waveform = io.load(data, RATE)
+    assert 0 < soundfile.info(_io.BytesIO(data)).frames - len(waveform) <= RATE * 20 // 1000
 
 
 def test_opus_begins_with_its_first_sample():

@@ -24,7 +24,9 @@ from makesomenoise.audio.sndfile import Block, SndfileError
 from makesomenoise.audio.source import Source, SourceBytes, as_path, opened
 from makesomenoise.audio.survey import Part, Survey
 
-_MP3_SLACK = 2 * 1152  # samples; what it promises are whole frames, without what encoders put before and after
+# Samples. What an MP3 promises are whole frames, without what encoders put before and after; what an Ogg file promises is
+# the position that its last page states, and FFmpeg's is off by part of a packet (20 ms at 48 kHz) where it left a gap.
+_SLACK = {"MP3": 2 * 1152, "Ogg Opus": 960}
 _END_SLACK = 0.25  # seconds by which a length that ffmpeg reports may be wrong, beside a fiftieth
 
 
@@ -113,8 +115,7 @@ class _Reading:
         """Compares what a part promises with what was found of it."""
         if part.share < 1.0:
             promised = max(promised, round(found / part.share))
-        slack = _MP3_SLACK if self.survey.kind == "MP3" else 0
-        self.short = self.short or part.share < 1.0 or promised > found + slack
+        self.short = self.short or part.share < 1.0 or promised > found + _SLACK.get(self.survey.kind, 0)
         self.promised += max(found, promised) / rate
 
     def _scale(self) -> np.float32:
