@@ -24,7 +24,7 @@ from makesomenoise.audio.sndfile import Block, SndfileError
 from makesomenoise.audio.source import Source, SourceBytes, as_path, opened
 from makesomenoise.audio.survey import Part, Survey
 
-# Samples. What an MP3 promises are whole frames, without what encoders put before and after; what an Ogg file promises is
+# Samples. What an MP3 promises are whole frames, without what encoders put before and after; an Ogg file promises
 # the position that its last page states, and FFmpeg's is off by part of a packet (20 ms at 48 kHz) where it left a gap.
 _SLACK = {"MP3": 2 * 1152, "Ogg Opus": 960}
 _END_SLACK = 0.25  # seconds by which a length that ffmpeg reports may be wrong, beside a fiftieth
