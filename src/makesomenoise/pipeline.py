@@ -1,6 +1,7 @@
 """`AudioLanguageModel`: sound and text to text and sound. The only place where tokenizer and language meet."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -14,20 +15,37 @@ from makesomenoise.errors import RequestError
 from makesomenoise.language import listening, naming, wording
 from makesomenoise.language.composing import BestBy, Composed, compose
 from makesomenoise.language.dialogue import Dialogue
+from makesomenoise.language.generation import sample_codes
 from makesomenoise.language.listening import LONGEST_ANSWER, Answered
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import Ranked
+from makesomenoise.language.orders import continuation_order
 from makesomenoise.language.prompts import Sound, Turn
-from makesomenoise.language.sampling import GENERATING, Sampling
+from makesomenoise.language.sampling import GENERATING, Sampling, seeded
 from makesomenoise.tokenizer.decoders.base import Quality
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 DEFAULT = "language"
+_LEAD_CODES = 48  # heard before what follows, so that the decoder goes on with its texture
+_FADE_SECONDS = 0.02
 Heard = Tensor | Sound | str | Path
 
 
 class PipelineError(RequestError):
     """A request that cannot be answered; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True, eq=False)
+class Continuation:
+    """What follows a sound.
+
+    Attributes:
+        lead: [n] the end of the sound as the tokenizer decodes it, to be cross-faded with it.
+        waveform: [S] what follows.
+    """
+
+    lead: Tensor
+    waveform: Tensor
 
 
 class AudioLanguageModel:
@@ -238,6 +256,51 @@ class AudioLanguageModel:
         """
         made = self.compose(text, seconds, seed, sampling, candidates, best_by)
         return torch.stack([self.render(one.sound, seconds, seed, steps, level_db, quality) for one in made])
+
+    def go_on(
+        self,
+        sound: Heard,
+        seconds: float,
+        seed: int = 0,
+        sampling: Sampling = GENERATING,
+        steps: int | None = None,
+        *,
+        quality: Quality = "fast",
+    ) -> "Continuation":
+        """Makes what follows a sound, as loud as its end.
+
+        Args:
+            sound: the beginning.
+            seconds: length of what follows.
+            seed: the same seed gives the same sound.
+            sampling: how codes are drawn.
+            steps: see `AudioTokenizer.decode`.
+            quality: see `AudioTokenizer.decode`.
+
+        Raises:
+            AudioError, PipelineError: as `hear`.
+            LanguageError: if the length is not above 0, or both do not fit into the context.
+        """
+        heard = self.hear(sound)
+        asked = continuation_order(self.language, heard, seconds)
+        rows = sample_codes(self.language, asked.prompt, asked.nothing, asked.count, sampling, seeded(seed))
+        return self.render_after(heard, Sound(tuple(rows[0].tolist())), seconds, seed, steps, quality)
+
+    def render_after(
+        self,
+        heard: Sound,
+        made: Sound,
+        seconds: float,
+        seed: int = 0,
+        steps: int | None = None,
+        quality: Quality = "fast",
+    ) -> "Continuation":
+        """The waveform of codes that follow others; arguments are those of `go_on`."""
+        before = heard.codes[-_LEAD_CODES:]
+        waveform = self.render(Sound((*before, *made.codes)), None, seed, steps, None, quality)
+        seam, rate = len(before) * self.tokenizer.samples_per_code, self.tokenizer.sample_rate
+        faded = min(round(_FADE_SECONDS * rate), seam)
+        return Continuation(waveform[seam - faded : seam], waveform[seam : seam + round(seconds * rate)])
 
     def chat(self, seed: int = 0) -> "Chat":
         """Begins a conversation; the same seed and the same turns give the same replies."""

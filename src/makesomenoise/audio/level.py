@@ -10,6 +10,7 @@ _HOPS = 4
 _MOST_GAIN_DB = 40.0  # what is softer yet is silence, which stays soft
 _PEAK = 0.95
 _FLOOR = 1e-10
+_FADE_SECONDS = 0.01
 
 
 def level_db(waveform: Tensor, sample_rate: int) -> float:
@@ -37,3 +38,27 @@ def levelled(waveform: Tensor, sample_rate: int, wanted_db: float = USUAL_DB) ->
     gain_db = min(wanted_db - level_db(waveform, sample_rate), _MOST_GAIN_DB)
     peak = float(waveform.abs().max())
     return waveform * min(10.0 ** (gain_db / 20.0), _PEAK / max(peak, _FLOOR))
+
+
+class RunningLevel:
+    """Levels a sound of which the end is not there yet: as loud as wanted so far, and softer when it gets louder.
+
+    Args:
+        sample_rate: Hz.
+        wanted_db: level of the loudest 0.4 s, see `level_db`.
+    """
+
+    def __init__(self, sample_rate: int, wanted_db: float = USUAL_DB):
+        self._sample_rate, self._wanted_db = sample_rate, wanted_db
+        self._gain = 10.0 ** (_MOST_GAIN_DB / 20.0)
+
+    def after(self, piece: Tensor) -> Tensor:
+        """The next piece [s], levelled; s > 0."""
+        gain_db = self._wanted_db - level_db(piece, self._sample_rate)
+        peak = float(piece.abs().max())
+        before, self._gain = self._gain, min(self._gain, 10.0 ** (gain_db / 20.0), _PEAK / max(peak, _FLOOR))
+        ramp = torch.full((len(piece),), self._gain)
+        if before != 10.0 ** (_MOST_GAIN_DB / 20.0):  # the first piece has none to come from
+            faded = min(round(_FADE_SECONDS * self._sample_rate), len(piece))
+            ramp[:faded] = torch.linspace(before, self._gain, faded)
+        return (piece * ramp).clamp(-1.0, 1.0)

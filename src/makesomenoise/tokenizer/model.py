@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from makesomenoise import checkpoint
 from makesomenoise.errors import RequestError
 from makesomenoise.tokenizer.config import TokenizerConfig
-from makesomenoise.tokenizer.decoders.base import Quality, as_quality
+from makesomenoise.tokenizer.decoders.base import DecodingWindow, Quality, as_quality
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.streaming import Block, blocks, joined, padded
@@ -192,6 +192,7 @@ class AudioTokenizer(nn.Module):
         guidance: float | None = None,
         seed: int = 0,
         quality: Quality = "fast",
+        window: DecodingWindow | None = None,
     ) -> Iterator[Tensor]:
         """Decodes a stream in constant memory; the waveform is that of the whole sequence of codes.
 
@@ -201,6 +202,8 @@ class AudioTokenizer(nn.Module):
             guidance: see `decode`.
             seed: the same seed gives the same waveform.
             quality: see `decode`.
+            window: cuts the codes in another way than the configuration, which gives slightly another waveform; short
+                windows let its beginning be heard before the last codes are there.
 
         Yields:
             consecutive pieces [s] of the waveform.
@@ -209,8 +212,10 @@ class AudioTokenizer(nn.Module):
             RequestError: if a code is not in [0, K), or there is no such quality.
         """
         hop = self.config.mel.hop_samples
-        mel = self._stream_mel(chunks, steps, guidance, seed, quality)
-        for block in blocks(mel, _VOCODER_FRAMES, self.vocoder.context_frames):
+        mel = self._stream_mel(chunks, steps, guidance, seed, quality, window)
+        # Half a window, so that the first one is heard before the second is there.
+        frames = _VOCODER_FRAMES if window is None else min(window.codes * FRAMES_PER_CODE // 2, _VOCODER_FRAMES)
+        for block in blocks(mel, frames, self.vocoder.context_frames):
             with torch.inference_mode():
                 waveform = self.vocoder(block.content[None])[0]
             yield waveform[block.left * hop : (block.left + block.size) * hop]
@@ -227,15 +232,21 @@ class AudioTokenizer(nn.Module):
         return self.network.encode(mel[..., start:stop])[0, first : first + block.size // unit].clone()
 
     def _stream_mel(
-        self, chunks: Iterable[Tensor], steps: int | None, guidance: float | None, seed: int, quality: Quality
+        self,
+        chunks: Iterable[Tensor],
+        steps: int | None,
+        guidance: float | None,
+        seed: int,
+        quality: Quality,
+        window: DecodingWindow | None = None,
     ) -> Iterator[Tensor]:
         as_quality(quality)
-        window = self.config.decoder.window
+        window = window or self.config.decoder.window
 
         @torch.inference_mode()
         def decoded(block: Block) -> Tensor:
             self._check_codes(block.content, dimensions=1)
-            noise = self._noise(block, seed)
+            noise = self._noise(block, seed, window)
             return self.network.decode(block.content[None], noise[None], steps, guidance, quality)[0]
 
         pieces = (
@@ -244,9 +255,8 @@ class AudioTokenizer(nn.Module):
         )
         return joined(pieces, self.config.window.seam_frames)
 
-    def _noise(self, block: Block, seed: int) -> Tensor:
+    def _noise(self, block: Block, seed: int, window: DecodingWindow) -> Tensor:
         """Noise [M, 4n] that belongs to absolute places, so that neighbouring windows agree on what they share."""
-        window = self.config.decoder.window
         shape = (self.config.mel.n_mels, window.codes * FRAMES_PER_CODE)
         reach = -(-max(block.left, block.right) // window.codes)
         numbers = range(block.number - reach, block.number + reach + 1)

@@ -1,0 +1,22 @@
+"""One sound after another without a step between them; knows no file and no model."""
+
+import torch
+from torch import Tensor
+
+
+def crossfaded(before: Tensor, lead: Tensor, after: Tensor) -> Tensor:
+    """A sound and what follows it as one.
+
+    Args:
+        before: [S] the sound.
+        lead: [n] its end as whatever made `after` has it, n <= S: the two are cross-faded.
+        after: [s] what follows the lead.
+
+    Returns:
+        [S + s].
+    """
+    if not len(lead):
+        return torch.cat((before, after))
+    share = torch.linspace(0.0, 1.0, len(lead))
+    seam = before[-len(lead) :] * (1.0 - share) + lead * share
+    return torch.cat((before[: -len(lead)], seam, after))

@@ -1,0 +1,448 @@
+"""What requests ask of the model, step by step: answers, sounds, names, codes, and what is heard when.
+
+Each job yields what it made, and None after every step in which nothing was ready, so that others come to their turn.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from makesomenoise.audio.level import USUAL_DB, RunningLevel
+from makesomenoise.errors import RequestError
+from makesomenoise.language import listening, naming, wording
+from makesomenoise.language.listening import LONGEST_ANSWER, Answered, Trimmed, prompt_about, windows
+from makesomenoise.language.naming import Ranked
+from makesomenoise.language.orders import Order, continuation_order, sound_order
+from makesomenoise.language.prompts import Role, Sound, Turn
+from makesomenoise.language.sampling import GENERATING, GREEDY, TALKING, Sampling
+from makesomenoise.language.side_by_side import Drawing, SideBySide, WantedCodes, WantedText
+from makesomenoise.language.speech import Speech
+from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.tokenizer.decoders.base import DecodingWindow, Quality
+
+_STREAMED = DecodingWindow(codes=32, context=16)  # 1.4 s of sound at a time, of which 2 s must be drawn
+_WINDOWS_AT_ONCE = 8
+_LONGEST_REPLY, _SHORTEST_ROOM = 512, 16  # tokens
+_CODES = Sampling(temperature=1.0)
+
+Steps = Generator[object, None, None]
+
+
+@dataclass(frozen=True)
+class Read:
+    """How much was read before the answer.
+
+    Attributes:
+        text_tokens: of text.
+        audio_tokens: of sounds.
+    """
+
+    text_tokens: int
+    audio_tokens: int
+
+
+@dataclass(frozen=True)
+class Said:
+    """A piece of text of an answer.
+
+    Attributes:
+        choice: which of several answers.
+        text: not empty.
+    """
+
+    choice: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Sounded:
+    """A piece of sound of an answer.
+
+    Attributes:
+        choice: which of several answers.
+        waveform: [s].
+    """
+
+    choice: int
+    waveform: Tensor
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of an answer.
+
+    Attributes:
+        choice: which of several answers.
+        complete: whether it came to its own end, not to the most tokens.
+        text_tokens: of text that was drawn.
+        audio_tokens: of sounds that were drawn.
+        sound: all that was made, as codes; none if nothing was.
+    """
+
+    choice: int
+    complete: bool
+    text_tokens: int
+    audio_tokens: int
+    sound: Sound | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """What one side said.
+
+    Attributes:
+        role: who spoke.
+        text: in words; may be empty if there are sounds.
+        sounds: before the words: waveforms [S], or codes of what was made here.
+    """
+
+    role: Role
+    text: str
+    sounds: tuple[Tensor | Sound, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer in a conversation, of text, and of sounds where they may come: as `msn ask` and `msn chat` give it.
+
+    Attributes:
+        messages: what was said, the last by the user.
+        choices: how many answers.
+        seed: of the first; the others have the next ones.
+        sampling: how text is drawn; none takes the likeliest, or draws as `msn chat` does where sounds may come.
+        most_tokens: the longest answer; none is the usual length.
+        sounds: whether sounds may come.
+        streamed: whether sounds are handed over in pieces.
+    """
+
+    messages: tuple[Message, ...]
+    choices: int = 1
+    seed: int = 0
+    sampling: Sampling | None = None
+    most_tokens: int | None = None
+    sounds: bool = False
+    streamed: bool = False
+
+    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Steps:
+        """Answers."""
+        turns: list[Turn] = []
+        for message in self.messages:
+            heard = [model.hear(sound) for sound in message.sounds]
+            turns.append(Turn(message.role, (*heard, message.text) if message.text else tuple(heard)))
+            yield None
+        prompt = model.language.prompts.prompt(turns)
+        yield read_of(model, prompt)
+        usual = (_LONGEST_REPLY, TALKING) if self.sounds else (LONGEST_ANSWER, GREEDY)
+        most = min(self._room(model, prompt), self.most_tokens or usual[0])
+        wanted = WantedText(prompt, most, self.sampling or usual[1], sounds=_CODES if self.sounds else None)
+        level = None if any(message.sounds for message in self.messages) else USUAL_DB
+        drawings = [batch.add(replace(wanted, seed=self.seed + number)) for number in range(self.choices)]
+        yield from interleaved(
+            [self._answer(model, drawing, number, level) for number, drawing in enumerate(drawings)], drawings
+        )
+
+    def _room(self, model: AudioLanguageModel, prompt: list[int]) -> int:
+        room = model.language.config.context_tokens - 1 - len(prompt)
+        if room < _SHORTEST_ROOM:
+            raise RequestError(
+                f"This conversation takes {len(prompt)} tokens, and the context has "
+                f"{model.language.config.context_tokens}: send fewer turns, or a shorter text or sound."
+            )
+        return room
+
+    def _answer(self, model: AudioLanguageModel, drawing: Drawing, choice: int, level: float | None) -> Steps:
+        speech, trimmed, codes = Speech(model.language.vocabulary), Trimmed(), []
+        text_tokens = audio_tokens = 0
+        for (token,) in drawing:
+            audio = model.language.vocabulary.first <= token <= model.language.vocabulary.end
+            audio_tokens, text_tokens = audio_tokens + audio, text_tokens + (not audio)
+            yield None
+            for part in speech.after(token):
+                if isinstance(part, Sound):
+                    codes += part.codes
+                    yield from self._rendered(model, part, choice, level)
+                elif said := trimmed.after(part):
+                    yield Said(choice, said)
+        for part in speech.rest():
+            if isinstance(part, str) and (said := trimmed.after(part)):
+                yield Said(choice, said)
+        sound = Sound(tuple(codes)) if codes else None
+        yield Ended(choice, drawing.ended, text_tokens, audio_tokens, sound)
+
+    def _rendered(self, model: AudioLanguageModel, sound: Sound, choice: int, level: float | None) -> Steps:
+        if self.streamed:
+            yield from Heard(model, level, self.seed).pieces(iter([list(sound.codes)]), choice)
+        else:
+            yield Sounded(choice, model.render(sound, seed=self.seed, level_db=level))
+
+
+@dataclass(frozen=True)
+class Make:
+    """A sound of an exact length from a text, as `msn generate` makes it, or how a sound goes on.
+
+    Attributes:
+        text: what is to be heard; may be empty if there is a sound to go on with.
+        seconds: its length.
+        seed: of the first; other choices have the next ones.
+        choices: how many sounds.
+        sampling: how codes are drawn.
+        candidates: make so many of each, and keep that in which the model best recognises the text.
+        without: what is not to be heard.
+        after: a waveform [S] or codes that it goes on with.
+        steps: of the decoder.
+        quality: of the decoder.
+        level_db: how loud it is made.
+        streamed: whether it is handed over in pieces, while the rest is made.
+    """
+
+    text: str
+    seconds: float
+    seed: int = 0
+    choices: int = 1
+    sampling: Sampling = GENERATING
+    candidates: int = 1
+    without: str = ""
+    after: Tensor | Sound | None = None
+    steps: int | None = None
+    quality: Quality = "fast"
+    level_db: float | None = USUAL_DB
+    streamed: bool = False
+
+    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Steps:
+        """Makes the sounds."""
+        heard = None if self.after is None else model.hear(self.after)
+        asked = self._request(model, heard)
+        yield read_of(model, asked.prompt)
+        wanted = WantedCodes(asked.prompt, asked.nothing, asked.count, self.sampling, candidates=self.candidates)
+        drawings = [batch.add(replace(wanted, seed=self.seed + number)) for number in range(self.choices)]
+        yield from interleaved(
+            [self._made(model, drawing, number, heard) for number, drawing in enumerate(drawings)], drawings
+        )
+
+    def _request(self, model: AudioLanguageModel, heard: Sound | None) -> Order:
+        if self.seconds * model.tokenizer.sample_rate <= 0.5:  # noqa: PLR2004 - rounds to no sample
+            raise RequestError(f"Cannot make {self.seconds:g} s of sound: that is less than a sample.")
+        if heard is not None:
+            return continuation_order(model.language, heard, self.seconds)
+        return sound_order(model.language, self.text, self.seconds, self.without)
+
+    def _made(self, model: AudioLanguageModel, drawing: Drawing, choice: int, heard: Sound | None) -> Steps:
+        if self.streamed and self.candidates == 1 and heard is None:
+            codes: list[int] = []
+            waves = Heard(model, self.level_db, self.seed, self.seconds, self.steps, self.quality)
+            yield from waves.pieces(drawing, choice, codes)
+            sound = Sound(tuple(codes))
+        else:
+            rows: list[list[int]] = []
+            for drawn in drawing:
+                rows.append(drawn)
+                yield None
+            sound = yield from self._best(model, [Sound(tuple(column)) for column in zip(*rows, strict=True)])
+            yield Sounded(choice, self._waveform(model, sound, heard))
+        yield Ended(choice, True, 0, len(sound.codes) * self.candidates, sound)
+
+    def _waveform(self, model: AudioLanguageModel, sound: Sound, heard: Sound | None) -> Tensor:
+        if heard is not None:
+            return model.render_after(heard, sound, self.seconds, self.seed, self.steps, self.quality).waveform
+        return model.render(sound, self.seconds, self.seed, self.steps, self.level_db, self.quality)
+
+    def _best(self, model: AudioLanguageModel, sounds: list[Sound]) -> Generator[object, None, Sound]:
+        if len(sounds) == 1 or not self.text:
+            return sounds[0]
+        yield None
+        scores = naming.recognised(model.language, sounds, self.text)
+        return sounds[max(range(len(sounds)), key=scores.__getitem__)]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Codes that are still being drawn, as sound.
+
+    Attributes:
+        model: decodes them.
+        level: how loud the sound is made.
+        seed: of the decoder's noise.
+        seconds: where the sound is cut.
+        steps: of the decoder.
+        quality: of the decoder.
+    """
+
+    model: AudioLanguageModel
+    level: float | None
+    seed: int
+    seconds: float | None = None
+    steps: int | None = None
+    quality: Quality = "fast"
+
+    def pieces(self, drawn: Iterator[list[int]], choice: int, kept: list[int] | None = None) -> Steps:
+        """Pieces of the sound as soon as their codes are there.
+
+        Args:
+            drawn: codes, some at a time.
+            choice: which of several answers.
+            kept: gets all codes.
+        """
+        codes: list[int] = [] if kept is None else kept
+        tokenizer, pending = self.model.tokenizer, list[int]()
+
+        def draw() -> bool:
+            some = next(drawn, [])
+            codes.extend(some)
+            pending.extend(some)
+            return bool(some)
+
+        def chunks() -> Iterator[Tensor]:
+            while pending or draw():
+                ready = torch.tensor(pending)
+                pending.clear()  # before others go on: they append
+                yield ready
+
+        left = None if self.seconds is None else round(self.seconds * tokenizer.sample_rate)
+        level = None if self.level is None else RunningLevel(tokenizer.sample_rate, self.level)
+        decoded = tokenizer.stream_decode(chunks(), self.steps, None, self.seed, self.quality, _STREAMED)
+        while True:
+            while len(pending) < _STREAMED.codes and draw():
+                yield None
+            piece = next(decoded, None)
+            if piece is None:
+                return
+            piece = piece.cpu() if left is None else piece[:left].cpu()
+            left = None if left is None else left - len(piece)
+            if len(piece):
+                yield Sounded(choice, piece if level is None else level.after(piece))
+
+
+@dataclass(frozen=True)
+class Classify:
+    """Names for a sound, the likeliest first: yields them as a list.
+
+    Attributes:
+        sound: a waveform [S].
+        labels: to choose from.
+        window: length of the windows that are named one by one, seconds.
+        prior: how much of what is said without a sound is subtracted.
+    """
+
+    sound: Tensor
+    labels: tuple[str, ...]
+    window: float | None = None
+    prior: float = naming.PRIOR
+
+    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[list[Ranked]]:  # noqa: ARG002 - draws nothing
+        """Ranks the names."""
+        yield model.classify([self.sound], self.labels, self.window, self.prior)[0]
+
+
+@dataclass(frozen=True)
+class Listen:
+    """What is heard when: yields the answer about each window.
+
+    Attributes:
+        sound: a waveform [S] of any length.
+        window: length of the windows, seconds.
+        question: about each.
+    """
+
+    sound: Tensor
+    window: float
+    question: str = wording.CAPTION
+
+    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Steps:
+        """Answers about each window, several at once."""
+        heard = model.hear(self.sound)
+        yield None
+        pieces = windows(heard, self.window, model.language.config.code_rate)
+        prompts = [prompt_about(model.language, self.question, piece.sound) for piece in pieces]
+        yield read_of(model, [token for prompt in prompts for token in prompt])
+        for first in range(0, len(pieces), _WINDOWS_AT_ONCE):
+            chosen = range(first, min(first + _WINDOWS_AT_ONCE, len(pieces)))
+            drawings = [batch.add(WantedText(prompts[n], LONGEST_ANSWER, GREEDY)) for n in chosen]
+            try:
+                for number, drawing in zip(chosen, drawings, strict=True):
+                    yield from _window(model, pieces[number], drawing)
+            finally:
+                _close(drawings)
+
+
+def _window(model: AudioLanguageModel, piece: listening.Window, drawing: Drawing) -> Steps:
+    tokens: list[int] = []
+    for drawn in drawing:
+        tokens += drawn
+        yield None
+    speech = Speech(model.language.vocabulary)
+    parts = [part for token in tokens for part in speech.after(token)] + list(speech.rest())
+    text = "".join(part for part in parts if isinstance(part, str)).strip()
+    yield Ended(0, drawing.ended, len(tokens), 0)
+    yield Answered(piece.start, piece.end, text)
+
+
+@dataclass(frozen=True)
+class Tokenize:
+    """The codes of a sound: yields them.
+
+    Attributes:
+        sound: a waveform [S].
+    """
+
+    sound: Tensor
+
+    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[Sound]:  # noqa: ARG002 - draws nothing
+        """Encodes it."""
+        yield model.hear(self.sound)
+
+
+@dataclass(frozen=True)
+class Detokenize:
+    """The sound of codes: yields its waveform.
+
+    Attributes:
+        codes: [N].
+        samples: cut it to this length.
+        seed: the same seed gives the same sound.
+        steps: of the decoder.
+        quality: of the decoder.
+    """
+
+    codes: tuple[int, ...]
+    samples: int | None = None
+    seed: int = 0
+    steps: int | None = None
+    quality: Quality = "fast"
+
+    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[Tensor]:  # noqa: ARG002 - draws nothing
+        """Decodes them."""
+        size = model.tokenizer.codebook_size
+        wrong = [code for code in self.codes if not 0 <= code < size]
+        if wrong or not self.codes:
+            what = f"the code {wrong[0]}" if wrong else "none"
+            raise RequestError(f"Expected codes in [0, {size}), at least one; got {what}.")
+        waveform = model.render(Sound(self.codes), None, self.seed, self.steps, None, self.quality)
+        yield waveform if self.samples is None else waveform[: self.samples]
+
+
+def read_of(model: AudioLanguageModel, prompt: Sequence[int]) -> Read:
+    """How many tokens of text and of sounds there are."""
+    audio = int(model.language.vocabulary.is_audio(torch.tensor(prompt)).sum())
+    return Read(len(prompt) - audio, audio)
+
+
+def interleaved(jobs: list[Steps], drawings: list[Drawing]) -> Steps:
+    """One step of each after the other, until all came to their end; what is left is given back when it is closed."""
+    open_ = list(jobs)
+    try:
+        while open_:
+            for steps in tuple(open_):
+                try:
+                    yield next(steps)
+                except StopIteration:
+                    open_.remove(steps)
+    finally:
+        _close(drawings)
+
+
+def _close(drawings: list[Drawing]) -> None:
+    for drawing in drawings:
+        if not drawing.finished:
+            drawing.close()
