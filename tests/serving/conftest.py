@@ -135,6 +135,16 @@ def client(server: Running) -> "openai.OpenAI":
 @pytest.fixture
 def running() -> Iterator:
     """A function that starts a server, which is stopped after the test."""
+    yield from _starting()
+
+
+@pytest.fixture(scope="module")
+def start_server() -> Iterator:
+    """The same for all tests of a file."""
+    yield from _starting()
+
+
+def _starting() -> Iterator:
     started: list[Running] = []
 
     def start(worker: Worker, settings: Settings = Settings()) -> Running:  # noqa: B008 - it is frozen

@@ -2,12 +2,17 @@
 
 import json
 import logging
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 
 import httpx
 import pytest
 
+from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.serving.jobs import Tokenize
 from makesomenoise.serving.refusals import Refusal
 from makesomenoise.serving.settings import Settings
@@ -41,8 +46,8 @@ def worker(model):
     worker.stop(1)
 
 
-def waited(condition) -> bool:
-    end = time.monotonic() + 10
+def waited(condition, seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.002)
     return condition()
@@ -187,3 +192,48 @@ def test_addresses_that_are_not_there(server):
     assert answer.json()["error"]["message"] == "There is no such address."
     assert httpx.put(f"{server.url}/v1/chat/completions").status_code == 405
     assert httpx.get(f"{server.url}/v1/models/other").json()["error"]["code"] == "model_not_found"
+
+
+@pytest.mark.slow
+def test_sigterm_lets_what_runs_finish(folders, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--model", folders.language, "--tokenizer", folders.tokenizer, "--vocoder", folders.vocoder]
+    words = [sys.executable, "-m", "makesomenoise", "serve", "--no-page", "--port", str(port), *options]
+    url = f"http://127.0.0.1:{port}"
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(words, stderr=log) as process:
+        try:
+            assert waited(lambda: is_ready(url), 120)
+            body = {"input": "rain", "seconds": 12, "response_format": "pcm"}
+            with httpx.stream("POST", f"{url}/v1/audio/speech", json=body, timeout=60) as answer:
+                size = 0
+                for number, piece in enumerate(answer.iter_raw()):
+                    if not number:
+                        process.send_signal(signal.SIGTERM)
+                    size += len(piece)
+            assert size == 2 * 12 * 24_000
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_keys_are_read_from_a_file(tmp_path):
+    from makesomenoise.cli.serve import keys
+
+    (tmp_path / "keys").write_text("# ours\nfirst\n\n second \n")
+    assert keys(tmp_path / "keys") == ("first", "second")
+    assert keys(None) == ()
+    (tmp_path / "empty").write_text("# none\n")
+    with pytest.raises(MakeSomeNoiseError, match="holds no key"):
+        keys(tmp_path / "empty")
+    with pytest.raises(MakeSomeNoiseError, match="Cannot read the keys"):
+        keys(tmp_path / "missing")

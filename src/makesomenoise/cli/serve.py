@@ -23,6 +23,7 @@ MostSeconds = Annotated[float, typer.Option("--max-seconds", min=1, help="The lo
 MostBody = Annotated[int, typer.Option("--max-body", min=1024, help="The largest request, bytes.")]
 Queue = Annotated[int, typer.Option("--queue", min=1, help="How many requests may wait before others get 429.")]
 Grace = Annotated[int, typer.Option("--grace", min=0, help="Seconds that what runs may take after SIGTERM.")]
+Page = Annotated[bool, typer.Option("--page/--no-page", help="Whether there is a page for people at /.")]
 LogLevel = Annotated[str, typer.Option("--log-level", help=f"One of {', '.join(LEVELS)}.")]
 
 
@@ -35,6 +36,7 @@ def serve(  # noqa: PLR0913 - each is an option
     max_body: MostBody = 64 << 20,
     queue: Queue = 64,
     grace: Grace = 30,
+    page: Page = True,
     log_level: LogLevel = "info",
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
@@ -50,7 +52,7 @@ def serve(  # noqa: PLR0913 - each is an option
 
     if log_level not in LEVELS:
         raise RequestError(f"Unknown log level '{log_level}': give one of {', '.join(LEVELS)}.")
-    settings = Settings(api_keys=keys(api_key_file), max_seconds=max_seconds, max_body=max_body)
+    settings = Settings(api_keys=keys(api_key_file), max_seconds=max_seconds, max_body=max_body, page=page)
     log_to_stderr(LEVELS[log_level])
 
     def load() -> "AudioLanguageModel":

@@ -53,6 +53,10 @@ def create_app(worker: Worker, settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(Gate, settings=settings, metrics=metrics)
+    if settings.page:
+        from makesomenoise.serving.page import mount_page  # noqa: PLC0415 - it takes seconds to import
+
+        return mount_page(app, service)
     return app
 
 

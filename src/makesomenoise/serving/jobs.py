@@ -185,7 +185,7 @@ class Make:
     Attributes:
         text: what is to be heard; may be empty if there is a sound to go on with.
         seconds: its length.
-        seed: of the first; other choices have the next ones.
+        seed: of the first candidate of the first choice; the others have the next ones.
         choices: how many sounds.
         sampling: how codes are drawn.
         candidates: make so many of each, and keep that in which the model best recognises the text.
@@ -215,11 +215,13 @@ class Make:
         heard = None if self.after is None else model.hear(self.after)
         asked = self._request(model, heard)
         yield read_of(model, asked.prompt)
-        wanted = WantedCodes(asked.prompt, asked.nothing, asked.count, self.sampling, candidates=self.candidates)
-        drawings = [batch.add(replace(wanted, seed=self.seed + number)) for number in range(self.choices)]
-        yield from interleaved(
-            [self._made(model, drawing, number, heard) for number, drawing in enumerate(drawings)], drawings
-        )
+        wanted = WantedCodes(asked.prompt, asked.nothing, asked.count, self.sampling)
+        seeds = [
+            range(self.seed + n * self.candidates, self.seed + (n + 1) * self.candidates) for n in range(self.choices)
+        ]
+        groups = [[Drawn(seed, batch.add(replace(wanted, seed=seed))) for seed in each] for each in seeds]
+        jobs = [self._made(model, group, number, heard) for number, group in enumerate(groups)]
+        yield from interleaved(jobs, [one.drawing for group in groups for one in group])
 
     def _request(self, model: AudioLanguageModel, heard: Sound | None) -> Order:
         if self.seconds * model.tokenizer.sample_rate <= 0.5:  # noqa: PLR2004 - rounds to no sample
@@ -228,32 +230,48 @@ class Make:
             return continuation_order(model.language, heard, self.seconds)
         return sound_order(model.language, self.text, self.seconds, self.without)
 
-    def _made(self, model: AudioLanguageModel, drawing: Drawing, choice: int, heard: Sound | None) -> Steps:
-        if self.streamed and self.candidates == 1 and heard is None:
+    def _made(self, model: AudioLanguageModel, group: "list[Drawn]", choice: int, heard: Sound | None) -> Steps:
+        if self.streamed and len(group) == 1 and heard is None:
             codes: list[int] = []
-            waves = Heard(model, self.level_db, self.seed, self.seconds, self.steps, self.quality)
-            yield from waves.pieces(drawing, choice, codes)
+            waves = Heard(model, self.level_db, group[0].seed, self.seconds, self.steps, self.quality)
+            yield from waves.pieces(group[0].drawing, choice, codes)
             sound = Sound(tuple(codes))
         else:
-            rows: list[list[int]] = []
-            for drawn in drawing:
-                rows.append(drawn)
-                yield None
-            sound = yield from self._best(model, [Sound(tuple(column)) for column in zip(*rows, strict=True)])
-            yield Sounded(choice, self._waveform(model, sound, heard))
-        yield Ended(choice, True, 0, len(sound.codes) * self.candidates, sound)
+            sounds: list[Sound] = []
+            for one in group:
+                codes = []
+                for drawn in one.drawing:
+                    codes += drawn
+                    yield None
+                sounds.append(Sound(tuple(codes)))
+            best = self._best(model, sounds)
+            sound = sounds[best]
+            yield Sounded(choice, self._waveform(model, sound, group[best].seed, heard))
+        yield Ended(choice, True, 0, len(sound.codes) * len(group), sound)
 
-    def _waveform(self, model: AudioLanguageModel, sound: Sound, heard: Sound | None) -> Tensor:
+    def _waveform(self, model: AudioLanguageModel, sound: Sound, seed: int, heard: Sound | None) -> Tensor:
         if heard is not None:
-            return model.render_after(heard, sound, self.seconds, self.seed, self.steps, self.quality).waveform
-        return model.render(sound, self.seconds, self.seed, self.steps, self.level_db, self.quality)
+            return model.render_after(heard, sound, self.seconds, seed, self.steps, self.quality).waveform
+        return model.render(sound, self.seconds, seed, self.steps, self.level_db, self.quality)
 
-    def _best(self, model: AudioLanguageModel, sounds: list[Sound]) -> Generator[object, None, Sound]:
+    def _best(self, model: AudioLanguageModel, sounds: list[Sound]) -> int:
         if len(sounds) == 1 or not self.text:
-            return sounds[0]
-        yield None
+            return 0
         scores = naming.recognised(model.language, sounds, self.text)
-        return sounds[max(range(len(sounds)), key=scores.__getitem__)]
+        return max(range(len(sounds)), key=scores.__getitem__)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A candidate that is being drawn.
+
+    Attributes:
+        seed: of its codes and of its decoding.
+        drawing: its codes.
+    """
+
+    seed: int
+    drawing: Drawing
 
 
 @dataclass(frozen=True)

@@ -23,4 +23,4 @@ class Settings:
     max_body: int = 64 << 20
     body_timeout: float = 30.0
     keep_seconds: int = 3600
-    page: bool = True
+    page: bool = False
