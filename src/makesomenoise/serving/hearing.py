@@ -13,7 +13,6 @@ from makesomenoise.language.listening import Answered
 from makesomenoise.language.naming import Ranked
 from makesomenoise.language.prompts import Sound
 from makesomenoise.serving.chat import NOT_KEPT, event_of
-from makesomenoise.serving.jobs import Classify, Listen, Tokenize
 from makesomenoise.serving.refusals import Refusal, refusal_of
 from makesomenoise.serving.schemas import (
     MOST_LABELS,
@@ -26,6 +25,7 @@ from makesomenoise.serving.schemas import (
     VerboseTranscription,
 )
 from makesomenoise.serving.service import SAMPLE_RATE, Service, service_of
+from makesomenoise.serving.tasks import Classify, Listen, Tokenize
 from makesomenoise.tokenizer import bitstream
 from makesomenoise.tokenizer.bitstream import Bitstream
 

@@ -20,22 +20,12 @@ from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language.events import WINDOW, Event, joined
 from makesomenoise.language.listening import Answered
 from makesomenoise.serving import formats
-from makesomenoise.serving.jobs import (
-    Classify,
-    Detokenize,
-    Ended,
-    Listen,
-    Make,
-    Message,
-    Reply,
-    Said,
-    Sounded,
-    Tokenize,
-)
+from makesomenoise.serving.jobs import Ended, Make, Message, Reply, Said, Sounded
 from makesomenoise.serving.own_files import OwnFilesOnly
 from makesomenoise.serving.recoding import Recode
 from makesomenoise.serving.refusals import Refusal
 from makesomenoise.serving.service import SAMPLE_RATE, Service, any_seed
+from makesomenoise.serving.tasks import Classify, Detokenize, Listen, Tokenize
 from makesomenoise.serving.worker import Done, Failed, Job
 
 LABELS = "dog, rain, siren, church bells, car horn, footsteps, crying baby, sea waves, engine, speech, music, birds"

@@ -13,7 +13,7 @@ from fastapi.responses import Response, StreamingResponse
 from makesomenoise.language.sampling import GENERATING, Sampling
 from makesomenoise.serving.chat import NOT_KEPT, event_of, usage
 from makesomenoise.serving.formats import MEDIA_TYPES, PcmPieces
-from makesomenoise.serving.jobs import Detokenize, Ended, Make, Read, Sounded
+from makesomenoise.serving.jobs import Ended, Make, Read, Sounded
 from makesomenoise.serving.refusals import Refusal, refusal_of
 from makesomenoise.serving.schemas import (
     DetokenizeRequest,
@@ -25,6 +25,7 @@ from makesomenoise.serving.schemas import (
     SpeechRequest,
 )
 from makesomenoise.serving.service import SAMPLE_RATE, Service, any_seed, aside, service_of
+from makesomenoise.serving.tasks import Detokenize
 from makesomenoise.tokenizer import bitstream
 
 router = APIRouter()
