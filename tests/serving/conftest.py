@@ -25,7 +25,7 @@ from makesomenoise.serving.worker import Worker  # noqa: E402
 from makesomenoise.tokenizer.config import TokenizerConfig  # noqa: E402
 from makesomenoise.tokenizer.model import AudioTokenizer  # noqa: E402
 from makesomenoise.tokenizer.network import TokenizerNetwork  # noqa: E402
-from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig  # noqa: E402
+from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig  # noqa: E402
 
 SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 SIZES = {"frame_dim": 8, "frame_layers": 1, "dim": 16, "layers": 1, "heads": 2}

@@ -1,7 +1,22 @@
 """One sound after another without a step between them; knows no file and no model."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Continuation:
+    """What follows a sound.
+
+    Attributes:
+        lead: [n] the end of the sound as whatever made the rest has it, to be cross-faded with it.
+        waveform: [S] what follows.
+    """
+
+    lead: Tensor
+    waveform: Tensor
 
 
 def crossfaded(before: Tensor, lead: Tensor, after: Tensor) -> Tensor:

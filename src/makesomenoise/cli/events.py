@@ -61,11 +61,10 @@ def heard_when(listener: "AudioLanguageModel", source: Path, window: float) -> "
 
 def written(text: str, target: Path | None) -> None:
     """Prints a text, or writes it to a file that is whole or absent."""
-    from makesomenoise.audio import io
+    from makesomenoise import files
 
     if target is None:
         typer.echo(text, nl=False)
         return
-    with io.replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    files.write_text(target, text)
     typer.echo(str(target), err=True)

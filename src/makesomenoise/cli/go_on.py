@@ -12,7 +12,8 @@ from makesomenoise.errors import RequestError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from makesomenoise.pipeline import AudioLanguageModel, Continuation
+    from makesomenoise.audio.joining import Continuation
+    from makesomenoise.pipeline import AudioLanguageModel
 
 Seconds = Annotated[float, typer.Option(help="Length of what follows, exact to the sample.")]
 Target = Annotated[

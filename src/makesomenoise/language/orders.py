@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
+from makesomenoise.language.generation import sample_codes
 from makesomenoise.language.listening import prompt_about
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound
+from makesomenoise.language.sampling import Sampling, seeded
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,24 @@ def continuation_order(model: LanguageModel, sound: Sound, seconds: float) -> Or
     length = wording.length(_checked(seconds))
     asked = prompt_about(model, wording.GO_ON.format(length=length), sound, room=0)
     return _fitting(model, [asked, prompt_about(model, wording.ANYTHING.format(length=length), room=0)], seconds)
+
+
+def continued(model: LanguageModel, sound: Sound, seconds: float, seed: int, sampling: Sampling) -> Sound:
+    """Draws how a sound goes on.
+
+    Args:
+        model: makes what follows.
+        sound: the beginning.
+        seconds: length of what follows.
+        seed: the same seed gives the same sound.
+        sampling: how codes are drawn.
+
+    Raises:
+        LanguageError: as `continuation_order`.
+    """
+    asked = continuation_order(model, sound, seconds)
+    rows = sample_codes(model, asked.prompt, asked.nothing, asked.count, sampling, seeded(seed))
+    return Sound(tuple(rows[0].tolist()))
 
 
 def _checked(seconds: float) -> float:

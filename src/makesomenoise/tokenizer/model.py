@@ -19,7 +19,7 @@ from makesomenoise.tokenizer.decoders.base import DecodingWindow, Quality, as_qu
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.streaming import Block, blocks, joined, padded
-from makesomenoise.tokenizer.vocoders.base import Vocoder, load_vocoder
+from makesomenoise.vocoder.loading import Vocoder, load_vocoder
 
 _VOCODER_FRAMES = 384
 
