@@ -167,7 +167,7 @@ def write_tokenizer(
     network = TokenizerNetwork(config)
     checkpoint.load_into(network, state, origin or str(folder))
     checkpoint.save_model(folder, config, network.state_dict(), storage)
-    print(f"{folder}: codes of {checkpoint.fingerprint(config, state, without='decoder')}")
+    print(f"{folder}: codes of {checkpoint.model_fingerprint(config, state)}")
 
 
 def decoderless(folder: Path) -> dict[str, object]:

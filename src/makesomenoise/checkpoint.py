@@ -5,40 +5,59 @@ is neither a folder nor a bundled name.
 """
 
 import hashlib
+import json
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import safetensors
 import safetensors.torch
 import torch
+import yaml
 from torch import Tensor, nn
 
 from makesomenoise.audio.io import replacing
-from makesomenoise.config import Config, ConfigError
+from makesomenoise.config import Config, ConfigError, ModelConfig, read_yaml
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "MODEL_CARD.md"
 
-ConfigT = TypeVar("ConfigT", bound=Config)
+FORMAT_VERSION = 1  # of model folders; none of before says one
+
+ConfigT = TypeVar("ConfigT", bound=ModelConfig)
 Storage = Literal["float32", "float16", "int8"]
 
 # What int8 may round: large matrices of a decoder. Encoder and quantizer decide on the codes, and vectors are small.
 _ROUNDED_PART, _ROUNDED_ELEMENTS = "decoder.", 100_000
 _SCALE = ".scale"
 _MOST = 127
+_TYPE, _VERSION, _FINGERPRINT = _HEADER = ("model_type", "format_version", "fingerprint")
 
 
 class CheckpointError(ValueError):
     """A model folder that cannot be used; the message is one sentence for the user."""
 
 
+@dataclass(frozen=True)
+class StoredModel(Generic[ConfigT]):
+    """What a model folder holds.
+
+    Attributes:
+        config: its settings.
+        state: its weights by name, floating-point ones as float32.
+    """
+
+    config: ConfigT
+    state: dict[str, Tensor]
+
+
 def save_model(
     folder: str | Path,
-    config: Config,
+    config: ModelConfig,
     state: dict[str, Tensor],
     storage: Storage = "float32",
     card: str | None = None,
@@ -47,7 +66,7 @@ def save_model(
 
     Args:
         folder: made if missing; files in it are replaced.
-        config: written as YAML.
+        config: written as YAML, below the kind of the model, the version of the format and the model's fingerprint.
         state: tensors by name.
         storage: how floating-point tensors are kept. `int8` keeps the large matrices of a decoder in 8 bits with a
             scale for each row, 0.4 % of the largest weight of a row apart at most, and all else in 16.
@@ -58,7 +77,7 @@ def save_model(
     tensors: dict[str, Tensor] = {}
     for name, tensor in state.items():
         tensors |= _stored(name, tensor, storage)
-    files = {WEIGHTS_FILE: safetensors.torch.save(tensors), CONFIG_FILE: config.to_yaml().encode()}
+    files = {WEIGHTS_FILE: safetensors.torch.save(tensors), CONFIG_FILE: _config_text(config, state).encode()}
     if card is not None:
         files[CARD_FILE] = card.encode()
     for name, data in files.items():
@@ -72,7 +91,7 @@ def is_free(folder: str | Path) -> bool:
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
-def upload(repo_id: str, config: Config, state: dict[str, Tensor], card: str | None = None) -> None:
+def upload(repo_id: str, config: ModelConfig, state: dict[str, Tensor], card: str | None = None) -> None:
     """Writes the model folder to the Hugging Face Hub.
 
     Args:
@@ -110,17 +129,44 @@ def resolve(source: str | Path) -> Path:
     raise CheckpointError(f"No model '{name}': give a model folder, a bundled name ({names}) or a Hub id owner/name.")
 
 
+def load_model(folder: str | Path, config_class: type[ConfigT]) -> StoredModel[ConfigT]:
+    """Reads a model folder, and sees whether it holds the model that it says it does.
+
+    Raises:
+        CheckpointError: if a file is missing or damaged, if the folder holds a model of another kind or of a later
+            format, or if weights or settings are not those it was written with.
+    """
+    config, state = load_config(folder, config_class), load_state(folder)
+    told, found = _read_settings(folder).get(_FINGERPRINT), model_fingerprint(config, state)
+    if told is not None and told != found:
+        raise CheckpointError(
+            f"{folder} says it is the model {told}, but its {CONFIG_FILE} and {WEIGHTS_FILE} are those of {found}: "
+            "copy both files again from where they came, or train or save the model anew."
+        )
+    return StoredModel(config, state)
+
+
 def load_config(folder: str | Path, config_class: type[ConfigT]) -> ConfigT:
     """Reads the configuration of a model folder.
 
     Raises:
-        CheckpointError: if it is missing or does not fit `config_class`.
+        CheckpointError: if it is missing, is of another kind of model or of a later format, or does not fit.
     """
-    path = Path(folder) / CONFIG_FILE
-    if not path.is_file():
-        raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_FILE}.")
+    values = _read_settings(folder)
+    kind, version = values.pop(_TYPE, config_class.model_type), values.pop(_VERSION, 0)
+    if kind != config_class.model_type:
+        raise CheckpointError(
+            f"{folder} holds a model of type '{kind}', and one of type '{config_class.model_type}' is expected."
+        )
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{folder} is of format {version}, and this makesomenoise reads up to {FORMAT_VERSION}: install a later one."
+        )
+    values.pop(_FINGERPRINT, None)
     try:
-        return config_class.from_yaml(path)
+        return config_class.from_dict(
+            values if version else config_class.from_unversioned(values), str(Path(folder) / CONFIG_FILE)
+        )
     except ConfigError as error:
         raise CheckpointError(str(error)) from None
 
@@ -168,24 +214,23 @@ def load_into(module: nn.Module, state: dict[str, Tensor], origin: str) -> None:
     module.load_state_dict(state)
 
 
-def fingerprint(config: Config, state: dict[str, Tensor], without: str | None = None) -> str:
-    """16 hexadecimal digits that change with the configuration and with any weight.
+def fingerprint(config: Config, state: dict[str, Tensor]) -> str:
+    """16 hexadecimal digits that change with any setting and with any weight.
 
     Weights are compared as 16-bit floats, the precision they are shipped in, so that a model keeps its fingerprint
-    when it is saved at half precision. Of the settings those count that are not at their defaults, so that a setting
-    which a later version adds changes no fingerprint.
-
-    Args:
-        config: settings of the model.
-        state: tensors by name.
-        without: a part that does not count: a field of the configuration and the module of that name.
+    when it is saved at half precision.
     """
-    chosen = config.model_dump_json(exclude={without} if without else None, exclude_defaults=True)
-    digest = hashlib.sha256(chosen.encode())
-    for name in sorted(name for name in state if name.split(".")[0] != without):
-        digest.update(name.encode())
-        digest.update(_plain(state[name], "float16").numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return _digest(config.model_dump_json(), state)
+
+
+def model_fingerprint(config: ModelConfig, state: dict[str, Tensor]) -> str:
+    """16 hexadecimal digits by which a model is known: of the settings and weights that decide on what it gives.
+
+    A setting that a later version adds, or a part that is trained further, changes nothing where the configuration's
+    `identity` and `not_identifying` leave it out. Weights are compared as `fingerprint` does.
+    """
+    deciding = {name: tensor for name, tensor in state.items() if name.split(".")[0] not in config.not_identifying}
+    return _digest(json.dumps(config.identity(), separators=(",", ":")), deciding)
 
 
 def source_commit() -> str:
@@ -195,6 +240,30 @@ def source_commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _config_text(config: ModelConfig, state: dict[str, Tensor]) -> str:
+    told = (config.model_type, FORMAT_VERSION, model_fingerprint(config, state))
+    return yaml.safe_dump(dict(zip(_HEADER, told, strict=True)), sort_keys=False) + config.to_yaml()
+
+
+def _read_settings(folder: str | Path) -> dict[str, Any]:
+    """The keys of a model folder's configuration, those that it says of itself included."""
+    path = Path(folder) / CONFIG_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_FILE}.")
+    try:
+        return read_yaml(path)
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
+
+
+def _digest(settings: str, state: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(settings.encode())
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(_plain(state[name], "float16").numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _stored(name: str, tensor: Tensor, storage: Storage) -> dict[str, Tensor]:

@@ -1,8 +1,10 @@
 """The configuration of a language model that reads and writes codes, and the error of this package."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from makesomenoise.config import Config
+from makesomenoise.config import Config, ModelConfig
 
 
 class LanguageError(ValueError):
@@ -23,7 +25,7 @@ class LoraConfig(Config):
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
 
 
-class LanguageConfig(Config):
+class LanguageConfig(ModelConfig):
     """What a language model was made from.
 
     Attributes:
@@ -35,6 +37,8 @@ class LanguageConfig(Config):
         context_tokens: the most tokens a conversation may have.
         timestamps: whether sounds that are heard tell the time, a number every second.
     """
+
+    model_type: ClassVar[str] = "language_model"
 
     base: str = "smollm2-135m"
     codes: str

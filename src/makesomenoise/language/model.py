@@ -88,7 +88,8 @@ class LanguageModel(nn.Module):
             LanguageError: if the base cannot be loaded, or is not the one that the weights were trained with.
         """
         folder = checkpoint.resolve(folder)
-        config, state = checkpoint.load_config(folder, LanguageConfig), checkpoint.load_state(folder)
+        stored = checkpoint.load_model(folder, LanguageConfig)
+        config, state = stored.config, stored.state
         base, vocabulary = _extended(config, dtype)
         if fused:
             adapter.add(base.network, config.lora, state, vocabulary.first)

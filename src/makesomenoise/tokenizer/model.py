@@ -35,9 +35,7 @@ class AudioTokenizer(nn.Module):
         super().__init__()
         self.network = network.eval()
         self.vocoder = vocoder
-        # What decides on the codes. A decoder may be trained further: what was encoded before stays readable, and a
-        # language model that learned the codes keeps its worth.
-        self.fingerprint = checkpoint.fingerprint(network.config, network.state_dict(), without="decoder")
+        self.fingerprint = checkpoint.model_fingerprint(network.config, network.state_dict())
 
     @classmethod
     def load(cls, source: str | Path = "default", vocoder: str | Path = "default", device: str = "cpu") -> Self:
@@ -52,8 +50,9 @@ class AudioTokenizer(nn.Module):
             CheckpointError: if there is no such model, or if its weights and configuration do not match.
         """
         folder = checkpoint.resolve(source)
-        network = TokenizerNetwork(checkpoint.load_config(folder, TokenizerConfig))
-        checkpoint.load_into(network, checkpoint.load_state(folder), origin=str(source))
+        stored = checkpoint.load_model(folder, TokenizerConfig)
+        network = TokenizerNetwork(stored.config)
+        checkpoint.load_into(network, stored.state, origin=str(source))
         return cls(network, load_vocoder(vocoder, network.config.mel)).to(device)
 
     def save(self, folder: str | Path) -> None:
