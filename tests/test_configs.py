@@ -7,7 +7,7 @@ import torch
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TOKENIZERS = sorted((CONFIGS / "tokenizer").glob("*.yaml"))
-ENCODERS = sorted((CONFIGS / "encoder").glob("*.yaml"))
+ENCODERS = sorted((CONFIGS / "semantic_branch").glob("*.yaml"))
 LANGUAGES = sorted((CONFIGS / "language").glob("*.yaml"))
 VOCODERS = sorted((CONFIGS / "vocoder").glob("*.yaml"))
 
@@ -25,11 +25,14 @@ def test_tokenizer_configs_build(path: Path):
 
 @pytest.mark.parametrize("path", ENCODERS, ids=lambda p: p.stem)
 def test_encoder_configs_fit_the_tokenizer_of_their_name(path: Path):
-    from makesomenoise.training.semantic_branch import EncoderTrainingConfig
+    from makesomenoise.training.semantic_branch import SemanticBranchTrainingConfig
     from makesomenoise.training.tokenizer import TokenizerTrainingConfig
 
     tokenizer = TokenizerTrainingConfig.from_yaml(CONFIGS / "tokenizer" / path.name)
-    assert EncoderTrainingConfig.from_yaml(path).model.encoder.scene == tokenizer.model.encoder.scene
+    assert (
+        SemanticBranchTrainingConfig.from_yaml(path).model.encoder.semantic_branch
+        == tokenizer.model.encoder.semantic_branch
+    )
 
 
 @pytest.mark.parametrize("path", VOCODERS, ids=lambda p: p.stem)

@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from makesomenoise.errors import MakeSomeNoiseError
+
 if TYPE_CHECKING:
     from makesomenoise.pipeline import AudioLanguageModel
     from makesomenoise.tokenizer.model import AudioTokenizer
 
-__all__ = ["AudioLanguageModel", "AudioTokenizer"]
+__all__ = ["AudioLanguageModel", "AudioTokenizer", "MakeSomeNoiseError"]
 
 
 def __getattr__(name: str) -> object:

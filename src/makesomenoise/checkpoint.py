@@ -20,7 +20,8 @@ import yaml
 from torch import Tensor, nn
 
 from makesomenoise.audio.io import replacing
-from makesomenoise.config import Config, ConfigError, ModelConfig, read_yaml
+from makesomenoise.config import Config, ModelConfig, read_yaml
+from makesomenoise.errors import ConfigError, ModelError
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "model.safetensors"
@@ -38,7 +39,7 @@ _MOST = 127
 _TYPE, _VERSION, _FINGERPRINT = _HEADER = ("model_type", "format_version", "fingerprint")
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ModelError):
     """A model folder that cannot be used; the message is one sentence for the user."""
 
 
@@ -146,8 +147,13 @@ def load_model(folder: str | Path, config_class: type[ConfigT]) -> StoredModel[C
     return StoredModel(config, state)
 
 
-def load_config(folder: str | Path, config_class: type[ConfigT]) -> ConfigT:
+def load_config(folder: str | Path, config_class: type[ConfigT], replaced: dict[str, Any] | None = None) -> ConfigT:
     """Reads the configuration of a model folder.
+
+    Args:
+        folder: a model folder.
+        config_class: the kind of model that is expected.
+        replaced: settings that take the place of those of the folder, which then need not fit.
 
     Raises:
         CheckpointError: if it is missing, is of another kind of model or of a later format, or does not fit.
@@ -160,13 +166,12 @@ def load_config(folder: str | Path, config_class: type[ConfigT]) -> ConfigT:
         )
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise CheckpointError(
-            f"{folder} is of format {version}, and this makesomenoise reads up to {FORMAT_VERSION}: install a later one."
+            f"{folder} has format {version}, and this makesomenoise reads up to {FORMAT_VERSION}: install a later one."
         )
     values.pop(_FINGERPRINT, None)
+    values = (values if version else config_class.from_unversioned(values)) | (replaced or {})
     try:
-        return config_class.from_dict(
-            values if version else config_class.from_unversioned(values), str(Path(folder) / CONFIG_FILE)
-        )
+        return config_class.from_dict(values, str(Path(folder) / CONFIG_FILE))
     except ConfigError as error:
         raise CheckpointError(str(error)) from None
 

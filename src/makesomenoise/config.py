@@ -9,9 +9,7 @@ from typing import Any, ClassVar, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; the message is one sentence for the user."""
+from makesomenoise.errors import ConfigError
 
 
 class Config(BaseModel):

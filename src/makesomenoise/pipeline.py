@@ -10,6 +10,7 @@ from torch import Tensor
 
 from makesomenoise.audio import io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
+from makesomenoise.errors import RequestError
 from makesomenoise.language import listening, naming, wording
 from makesomenoise.language.composing import BestBy, Composed, compose
 from makesomenoise.language.dialogue import Dialogue
@@ -25,7 +26,7 @@ DEFAULT = "language"
 Heard = Tensor | Sound | str | Path
 
 
-class PipelineError(ValueError):
+class PipelineError(RequestError):
     """A request that cannot be answered; the message is one sentence for the user."""
 
 
@@ -44,10 +45,10 @@ class AudioLanguageModel:
     """
 
     def __init__(self, tokenizer: AudioTokenizer, language: LanguageModel):
-        if language.config.codes != tokenizer.fingerprint:
+        if language.config.tokenizer_fingerprint != tokenizer.fingerprint:
             raise PipelineError(
-                f"The language model learned the codes of the tokenizer {language.config.codes}, but the loaded one is "
-                f"{tokenizer.fingerprint}: load the tokenizer it was trained with."
+                f"The language model learned the codes of the tokenizer {language.config.tokenizer_fingerprint}, but "
+                f"the loaded one is {tokenizer.fingerprint}: load the tokenizer it was trained with."
             )
         self.tokenizer = tokenizer
         self.language = language

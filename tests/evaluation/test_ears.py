@@ -11,7 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from makesomenoise.config import ConfigError, Teacher
+from makesomenoise.config import Teacher
+from makesomenoise.errors import ConfigError
 from makesomenoise.evaluation.ears import Ear, EarError, open_ears, refuse_teachers
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig

@@ -1,6 +1,6 @@
 import pytest
 
-from makesomenoise.config import ConfigError
+from makesomenoise.errors import ConfigError
 from makesomenoise.evaluation.language_questions import SUBJECTS, LanguageEvaluationError, LanguageQuestions
 
 

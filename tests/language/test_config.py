@@ -2,7 +2,7 @@
 
 import pytest
 
-from makesomenoise.config import ConfigError
+from makesomenoise.errors import ConfigError
 from makesomenoise.language.config import LanguageConfig
 
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.audio.ffmpeg import converted
+from makesomenoise.errors import FileError
 
 SAMPLE_RATE = 24_000
 FORMATS = {
@@ -40,7 +41,7 @@ Source = str | Path | bytes | BinaryIO
 Write = Callable[[Tensor], None]
 
 
-class AudioError(ValueError):
+class AudioError(FileError):
     """A sound that cannot be read or written; the message is one sentence for the user."""
 
 

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from makesomenoise.cli.options import Device, Json, LanguageName, TokenizerName, Window
+from makesomenoise.errors import RequestError
 
 Words = Annotated[
     list[str], typer.Argument(metavar="FILES... QUESTION", help="Sound files, then a question.", show_default=False)
 ]
 
 
-class AskError(ValueError):
+class AskError(RequestError):
     """A question that is about nothing; the message is one sentence for the user."""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from makesomenoise.cli.options import Device, Json, LanguageName, Seed, TokenizerName, VocoderName
+from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
     from makesomenoise.pipeline import Chat
@@ -18,7 +19,7 @@ HELP = "Say something; /audio FILE attaches a sound, /reset starts anew, /quit e
 Folder = Annotated[Path, typer.Option("--folder", help="Where sounds are saved as sound-1.wav, sound-2.wav, ...")]
 
 
-class ChatError(ValueError):
+class ChatError(RequestError):
     """Something that cannot be said; the message is one sentence for the user."""
 
 

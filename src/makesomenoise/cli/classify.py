@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, TokenizerName, Window
+from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
     from makesomenoise.language.naming import Ranked
@@ -18,7 +19,7 @@ Top = Annotated[int, typer.Option(min=1, help="How many names to show.")]
 Prior = Annotated[float, typer.Option(help="How much of what is said without a sound is subtracted.")]
 
 
-class LabelsError(ValueError):
+class LabelsError(RequestError):
     """Labels that cannot be used; the message is one sentence for the user."""
 
 

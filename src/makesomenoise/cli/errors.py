@@ -5,15 +5,12 @@ from typing import TypeVar
 
 import typer
 
+from makesomenoise.errors import MakeSomeNoiseError
+
 Piece = TypeVar("Piece")
 
 
-def is_own(error: ValueError) -> bool:
-    """Whether an error was written for the user; anything else is a bug and keeps its traceback."""
-    return type(error).__module__.startswith("makesomenoise.")
-
-
-def show(error: ValueError) -> None:
+def show(error: MakeSomeNoiseError) -> None:
     """Prints an error of the project."""
     typer.echo(f"msn: {error}", err=True)
 
@@ -28,9 +25,7 @@ def each(work: Iterable[Piece], do: Callable[[Piece], str]) -> None:
     for piece in work:
         try:
             typer.echo(do(piece))
-        except ValueError as error:
-            if not is_own(error):
-                raise
+        except MakeSomeNoiseError as error:
             show(error)
             failed = True
     if failed:

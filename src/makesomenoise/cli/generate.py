@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from makesomenoise.cli.options import Device, Json, LanguageName, QualityName, Seed, Steps, TokenizerName, VocoderName
+from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
     from makesomenoise.language.composing import BestBy, Composed
@@ -23,7 +24,7 @@ Keep = Annotated[bool, typer.Option("--keep-level", help="Leave it as soft or lo
 Scale = Annotated[float | None, typer.Option(help="How much the text counts; 1 turns guidance off.")]
 
 
-class GenerateError(ValueError):
+class GenerateError(RequestError):
     """Sounds that cannot be made or written; the message is one sentence for the user."""
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from makesomenoise.cli.errors import is_own, show
+from makesomenoise.cli.errors import show
+from makesomenoise.errors import MakeSomeNoiseError
 
 if TYPE_CHECKING:
     from makesomenoise.language.prompts import Sound
@@ -36,9 +37,7 @@ class Failures:
         """Shows an error that ends the context; a bug keeps its traceback."""
         try:
             yield
-        except ValueError as error:
-            if not is_own(error):
-                raise
+        except MakeSomeNoiseError as error:
             show(error)
             self.any = True
 

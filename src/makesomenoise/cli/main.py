@@ -23,7 +23,8 @@ from makesomenoise.cli import (
     merge,
     train,
 )
-from makesomenoise.cli.errors import is_own, show
+from makesomenoise.cli.errors import show
+from makesomenoise.errors import MakeSomeNoiseError
 
 
 class Commands(TyperGroup):
@@ -33,9 +34,7 @@ class Commands(TyperGroup):
         """Runs the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except ValueError as error:
-            if not is_own(error):
-                raise
+        except MakeSomeNoiseError as error:
             show(error)
             raise typer.Exit(2) from None
 

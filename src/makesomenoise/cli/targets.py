@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from makesomenoise.errors import RequestError
 
-class TargetError(ValueError):
+
+class TargetError(RequestError):
     """Outputs that cannot be told apart; the message is one sentence for the user."""
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from makesomenoise.audio.io import replacing
+from makesomenoise.errors import DataError
 
 SUFFIX = ".parquet"
 _STAMP = b"makesomenoise"
@@ -24,7 +25,7 @@ _SCHEMA = pa.schema(
 )
 
 
-class CodesError(ValueError):
+class CodesError(DataError):
     """Code shards that cannot be used; the message is one sentence for the user."""
 
 

@@ -27,12 +27,13 @@ from makesomenoise.data.manifest import read_clips
 from makesomenoise.data.scenes import SceneMaker
 from makesomenoise.data.sounds import find
 from makesomenoise.data.variation import varied
+from makesomenoise.errors import DataError
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 Report = Callable[[int, int], None]
 
 
-class EncodeError(ValueError):
+class EncodeError(DataError):
     """An encoding that cannot be done; the message is one sentence for the user."""
 
 

@@ -11,13 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from makesomenoise.errors import DataError
+
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
 _TEXTS = ("dataset", "split", "fold", "kind", "label", "title", "license")
 
 _log = logging.getLogger(__name__)
 
 
-class ManifestError(ValueError):
+class ManifestError(DataError):
     """A corpus that cannot be used; the message is one sentence for the user."""
 
 

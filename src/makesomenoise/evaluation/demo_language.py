@@ -8,6 +8,7 @@ from torch import Tensor
 
 from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.checkpoint import CheckpointError, load_config, resolve
+from makesomenoise.errors import RequestError
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 
@@ -20,7 +21,7 @@ _SECONDS = 5.0
 _LONGEST_HEARD = 30.0
 
 
-class WordsError(ValueError):
+class WordsError(RequestError):
     """A language model that a page cannot have; the message is one sentence for the user."""
 
 
@@ -64,7 +65,7 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
         if source != BUNDLED:
             raise
         return None
-    if source == BUNDLED and load_config(folder, LanguageConfig).codes != tokenizer.fingerprint:
+    if source == BUNDLED and load_config(folder, LanguageConfig).tokenizer_fingerprint != tokenizer.fingerprint:
         return None
     try:
         # What these import comes with the extra `language`.

@@ -18,6 +18,7 @@ import soxr
 from pydantic import Field
 
 from makesomenoise.config import Config
+from makesomenoise.errors import ModelError
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.vocoder.vocos import IstftVocoder
 
@@ -26,7 +27,7 @@ _SMALLEST_EMBEDDING = 2
 Embed = Callable[[np.ndarray], np.ndarray]  # a window [W] in float32 to its embedding [E]
 
 
-class EarError(ValueError):
+class EarError(ModelError):
     """An ear that cannot be asked; the message is one sentence for the user."""
 
 

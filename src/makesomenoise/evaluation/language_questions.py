@@ -9,13 +9,14 @@ import yaml
 from pydantic import Field
 
 from makesomenoise.config import Config
+from makesomenoise.errors import RequestError
 from makesomenoise.language.sampling import GENERATING, Sampling
 
 Subject = Literal["naming", "captioning", "scenes", "making", "kept", "speed"]
 SUBJECTS: tuple[Subject, ...] = ("naming", "captioning", "scenes", "making", "kept", "speed")
 
 
-class LanguageEvaluationError(ValueError):
+class LanguageEvaluationError(RequestError):
     """An evaluation that cannot be made; the message is one sentence for the user."""
 
 

@@ -16,6 +16,7 @@ from makesomenoise import checkpoint
 from makesomenoise.audio.io import replacing
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
+from makesomenoise.errors import RequestError
 from makesomenoise.evaluation.classifier import EventClassifier
 from makesomenoise.evaluation.classifier_training import ClassifierRun, train_classifier
 from makesomenoise.evaluation.codecs import find_codecs
@@ -38,7 +39,7 @@ _FEWEST_FOLDS = 2
 _log = logging.getLogger(__name__)
 
 
-class EvaluationError(ValueError):
+class EvaluationError(RequestError):
     """An evaluation that cannot be made; the message is one sentence for the user."""
 
 

@@ -6,6 +6,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from makesomenoise.errors import RequestError
+
 Velocity = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -17,7 +19,7 @@ def time_grid(steps: int, shift: float = 1.0) -> Tensor:
         shift: 1 spaces them evenly; above 1 they crowd towards t = 0, below 1 towards t = 1, where grain is made.
     """
     if steps < 1:
-        raise ValueError(f"The number of ODE steps must be at least 1, got {steps}.")
+        raise RequestError(f"The number of ODE steps must be at least 1, got {steps}.")
     t = torch.linspace(0.0, 1.0, steps + 1)
     return t / (shift + (1.0 - shift) * t)
 

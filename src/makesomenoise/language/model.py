@@ -44,7 +44,7 @@ class LanguageModel(nn.Module):
         self.config = config
         self.network = network
         self.vocabulary = vocabulary
-        self.tell_time(config.timestamps)
+        self.tell_time(config.time_markers)
         self.fused = isinstance(network, PreTrainedModel)
         self.eval()
 
@@ -103,10 +103,10 @@ class LanguageModel(nn.Module):
         """Loads a model to be asked: fused, on a device and in what that computes fastest; errors as `load`."""
         return cls.load(folder, usual_dtype(device), fused=True).to(device)
 
-    def tell_time(self, timestamps: bool) -> None:
+    def tell_time(self, time_markers: bool) -> None:
         """Decides whether sounds that the model hears tell the time; it must be trained as it is used."""
-        self.config = self.config.model_copy(update={"timestamps": timestamps})
-        self.prompts = Prompts(self.vocabulary, self.config.code_rate if timestamps else None)
+        self.config = self.config.model_copy(update={"time_markers": time_markers})
+        self.prompts = Prompts(self.vocabulary, self.config.code_rate if time_markers else None)
 
     def learned(self) -> dict[str, Tensor]:
         """The matrices and rows, by the names PEFT gives, sharing memory with the model.

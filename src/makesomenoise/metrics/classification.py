@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from makesomenoise.errors import RequestError
+
 
 def accuracy(scores: Tensor, classes: Tensor) -> float:
     """Share of rows whose highest score is the right class.
@@ -12,7 +14,7 @@ def accuracy(scores: Tensor, classes: Tensor) -> float:
         classes: number of the right class, [B] int64.
 
     Raises:
-        ValueError: if there is nothing to judge.
+        RequestError: if there is nothing to judge.
     """
     return _right(scores, classes).mean().item()
 
@@ -37,7 +39,7 @@ def bootstrap_error(right: Tensor, draws: int = 1000, seed: int = 0) -> float:
 
 def _right(scores: Tensor, classes: Tensor) -> Tensor:
     if len(scores) == 0 or len(scores) != len(classes):
-        raise ValueError(
+        raise RequestError(
             f"Got {len(scores)} rows of scores for {len(classes)} clips; expected the same number, not zero."
         )
     return (scores.argmax(dim=-1) == classes).double()

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from makesomenoise.errors import RequestError
+
 
 def perplexity(codes: Tensor, codebook_size: int) -> float:
     """Exponential of the entropy of the codes: the number of equally likely codes that would be as varied.
@@ -15,7 +17,7 @@ def perplexity(codes: Tensor, codebook_size: int) -> float:
         From 1 (one code only) to K (all alike).
 
     Raises:
-        ValueError: if there are no codes or one lies outside the codebook.
+        RequestError: if there are no codes or one lies outside the codebook.
     """
     shares = _counts(codes, codebook_size).double() / codes.numel()
     return torch.special.entr(shares).sum().exp().item()
@@ -28,8 +30,8 @@ def usage(codes: Tensor, codebook_size: int) -> float:
 
 def _counts(codes: Tensor, codebook_size: int) -> Tensor:
     if codes.numel() == 0:
-        raise ValueError("Got no codes; their statistics need at least one.")
+        raise RequestError("Got no codes; their statistics need at least one.")
     low, high = int(codes.min()), int(codes.max())
     if low < 0 or high >= codebook_size:
-        raise ValueError(f"Got codes from {low} to {high}; expected integers from 0 to {codebook_size - 1}.")
+        raise RequestError(f"Got codes from {low} to {high}; expected integers from 0 to {codebook_size - 1}.")
     return torch.bincount(codes.flatten(), minlength=codebook_size)

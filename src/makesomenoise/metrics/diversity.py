@@ -3,15 +3,17 @@
 import torch
 from torch import Tensor
 
+from makesomenoise.errors import RequestError
+
 
 def mean_pairwise_distance(features: Tensor) -> float:
     """Mean Euclidean distance between any two different rows of `features` [B, E].
 
     Raises:
-        ValueError: if there are fewer than two rows.
+        RequestError: if there are fewer than two rows.
     """
     if len(features) < 2:  # noqa: PLR2004 - a distance needs two points
-        raise ValueError(f"Got {len(features)} feature vectors; a distance needs at least two.")
+        raise RequestError(f"Got {len(features)} feature vectors; a distance needs at least two.")
     return torch.nn.functional.pdist(features.double()).mean().item()
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from makesomenoise.errors import RequestError
+
 
 @dataclass(frozen=True, slots=True)
 class Gaussian:
@@ -23,10 +25,10 @@ def fit_gaussian(features: Tensor) -> Gaussian:
     """The Gaussian with the mean and the unbiased covariance of `features` [B, E].
 
     Raises:
-        ValueError: if there are fewer than two rows.
+        RequestError: if there are fewer than two rows.
     """
     if len(features) < 2:  # noqa: PLR2004 - a covariance needs two points
-        raise ValueError(f"Got {len(features)} feature vectors; a Gaussian needs at least two.")
+        raise RequestError(f"Got {len(features)} feature vectors; a Gaussian needs at least two.")
     return Gaussian(features.double().mean(dim=0), torch.cov(features.double().T).reshape(features.shape[1], -1))
 
 

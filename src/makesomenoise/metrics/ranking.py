@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from makesomenoise.errors import RequestError
+
 
 def top_accuracy(scores: Tensor, classes: Tensor, count: int) -> float:
     """Share of rows whose right class is among the `count` highest scores.
@@ -13,10 +15,10 @@ def top_accuracy(scores: Tensor, classes: Tensor, count: int) -> float:
         count: how many may be looked at; all of them if there are no more.
 
     Raises:
-        ValueError: if there is nothing to judge.
+        RequestError: if there is nothing to judge.
     """
     if len(scores) == 0 or len(scores) != len(classes):
-        raise ValueError(
+        raise RequestError(
             f"Got {len(scores)} rows of scores for {len(classes)} clips; expected the same number, not zero."
         )
     best = scores.topk(min(count, scores.shape[1]), dim=1).indices

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.audio import io
+from makesomenoise.errors import FileError
 
 VERSION = 1
 _MAGIC = b"\x8bMSN"
@@ -24,7 +25,7 @@ _MOST_BITS = 31
 _FINGERPRINT_DIGITS = 16
 
 
-class BitstreamError(ValueError):
+class BitstreamError(FileError):
     """A bitstream that cannot be written or read; the message is one sentence for the user."""
 
 

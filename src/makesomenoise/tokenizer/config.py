@@ -140,8 +140,8 @@ def _not_silent(values: dict[str, Any], silent: dict[str, Any]) -> dict[str, Any
     for name, expected in silent.items():
         value = values[_FIRST_NAMES.get(name, name)]
         if isinstance(expected, dict):
-            value, expected = _not_silent(value, expected), {}
-        if value != expected:
+            value = _not_silent(value, expected)
+        if value != ({} if isinstance(expected, dict) else expected):
             found[name] = value
     return found
 

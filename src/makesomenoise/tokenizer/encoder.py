@@ -1,9 +1,9 @@
 """Log-mel frames to latents at a quarter of their rate.
 
-Two branches look at the same mel. The semantic branch, two-dimensional convolutions that shrink time and frequency alike,
-tells at little cost what sounds (to a third of a second); it can be trained on labels first. The fine branch follows
-single frames. Transformer blocks at the rate of the codes see both, and, where the configuration asks for it, which
-bands stand out: the fine branch alone was slow to learn pitch.
+Two branches look at the same mel. The semantic branch, two-dimensional convolutions that shrink time and frequency
+alike, tells at little cost what sounds (to a third of a second); it can be trained on labels first. The fine branch
+follows single frames. Transformer blocks at the rate of the codes see both, and, where the configuration asks for it,
+which bands stand out: the fine branch alone was slow to learn pitch.
 """
 
 from typing import ClassVar
@@ -108,7 +108,9 @@ class Encoder(nn.Module):
             *(ConvNeXtBlock(config.frame_dim, 3 * config.frame_dim) for _ in range(config.frame_layers))
         )
         self.down = Downsample(config.frame_dim, config.dim, FRAMES_PER_CODE)
-        self.peaks = nn.Conv1d(n_mels, config.dim, FRAMES_PER_CODE, FRAMES_PER_CODE) if config.spectral_peak_input else None
+        self.peaks = (
+            nn.Conv1d(n_mels, config.dim, FRAMES_PER_CODE, FRAMES_PER_CODE) if config.spectral_peak_input else None
+        )
         self.blocks = nn.ModuleList(
             TransformerBlock(config.dim, config.heads, 4 * config.dim) for _ in range(config.layers)
         )

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
+from makesomenoise.errors import RequestError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.decoders.base import Quality, as_quality
 from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
@@ -110,13 +111,13 @@ class AudioTokenizer(nn.Module):
             the rest of its row is 0.
 
         Raises:
-            ValueError: if the waveform is not [B, S], is empty or is not finite.
+            RequestError: if the waveform is not [B, S], is empty or is not finite.
         """
         if waveform.dim() != 2 or waveform.shape[1] == 0:  # noqa: PLR2004 - [B, S]
-            raise ValueError(f"Expected a waveform [B, S] with S > 0, got shape {list(waveform.shape)}.")
+            raise RequestError(f"Expected a waveform [B, S] with S > 0, got shape {list(waveform.shape)}.")
         sizes = [waveform.shape[1]] * len(waveform) if lengths is None else lengths.tolist()
         if len(sizes) != len(waveform) or not all(0 < size <= waveform.shape[1] for size in sizes):
-            raise ValueError(f"Expected {len(waveform)} lengths in 1..{waveform.shape[1]}, got {sizes}.")
+            raise RequestError(f"Expected {len(waveform)} lengths in 1..{waveform.shape[1]}, got {sizes}.")
         count = -(-waveform.shape[1] // self.samples_per_code)
         codes = torch.zeros(len(waveform), count, dtype=torch.int64, device=waveform.device)
         for row, clip, size in zip(codes, waveform, sizes, strict=True):
@@ -145,7 +146,7 @@ class AudioTokenizer(nn.Module):
             [B, N * samples_per_code].
 
         Raises:
-            ValueError: if the shape is wrong, a code is not in [0, K), or there is no such quality.
+            RequestError: if the shape is wrong, a code is not in [0, K), or there is no such quality.
         """
         self._check_codes(codes, dimensions=2)
         return torch.stack(
@@ -176,7 +177,7 @@ class AudioTokenizer(nn.Module):
             consecutive pieces [n] of the codes.
 
         Raises:
-            ValueError: if a sample is not finite.
+            RequestError: if a sample is not finite.
         """
         window, unit = self.config.window, self.samples_per_code
         # One code more on each side than the network sees: the mel window reaches beyond the frames.
@@ -204,7 +205,7 @@ class AudioTokenizer(nn.Module):
             consecutive pieces [s] of the waveform.
 
         Raises:
-            ValueError: if a code is not in [0, K), or there is no such quality.
+            RequestError: if a code is not in [0, K), or there is no such quality.
         """
         hop = self.config.mel.hop_samples
         mel = self._stream_mel(chunks, steps, guidance, seed, quality)
@@ -216,7 +217,7 @@ class AudioTokenizer(nn.Module):
     @torch.inference_mode()
     def _encode_block(self, block: Block) -> Tensor:
         if not torch.isfinite(block.content).all():
-            raise ValueError("The waveform holds samples that are not finite (NaN or infinity).")
+            raise RequestError("The waveform holds samples that are not finite (NaN or infinity).")
         unit, full = self.samples_per_code, (self.config.window.context + 1) * self.samples_per_code
         mel = self.network.mel(block.content[None])
         start = FRAMES_PER_CODE if block.left < block.number * self.config.window.codes * unit else 0
@@ -256,11 +257,11 @@ class AudioTokenizer(nn.Module):
     def _check_codes(self, codes: Tensor, dimensions: int) -> None:
         if codes.dim() != dimensions or codes.shape[-1] == 0 or codes.is_floating_point():
             shape = "[B, N]" if dimensions == 2 else "[N]"  # noqa: PLR2004 - [B, N]
-            raise ValueError(f"Expected integer codes {shape} with N > 0, got {codes.dtype} {list(codes.shape)}.")
+            raise RequestError(f"Expected integer codes {shape} with N > 0, got {codes.dtype} {list(codes.shape)}.")
         low, high = int(codes.min()), int(codes.max())
         if low < 0 or high >= self.codebook_size:
             wrong = low if low < 0 else high
-            raise ValueError(f"Code {wrong} is outside [0, {self.codebook_size}) of this tokenizer.")
+            raise RequestError(f"Code {wrong} is outside [0, {self.codebook_size}) of this tokenizer.")
 
 
 def _drawn(shape: tuple[int, int], seed: int, number: int) -> Tensor:

@@ -16,7 +16,7 @@ from makesomenoise.tokenizer.quantizers.base import Quantized
 
 
 @dataclass(frozen=True)
-class Passed:
+class TokenizerOutput:
     """What one pass of training examples yields.
 
     Attributes:
@@ -71,7 +71,7 @@ class TokenizerNetwork(nn.Module):
         keep_codes: bool = False,
         reconstruct: bool = True,
         weight: Tensor | None = None,
-    ) -> Passed:
+    ) -> TokenizerOutput:
         """The training path, which is `encode` and `decode` with gradients.
 
         Args:
@@ -82,32 +82,32 @@ class TokenizerNetwork(nn.Module):
             reconstruct: ask the decoder, which is most of the work.
             weight: [B, 4N] of the frames in the decoder's loss, or none.
         """
-        passed = self.pass_kept(waveform) if keep_codes else self._pass(waveform, progress, generator)
+        passed = self.forward_frozen(waveform) if keep_codes else self._forward(waveform, progress, generator)
         if not reconstruct:
             return passed
         made = self.decoder.reconstruct(passed.mel, passed.quantized.latents, generator, weight)
         return replace(passed, reconstruction=made)
 
-    def pass_kept(self, waveform: Tensor) -> Passed:
+    def forward_frozen(self, waveform: Tensor) -> TokenizerOutput:
         """Waveform [B, S] to the latents of its codes, without gradients and without the decoder."""
-        return self.pass_mel(self._normalised(waveform))
+        return self.forward_frozen_mel(self._normalised(waveform))
 
     @torch.no_grad()
-    def pass_mel(self, mel: Tensor) -> Passed:
-        """Normalised log-mel [B, M, 4N] to the latents of its codes; see `pass_kept`."""
+    def forward_frozen_mel(self, mel: Tensor) -> TokenizerOutput:
+        """Normalised log-mel [B, M, 4N] to the latents of its codes; see `forward_frozen`."""
         latents = self.encoder(mel)
         with torch.autocast(mel.device.type, enabled=False):
             codes = self.quantizer.encode(latents.float())
             quantized = Quantized(self.quantizer.decode(codes), codes, mel.new_zeros(()))
-        return Passed(mel, None, quantized, latents)
+        return TokenizerOutput(mel, None, quantized, latents)
 
-    def _pass(self, waveform: Tensor, progress: float, generator: torch.Generator) -> Passed:
+    def _forward(self, waveform: Tensor, progress: float, generator: torch.Generator) -> TokenizerOutput:
         mel = self._normalised(waveform)
         latents = self.encoder(mel)
         # Distances to 1024 codes differ by less than bfloat16 resolves.
         with torch.autocast(waveform.device.type, enabled=False):
             quantized = self.quantizer(latents.float(), progress, generator)
-        return Passed(mel, None, quantized, latents)
+        return TokenizerOutput(mel, None, quantized, latents)
 
     def _normalised(self, waveform: Tensor) -> Tensor:
         with torch.autocast(waveform.device.type, enabled=False):

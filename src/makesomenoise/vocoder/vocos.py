@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig, power
 from makesomenoise.checkpoint import CheckpointError
-from makesomenoise.config import ConfigError, ModelConfig, Teacher
+from makesomenoise.config import ModelConfig, Teacher
+from makesomenoise.errors import ConfigError
 from makesomenoise.nn.convnext import ConvNeXtBlock
 from makesomenoise.vocoder.griffin_lim import GriffinLim, InverseStft, whole_periods
 
@@ -44,7 +45,7 @@ class IstftVocoderConfig(ModelConfig):
         dim: channels of the blocks.
         hidden: channels inside a block.
         layers: number of blocks.
-        griffin_lim_iters: rounds of Griffin-Lim whose spectrum the network corrects; at 0 it makes the whole, as in Vocos.
+        griffin_lim_iters: rounds of Griffin-Lim whose spectrum the network corrects; at 0 it makes all, as in Vocos.
         teachers: networks trained elsewhere that had a part in its training; no evaluation asks them.
     """
 
@@ -57,6 +58,11 @@ class IstftVocoderConfig(ModelConfig):
     layers: int = 8
     griffin_lim_iters: int = 0
     teachers: tuple[Teacher, ...] = ()
+
+    def identity(self) -> dict[str, Any]:
+        """What decides on the sound, beside the weights."""
+        sizes = {"dim": self.dim, "hidden": self.hidden, "layers": self.layers}
+        return {"mel": self.mel.model_dump(), **sizes, "griffin_lim_iters": self.griffin_lim_iters}
 
     @classmethod
     def from_unversioned(cls, values: dict[str, Any]) -> dict[str, Any]:

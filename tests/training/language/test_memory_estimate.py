@@ -33,7 +33,7 @@ def test_what_is_learned_is_counted_exactly(name: str, bases: dict[str, Path], c
 
 
 def test_a_large_base_needs_no_weights_to_be_counted():
-    found = estimate("lmsys/vicuna-7b-v1.5", VICUNA, LoraConfig(), LanguageRunConfig(checkpointed=True))
+    found = estimate("lmsys/vicuna-7b-v1.5", VICUNA, LoraConfig(), LanguageRunConfig(gradient_checkpointing=True))
     assert found.base_parameters == 6_738_415_616
     assert found.weights_bytes == 2 * found.base_parameters
     assert 14 < found.total_bytes / 2**30 < 80

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from makesomenoise.audio.io import replacing
+from makesomenoise.errors import DataError
 
 _TOPICS = """
 apples, autumn, bees, bicycles, birthdays, books, bread, breakfast, bridges, butterflies, cameras, camping, carrots,
@@ -117,7 +118,7 @@ _FAMILIES = {"topic": 0.5, "pair": 0.2, "sum": 0.15, "polite": 0.075, "story": 0
 _MOST_PROMPTS = 10_000
 
 
-class ChatError(ValueError):
+class ChatError(DataError):
     """Prompts or a file of chats that cannot be had; the message is one sentence for the user."""
 
 

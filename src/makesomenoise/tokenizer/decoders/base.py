@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from makesomenoise.config import Config
+from makesomenoise.errors import RequestError
 
 Quality = Literal["fast", "best"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
@@ -15,7 +16,7 @@ QUALITIES: tuple[Quality, ...] = get_args(Quality)
 _LEAST_DEVIATION = 1e-3  # of a band that never sounds
 
 
-class DecodingError(ValueError):
+class DecodingError(RequestError):
     """A decoding that cannot be done; the message is one sentence for the user."""
 
 
