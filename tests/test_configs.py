@@ -68,7 +68,9 @@ def test_a_small_base_of_the_same_architecture_reads_and_makes_codes(name: str, 
     shape = LanguageTrainingConfig.from_yaml(CONFIGS / "language" / f"{name}.yaml").shape
     AutoModelForCausalLM.from_config(AutoConfig.for_model(**(shape | SIZES))).save_pretrained(tmp_path)
     bytes_tokenizer().save_pretrained(tmp_path)
-    made = LanguageModel.create(LanguageConfig(base=str(tmp_path), codes="0" * 16, codebook_size=9), torch.randn(9, 4))
+    made = LanguageModel.create(
+        LanguageConfig(base=str(tmp_path), tokenizer_fingerprint="0" * 16, codebook_size=9), torch.randn(9, 4)
+    )
     tokens = torch.tensor([made.vocabulary.span([1, 2, 3])])
     assert made.logits(made.hidden(tokens)).isfinite().all()
 

@@ -54,7 +54,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus, base: Path
         IstftVocoder(IstftVocoderConfig(dim=8, hidden=16, layers=1)).save(folder / "vocoder")
         checkpoint.save_model(folder / "classifier", judging, EventClassifier(judging).state_dict())
     fingerprint = AudioTokenizer.load(folder / "tokenizer", "griffin-lim").fingerprint
-    model = LanguageModel.create(LanguageConfig(base=str(base), codes=fingerprint), torch.randn(1024, 8))
+    model = LanguageModel.create(
+        LanguageConfig(base=str(base), tokenizer_fingerprint=fingerprint), torch.randn(1024, 8)
+    )
     model.save(folder / "model")
     clips = [
         CodeClip(c.key, tuple(range(24)), 1.0, dataset="esc50", split="valid", fold="4", kind="sfx", label=c.label)

@@ -22,7 +22,9 @@ LABELS, LEVELS = ("dog", "dog", "rain"), (-20.0, -20.0, -40.0)
 
 @pytest.fixture(params=["llama", "qwen2"])
 def language(request: pytest.FixtureRequest, bases: dict[str, Path]) -> LanguageModel:
-    config = LanguageConfig(base=str(bases[request.param]), codes="0" * 16, codebook_size=20, lora=LoraConfig(rank=4))
+    config = LanguageConfig(
+        base=str(bases[request.param]), tokenizer_fingerprint="0" * 16, codebook_size=20, lora=LoraConfig(rank=4)
+    )
     return LanguageModel.create(config, torch.randn(20, 8, generator=torch.Generator().manual_seed(0)))
 
 

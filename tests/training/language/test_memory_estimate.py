@@ -25,7 +25,7 @@ VICUNA = {
 def test_what_is_learned_is_counted_exactly(name: str, bases: dict[str, Path], codebook):
     lora = LoraConfig(rank=3)
     found = estimate(str(bases[name]), {}, lora, LanguageRunConfig(), CODES)
-    config = LanguageConfig(base=str(bases[name]), codes="0" * 16, codebook_size=CODES, lora=lora)
+    config = LanguageConfig(base=str(bases[name]), tokenizer_fingerprint="0" * 16, codebook_size=CODES, lora=lora)
     model = LanguageModel.create(config, codebook)
     trained = {id(p): p.numel() for p in model.parameters() if p.requires_grad}
     assert found.learned_parameters == sum(trained.values())

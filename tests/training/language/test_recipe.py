@@ -63,7 +63,10 @@ def config(tmp_path: Path, tokenizer: Path, bases: dict[str, Path]) -> LanguageT
         lora=LoraConfig(rank=4),
         data=LanguageDataConfig(train=codes, valid=codes, chats=4, valid_batches=2),
         embedding_alignment=EmbeddingAlignmentConfig(steps=20),
-        stages=(StageConfig(name="one", steps=4, mixture=SOME), StageConfig(name="two", steps=8, mixture=SOME)),
+        stages=(
+            StageConfig(name="one", steps=4, task_weights=SOME),
+            StageConfig(name="two", steps=8, task_weights=SOME),
+        ),
         optimizer=LanguageOptimizerConfig(lora_lr=5e-3, embedding_lr=1e-2, warmup_steps=2),
         run=LanguageRunConfig(batch_tokens=200, valid_every=4, threads=1, precision="float32"),
     )
@@ -132,7 +135,7 @@ def test_an_interrupted_run_goes_on_exactly(
 
 def test_a_run_can_start_from_a_model(config: LanguageTrainingConfig, tmp_path: Path):
     first = train_language(config, tmp_path / "run")
-    part = (StageConfig(name="more", steps=1, mixture=SOME),)
+    part = (StageConfig(name="more", steps=1, task_weights=SOME),)
     rates = LanguageOptimizerConfig(lora_lr=1e-9, embedding_lr=1e-9, warmup_steps=0)
     more = config.model_copy(update={"init_from": str(first), "stages": part, "optimizer": rates})
     second = train_language(more, tmp_path / "more")
@@ -184,7 +187,7 @@ def test_sounds_of_which_nothing_is_known_ground_nothing(config: LanguageTrainin
 
 def test_a_model_that_goes_on_can_begin_to_tell_the_time(config: LanguageTrainingConfig, tmp_path: Path):
     first = train_language(config.model_copy(update={"time_markers": False}), tmp_path / "run")
-    part = (StageConfig(name="more", steps=1, mixture=SOME),)
+    part = (StageConfig(name="more", steps=1, task_weights=SOME),)
     second = train_language(config.model_copy(update={"init_from": str(first), "stages": part}), tmp_path / "more")
     assert [LanguageModel.load(folder).config.time_markers for folder in (first, second)] == [False, True]
 
@@ -200,7 +203,9 @@ def test_a_model_of_another_tokenizer_is_no_start(
     config: LanguageTrainingConfig, tmp_path: Path, bases: dict[str, Path]
 ):
 
-    other = LanguageConfig(base=str(bases["llama"]), codes="f" * 16, codebook_size=1024, lora=LoraConfig(rank=4))
+    other = LanguageConfig(
+        base=str(bases["llama"]), tokenizer_fingerprint="f" * 16, codebook_size=1024, lora=LoraConfig(rank=4)
+    )
     LanguageModel.create(other, torch.randn(1024, 8)).save(tmp_path / "other")
     started = config.model_copy(update={"init_from": str(tmp_path / "other")})
     with pytest.raises(LanguageTrainingError, match="ffffffff"):
