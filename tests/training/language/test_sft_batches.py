@@ -66,6 +66,6 @@ def test_few_long_conversations_still_fill_every_batch(examples: Examples, model
 def test_what_is_too_long_is_left_out(examples: Examples, model: LanguageModel, monkeypatch: pytest.MonkeyPatch):
     batches = made(examples, model, most=150)
     assert max(batches[n]["tokens"].shape[1] for n in range(16)) <= 150
-    monkeypatch.setattr("makesomenoise.training.batches.MOST_DRAWN", 50)
+    monkeypatch.setattr("makesomenoise.training.language.sft.MOST_DRAWN", 50)
     with pytest.raises(BatchesError, match="at most 3 tokens"):
         made(examples, model, most=3)[0]
