@@ -44,7 +44,7 @@ TINY = GpuTrainingConfig(
     prepared=2,
     learning_rate=5e-3,
     warmup_steps=2,
-    average=0.9,
+    ema_decay=0.9,
     check_windows=4,
     distill=DistillConfig(steps=4, batch_size=4, reuse=2, pool=8),
 )

@@ -78,7 +78,9 @@ class AudioTokenizer(nn.Module):
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with what decides on the codes, also if weights are changed in place."""
         state = self.network.state_dict(keep_vars=True)
-        versions = tuple((tensor.data_ptr(), tensor._version) for tensor in state.values())
+        versions = tuple(
+            (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in state.values()
+        )
         if self._known is None or self._known[0] != versions:
             self._known = versions, checkpoint.model_fingerprint(self.config, self.network.state_dict())
         return self._known[1]

@@ -54,9 +54,7 @@ def _floats(samples: Samples) -> Tensor:
     try:
         values = samples if isinstance(samples, Tensor) else torch.as_tensor(np.asarray(samples))
     except (TypeError, ValueError):
-        raise RequestError(
-            "Expected a waveform [B, S] of numbers; clips of several lengths go with `lengths`."
-        ) from None
+        raise RequestError("Expected numbers [B, S]; give clips of several lengths padded, with `lengths`.") from None
     if values.is_floating_point():
         return values.float()
     if values.dtype == torch.bool or values.is_complex():
