@@ -16,9 +16,7 @@ from torch import Tensor
 
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError, Storage
-from makesomenoise.tokenizer.config import DecoderConfig, TokenizerConfig
-from makesomenoise.tokenizer.decoders.flow import FlowConfig
-from makesomenoise.tokenizer.decoders.network import NetworkConfig
+from makesomenoise.tokenizer.config import DecoderConfig, FlowConfig, NetworkConfig, TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from recipes.gpu.errors import ending
 

@@ -12,8 +12,10 @@ import makesomenoise
 
 FLOORS = [  # ground floor first; names on one floor do not know each other
     {"errors"},
+    {"files"},
     {"config"},  # below the rest of the ground floor, since a mel has settings too
-    {"audio", "nn", "flow"},
+    {"audio", "engine"},
+    {"nn", "flow"},
     {"checkpoint"},
     {"vocoder"},
     {"tokenizer", "language", "metrics"},
@@ -31,7 +33,7 @@ INNER = sorted(m for m in FILES if m not in {"makesomenoise", "makesomenoise.__m
 HEAVY = ["torch", "pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "huggingface_hub"]
 HEAVY += ["ai_edge_litert", "onnxruntime", "sklearn"]
 RUNTIMES = {"ai_edge_litert", "onnxruntime", "onnx", "tflite_runtime", "tensorflow", "sklearn"}
-CORE = ["audio", "nn", "flow", "vocoder", "tokenizer", "metrics", "checkpoint", "config", "errors", "files"]
+CORE = ["audio", "engine", "nn", "flow", "vocoder", "tokenizer", "metrics", "checkpoint", "config", "errors", "files"]
 NOT_IN_CORE = {"pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "typer", "rich", "tqdm"}
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.config import Config
-from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training.auxiliary_losses import frame_weights
 from recipes.gpu.tape import Tape

@@ -26,9 +26,8 @@ import torch
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.errors import ConfigError
-from makesomenoise.tokenizer.config import TokenizerConfig
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE, TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
-from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training.initialization import NEW_DECODER, load_start
 from recipes.gpu.batches import PLAIN, Batch, Preparation, ahead

@@ -3,13 +3,8 @@
 import pytest
 import torch
 
-from makesomenoise.tokenizer.encoder import (
-    CODES_PER_POSITION,
-    Encoder,
-    EncoderConfig,
-    SemanticBranch,
-    SemanticBranchConfig,
-)
+from makesomenoise.tokenizer.config import CODES_PER_POSITION, EncoderConfig, SemanticBranchConfig
+from makesomenoise.tokenizer.encoder import Encoder, SemanticBranch
 
 BRANCH = SemanticBranchConfig(channels=(4, 4, 8, 8), dim=16, layers=1, heads=2)
 CONFIG = EncoderConfig(semantic_branch=BRANCH, frame_dim=16, dim=32, layers=1, heads=2, latent_dim=8)

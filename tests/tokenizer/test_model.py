@@ -151,7 +151,7 @@ def test_codes_of_another_form_are_refused(tokenizer, codes):
         tokenizer.decode(codes)
 
 
-@pytest.mark.parametrize("shape", [(1, 0), (5,), (1, 2, 3)])
+@pytest.mark.parametrize("shape", [(1, 0), (5,), (1, 2, 0), (1, 1, 2, 3)])
 def test_waveforms_of_another_form_are_refused(tokenizer, shape):
     with pytest.raises(ValueError, match=r"Expected a waveform \[B, S\]"):
         tokenizer.encode(torch.zeros(shape))

@@ -6,62 +6,15 @@ follows single frames. Transformer blocks at the rate of the codes see both, and
 which bands stand out: the fine branch alone was slow to learn pitch.
 """
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
 from makesomenoise.audio.peaks import peak_shares
-from makesomenoise.config import Config, ModelConfig
 from makesomenoise.nn.convnext import ConvNeXtBlock
 from makesomenoise.nn.resample import Downsample
 from makesomenoise.nn.spectrogram import TRUNK_STRIDE, SpectrogramTrunk
 from makesomenoise.nn.transformer import TransformerBlock
-
-FRAMES_PER_CODE = 4
-CODES_PER_POSITION = TRUNK_STRIDE // FRAMES_PER_CODE  # of the semantic branch
-
-
-class SemanticBranchConfig(ModelConfig):
-    """Settings of the semantic branch.
-
-    Attributes:
-        channels: widths of its convolutions.
-        dim: channels of its result.
-        layers: transformer blocks after the convolutions.
-        heads: attention heads.
-    """
-
-    model_type: ClassVar[str] = "semantic_branch"
-
-    channels: tuple[int, int, int, int] = (32, 64, 128, 192)
-    dim: int = 192
-    layers: int = 2
-    heads: int = 3
-
-
-class EncoderConfig(Config):
-    """Settings of the encoder.
-
-    Attributes:
-        semantic_branch: the semantic branch.
-        frame_dim: channels at the rate of the frames.
-        frame_layers: ConvNeXt blocks there.
-        dim: channels at the rate of the codes.
-        layers: transformer blocks there.
-        heads: attention heads.
-        latent_dim: latent channels D.
-        spectral_peak_input: whether the blocks see the peaks of each frame by themselves.
-    """
-
-    semantic_branch: SemanticBranchConfig = SemanticBranchConfig()
-    frame_dim: int = 128
-    frame_layers: int = 1
-    dim: int = 256
-    layers: int = 4
-    heads: int = 4
-    latent_dim: int = 32
-    spectral_peak_input: bool = False
+from makesomenoise.tokenizer.config import CODES_PER_POSITION, FRAMES_PER_CODE, EncoderConfig, SemanticBranchConfig
 
 
 class SemanticBranch(nn.Module):

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from makesomenoise import checkpoint
 from makesomenoise.errors import RequestError
-from makesomenoise.tokenizer.config import TokenizerConfig
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE, TokenizerConfig
 from makesomenoise.tokenizer.decoders.base import Quality, as_quality
-from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.streaming import Block, blocks, joined, padded, run_in_groups
 from makesomenoise.tokenizer.waveforms import Samples, as_waveforms

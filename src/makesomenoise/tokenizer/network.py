@@ -8,11 +8,23 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.audio.mel import LogMel
-from makesomenoise.tokenizer.config import TokenizerConfig, build_decoder, build_quantizer
-from makesomenoise.tokenizer.decoders.base import Quality, Reconstruction
+from makesomenoise.nn.log_mel import LogMel
+from makesomenoise.tokenizer.config import (
+    EmaConfig,
+    FlowConfig,
+    FsqConfig,
+    RegressionConfig,
+    TokenizerConfig,
+    VariationalConfig,
+)
+from makesomenoise.tokenizer.decoders.base import Decoder, Quality, Reconstruction
+from makesomenoise.tokenizer.decoders.flow import FlowDecoder
+from makesomenoise.tokenizer.decoders.regression import RegressionDecoder
 from makesomenoise.tokenizer.encoder import Encoder
-from makesomenoise.tokenizer.quantizers.base import Quantized
+from makesomenoise.tokenizer.quantizers.base import Quantized, Quantizer
+from makesomenoise.tokenizer.quantizers.ema import EmaQuantizer
+from makesomenoise.tokenizer.quantizers.fsq import FsqQuantizer
+from makesomenoise.tokenizer.quantizers.variational import VariationalQuantizer
 
 
 @dataclass(frozen=True)
@@ -112,3 +124,25 @@ class TokenizerNetwork(nn.Module):
     def _normalised(self, waveform: Tensor) -> Tensor:
         with torch.autocast(waveform.device.type, enabled=False):
             return self.config.scale.normalise(self.mel(waveform))
+
+
+def build_quantizer(config: TokenizerConfig) -> Quantizer:
+    """The quantizer that the configuration names."""
+    dim = config.encoder.latent_dim
+    match config.quantizer:
+        case VariationalConfig():
+            return VariationalQuantizer(config.quantizer, dim)
+        case EmaConfig():
+            return EmaQuantizer(config.quantizer, dim)
+        case FsqConfig():
+            return FsqQuantizer(config.quantizer, dim)
+
+
+def build_decoder(config: TokenizerConfig) -> Decoder:
+    """The decoder that the configuration names."""
+    dim = config.encoder.latent_dim
+    match config.decoder:
+        case FlowConfig():
+            return FlowDecoder(config.decoder, config.mel.n_mels, dim)
+        case RegressionConfig():
+            return RegressionDecoder(config.decoder, config.mel.n_mels, dim)

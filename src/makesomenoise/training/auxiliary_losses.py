@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from makesomenoise.config import Config
 from makesomenoise.data.clips import NO_LABEL
-from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE
 
 _HIDDEN = 256
 _SILENT_WEIGHT = 0.05

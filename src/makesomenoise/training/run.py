@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from makesomenoise.checkpoint import source_commit
 from makesomenoise.config import Config
 from makesomenoise.errors import FileError
+from makesomenoise.files import make_folder, write_text
 
 Loaders = Callable[[int, int], tuple[DataLoader, DataLoader]]
 CONFIG_FILE = "config.yaml"
@@ -75,9 +76,9 @@ def open_run(folder: str | Path, config: TrainingConfig, resume: bool, joins: bo
         raise RunError(f"The run folder {folder} is in use; resume that run (--resume) or give another folder.")
     if last is not None:
         _check_same(recorded, config)
-    folder.mkdir(parents=True, exist_ok=True)
-    recorded.write_text(config.to_yaml(), encoding="utf-8")
-    (folder / COMMIT_FILE).write_text(f"{source_commit()}\n", encoding="utf-8")
+    make_folder(folder)
+    write_text(recorded, config.to_yaml())
+    write_text(folder / COMMIT_FILE, f"{source_commit()}\n")
     return last
 
 

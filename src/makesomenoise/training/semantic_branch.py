@@ -20,8 +20,8 @@ from makesomenoise.data.clips import NO_LABEL, ClipStore, Sequences, frequent_la
 from makesomenoise.data.manifest import read_clips
 from makesomenoise.data.mels import MelAugmentConfig, MelCrops, MelStore, mixed, mixed_targets
 from makesomenoise.nn.spectrogram import TRUNK_STRIDE
-from makesomenoise.tokenizer.config import TokenizerConfig
-from makesomenoise.tokenizer.encoder import CODES_PER_POSITION, SemanticBranch
+from makesomenoise.tokenizer.config import CODES_PER_POSITION, TokenizerConfig
+from makesomenoise.tokenizer.encoder import SemanticBranch
 from makesomenoise.training.optimization import OptimizerConfig, lightning_optimizer, update_ema
 from makesomenoise.training.run import LightningTrainingConfig, endless, fit
 

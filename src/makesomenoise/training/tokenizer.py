@@ -24,9 +24,8 @@ from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences, frequent_labels
 from makesomenoise.data.manifest import Clip, read_clips
 from makesomenoise.metrics.codebook import perplexity
-from makesomenoise.tokenizer.config import TokenizerConfig
-from makesomenoise.tokenizer.decoders.flow import FlowConfig, FlowDecoder
-from makesomenoise.tokenizer.encoder import FRAMES_PER_CODE
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE, FlowConfig, TokenizerConfig
+from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.network import TokenizerNetwork, TokenizerOutput
 from makesomenoise.training.auxiliary_losses import (
     LabelHead,

@@ -14,10 +14,11 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import LogMel, MelConfig
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences
 from makesomenoise.data.manifest import read_clips
+from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.training.discriminators import (
     Discriminators,
     DiscriminatorsConfig,

@@ -20,11 +20,12 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import MelConfig, power
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.config import ModelConfig, Teacher
 from makesomenoise.errors import ConfigError
 from makesomenoise.nn.convnext import ConvNeXtBlock
+from makesomenoise.nn.log_mel import power
 from makesomenoise.vocoder.griffin_lim import GriffinLim, InverseStft, whole_periods
 
 _KERNEL = 7

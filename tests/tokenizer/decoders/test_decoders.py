@@ -3,12 +3,9 @@
 import pytest
 import torch
 
-from makesomenoise.tokenizer.config import TokenizerConfig, build_decoder
+from makesomenoise.tokenizer.config import EncoderConfig, FlowConfig, NetworkConfig, RegressionConfig, TokenizerConfig
 from makesomenoise.tokenizer.decoders.base import BandStandardiser, DecodingError
-from makesomenoise.tokenizer.decoders.flow import FlowConfig
-from makesomenoise.tokenizer.decoders.network import NetworkConfig
-from makesomenoise.tokenizer.decoders.regression import RegressionConfig
-from makesomenoise.tokenizer.encoder import EncoderConfig
+from makesomenoise.tokenizer.network import build_decoder
 
 NETWORK = NetworkConfig(frame_dim=32, dim=32, trunk_layers=1, middle_layers=1, frame_layers=1)
 CONFIGS = [FlowConfig(network=NETWORK), RegressionConfig(network=NETWORK)]
