@@ -16,6 +16,7 @@ from torch import Tensor
 
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError, Storage
+from makesomenoise.files import is_free
 from makesomenoise.tokenizer.config import DecoderConfig, FlowConfig, NetworkConfig, TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from recipes.gpu.errors import ending
@@ -128,7 +129,7 @@ def write_tokenizer(
     Raises:
         CheckpointError: if the folder is in use, if there is no such tokenizer, or if the weights do not fit.
     """
-    if not checkpoint.is_free(folder):
+    if not is_free(folder):
         raise CheckpointError(f"{folder} holds something already: name a new or empty folder.")
     source = checkpoint.resolve(tokenizer)
     config = checkpoint.load_config(source, TokenizerConfig, {"decoder": decoder_config.model_dump()})

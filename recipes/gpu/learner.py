@@ -49,17 +49,17 @@ class Learner:
         self.average = copy.deepcopy(decoder).requires_grad_(False).eval()
         self.weights = [p for p in decoder.parameters() if p.requires_grad]
         self._averaged = [p.detach() for p in self.average.parameters()]
-        self._optimiser = adamw(self.weights, learning_rate, config.weight_decay)
+        self._optimizer = adamw(self.weights, learning_rate, config.weight_decay)
         self.step = 0
 
     def learn(self, loss: Tensor, progress: float) -> None:
         """Takes a step down the loss."""
-        for group in self._optimiser.param_groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate * self._rate(progress)
         loss.backward()
         nn.utils.clip_grad_norm_(self.weights, self.config.grad_clip, foreach=True)
-        self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
         weight = ema_weight(self.config.ema_decay, self.step)
         torch._foreach_lerp_(self._averaged, [p.detach() for p in self.weights], weight)  # pyright: ignore[reportPrivateImportUsage]
         self.step += 1

@@ -87,12 +87,6 @@ def save_model(
         write_bytes(folder / name, data)
 
 
-def is_free(folder: str | Path) -> bool:
-    """Whether a folder is new or empty, so that nothing is lost by writing it."""
-    folder = Path(folder)
-    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-
-
 def upload(repo_id: str, config: ModelConfig, state: dict[str, Tensor], card: str | None = None) -> None:
     """Writes the model folder to the Hugging Face Hub.
 

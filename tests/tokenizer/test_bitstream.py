@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from makesomenoise.errors import FileError
 from makesomenoise.tokenizer import bitstream
 from makesomenoise.tokenizer.bitstream import Bitstream, BitstreamError
 
@@ -141,5 +142,5 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path):
         bitstream.read(tmp_path / "missing.msn")
     with pytest.raises(BitstreamError, match="directory"):
         bitstream.read(tmp_path)
-    with pytest.raises(BitstreamError, match="Cannot write"):
+    with pytest.raises(FileError, match="Cannot write"):
         bitstream.write(tmp_path / "no" / "folder.msn", example())

@@ -1,5 +1,7 @@
 """A run folder records what is trained, and goes on with nothing else."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Self
 
@@ -68,3 +70,15 @@ def test_a_key_that_a_later_version_adds_blocks_no_run(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT_FILE).touch()
     (tmp_path / "config.yaml").write_text("# a comment\npart: {rate: 0.5}\nlength: 3\n")
     assert open_run(tmp_path, Settings(), resume=True) == tmp_path / CHECKPOINT_FILE
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
+    open_run(tmp_path, Settings(), resume=False)
+    code = (
+        "import sys; from makesomenoise.training.run import LightningTrainingConfig, RunError, open_run\n"
+        "try:\n    open_run(sys.argv[1], LightningTrainingConfig(), resume=True)\n"
+        "except RunError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Another process trains in")
+    open_run(tmp_path, Settings(), resume=True)  # the process that has it may go on

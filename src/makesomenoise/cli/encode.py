@@ -1,22 +1,36 @@
 """`msn encode`."""
 
-from pathlib import Path
+from makesomenoise.cli.options import Device, Force, Inputs, Model, Output, Quiet, Strict
+from makesomenoise.cli.results import Results, check_some_are_there
 
-from makesomenoise.cli.options import Device, Inputs, Model, Output
 
+def encode(
+    inputs: Inputs,
+    output: Output,
+    *,
+    force: Force = False,
+    strict: Strict = False,
+    model: Model = "default",
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Turn sound files into .msn files.
 
-def encode(inputs: Inputs, output: Output, model: Model = "default", device: Device = "cpu") -> None:
-    """Turn sound files into .msn files: `msn encode rain.wav rain.msn`."""
-    from makesomenoise.cli.errors import each
-    from makesomenoise.cli.targets import pairs
+    One file, or several into a folder: `msn encode rain.wav rain.msn`. Without --force only codes are replaced, by new
+    ones.
+    """
+    check_some_are_there(inputs)
+    from makesomenoise.cli.targets import CODE_FILES, plan
+
+    work = plan(inputs, output, CODE_FILES, force)
     from makesomenoise.tokenizer.files import encode_file
     from makesomenoise.tokenizer.model import AudioTokenizer
 
-    work = pairs(inputs, output, ".msn")
     tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim", device=device)
-
-    def one(paths: tuple[Path, Path]) -> str:
-        written = encode_file(tokenizer, *paths)
-        return f"{paths[1]}: {written.seconds:.2f} s, {len(written.codes)} codes, {paths[1].stat().st_size} bytes"
-
-    each(work, one)
+    results = Results(quiet=quiet, aloud=work.aloud, failed=work.refused)
+    for source, target in work.pairs:
+        with results.of(source):
+            written = encode_file(tokenizer, source, target, strict)
+            line = f"{target}: {written.seconds:.2f} s, {len(written.codes)} codes, {written.file_bytes} bytes"
+            results.note(line, {})
+    results.end()

@@ -5,6 +5,7 @@ fingerprint of the tokenizer (8), number of samples (8), the codes packed most s
 bytes before it (4). That is 32 bytes beyond the codes: 326 bytes for ten seconds at 234.375 bit/s.
 """
 
+import contextlib
 import struct
 import zlib
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from makesomenoise.errors import FileError
 from makesomenoise.files import write_bytes
 
 VERSION = 1
+SUFFIX = ".msn"
 _MAGIC = b"\x8bMSN"
 _HEADER = struct.Struct("<4sBBHI8sQ")
 _CHECKSUM = struct.Struct("<I")
@@ -53,6 +55,11 @@ class Bitstream:
     def seconds(self) -> float:
         """Length of the sound."""
         return self.sample_count / self.sample_rate
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        return _HEADER.size + -(-len(self.codes) * self.bits_per_code // 8) + _CHECKSUM.size
 
 
 def pack(codes: Tensor, bits: int) -> bytes:
@@ -134,16 +141,28 @@ def write(path: str | Path, bitstream: Bitstream) -> None:
 
 
 def read(path: str | Path) -> Bitstream:
-    """Reads an `.msn` file.
+    """Reads an `.msn` file; `-` is standard input.
 
     Raises:
         BitstreamError: as `from_bytes`, or if the file cannot be read.
     """
     try:
-        data = Path(path).read_bytes()
+        data = Path("/dev/stdin" if str(path) == "-" else path).read_bytes()
     except OSError as error:
         raise BitstreamError(f"Cannot read {path}: {error.strerror}.") from None
     return from_bytes(data, str(path))
+
+
+def is_bitstream(path: str | Path) -> bool:
+    """Whether a file is to be read as an `.msn` file: by its name, or by how it begins where it can be read twice."""
+    path = Path(path)
+    if path.suffix.lower() == SUFFIX:
+        return True
+    try:
+        with path.open("rb") if path.is_file() else contextlib.nullcontext() as file:
+            return file is not None and file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
 
 
 def _check(bitstream: Bitstream) -> None:

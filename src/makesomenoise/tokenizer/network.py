@@ -80,7 +80,7 @@ class TokenizerNetwork(nn.Module):
         waveform: Tensor,
         progress: float,
         generator: torch.Generator,
-        keep_codes: bool = False,
+        frozen: bool = False,
         reconstruct: bool = True,
         weight: Tensor | None = None,
     ) -> TokenizerOutput:
@@ -90,11 +90,11 @@ class TokenizerNetwork(nn.Module):
             waveform: [B, S], S a multiple of the samples of a code.
             progress: share of the training that is done.
             generator: source of randomness.
-            keep_codes: give the decoder the codes of `encode`, through which no gradient flows.
+            frozen: give the decoder the codes of `encode`, through which no gradient flows.
             reconstruct: ask the decoder, which is most of the work.
             weight: [B, 4N] of the frames in the decoder's loss, or none.
         """
-        passed = self.forward_frozen(waveform) if keep_codes else self._forward(waveform, progress, generator)
+        passed = self.forward_frozen(waveform) if frozen else self._forward(waveform, progress, generator)
         if not reconstruct:
             return passed
         made = self.decoder.reconstruct(passed.mel, passed.quantized.latents, generator, weight)
