@@ -191,8 +191,8 @@ def config(tmp_path: Path, tone: Tone) -> TokenizerTrainingConfig:
 @pytest.mark.parametrize("freeze_trunk", [True, False])
 def test_only_what_may_learn_learns(config: TokenizerTrainingConfig, tmp_path: Path, freeze_trunk: bool) -> None:
     config = config.model_copy(update={"freeze_trunk": freeze_trunk})
-    assert config.start is not None
-    before = AudioTokenizer.load(config.start, "griffin-lim")
+    assert config.init_from is not None
+    before = AudioTokenizer.load(config.init_from, "griffin-lim")
     after = AudioTokenizer.load(train_tokenizer(config, tmp_path / "run"), "griffin-lim")
     states = [tokenizer.network.state_dict() for tokenizer in (before, after)]
     moved = {name for name, tensor in states[1].items() if not torch.equal(tensor, states[0][name])}

@@ -119,7 +119,7 @@ def test_a_decoder_learns_on_while_the_codes_stay(config: TokenizerTrainingConfi
     further = {
         "init_from": str(tmp_path / "first" / "model"),
         "freeze_codes": True,
-        "label": LabelLossConfig(),
+        "label_loss": LabelLossConfig(),
         "mel_loss": MelLossConfig(),
         "run": config.run.model_copy(update={"steps": 12, "valid_every": 6}),
     }
@@ -142,7 +142,7 @@ def test_no_gradient_of_what_codes_are_asked_reaches_the_decoder(
     }
     losses = module._losses(batch, progress=0.0)
     decoder = list(module.network.decoder.parameters())
-    for name in ("label", "outline"):
+    for name in ("label", "mel"):
         found = torch.autograd.grad(losses[name], decoder, retain_graph=True, allow_unused=True)
         assert all(gradient is None for gradient in found)
     found = torch.autograd.grad(losses["reconstruction"], decoder, allow_unused=True)
@@ -155,7 +155,9 @@ def test_a_new_decoder_learns_the_bands_of_its_data(config: TokenizerTrainingCon
     further = {"init_from": str(tmp_path / "first" / "model"), "freeze_codes": True, "mel_loss": MelLossConfig()}
     network = {"frame_dim": 8, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
     model = TokenizerConfig.model_validate(MODEL | {"decoder": {"kind": "regression", "network": network}})
-    other = config.model_copy(update=further | {"model": model, "init_decoder_from": "new", "label": LabelLossConfig()})
+    other = config.model_copy(
+        update=further | {"model": model, "init_decoder_from": "new", "label_loss": LabelLossConfig()}
+    )
     second = AudioTokenizer.load(train_tokenizer(other, tmp_path / "second"), "griffin-lim").network
     assert torch.equal(second.encoder.state_dict()["out.weight"], first.encoder.state_dict()["out.weight"])
     torch.testing.assert_close(second.decoder.mean, first.decoder.mean)

@@ -35,7 +35,7 @@ def config(tmp_path: Path, tone: Tone) -> VocoderTrainingConfig:
         gan=GanConfig(
             scales=(MelScale(n_fft=256, n_mels=20),),
             discriminator_start_step=3,
-            judged=1,
+            discriminator_batch_size=1,
             discriminator_every=2,
             discriminators=DiscriminatorsConfig(
                 periods=(2,), period_channels=(4,), resolutions=(128,), spectrogram_channels=(4,)
@@ -56,11 +56,11 @@ def trained(run: Path) -> dict[str, Tensor]:
 def test_a_run_leaves_a_vocoder_that_loads(config: VocoderTrainingConfig, tmp_path: Path) -> None:
     folder = train_vocoder(config, tmp_path / "run")
     assert IstftVocoder.load(folder).config == config.model
-    averaged = {name: t for name, t in trained(tmp_path / "run").items() if name.startswith("average.module.")}
+    averaged = {name: t for name, t in trained(tmp_path / "run").items() if name.startswith("average.")}
     shipped = checkpoint.load_state(folder)
-    assert shipped.keys() == {name.removeprefix("average.module.") for name in averaged}
+    assert shipped.keys() == {name.removeprefix("average.") for name in averaged}
     for name, tensor in averaged.items():
-        torch.testing.assert_close(shipped[name.removeprefix("average.module.")], tensor.half().float(), atol=0, rtol=0)
+        torch.testing.assert_close(shipped[name.removeprefix("average.")], tensor.half().float(), atol=0, rtol=0)
 
 
 def test_a_run_can_start_from_trained_weights(config: VocoderTrainingConfig, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_run_can_start_from_trained_weights(config: VocoderTrainingConfig, tmp
     module = vocoder.VocoderTraining(config.model_copy(update={"init_from": str(first)}), tmp_path / "second")
     for name, tensor in checkpoint.load_state(first).items():
         assert torch.equal(module.vocoder.state_dict()[name], tensor)
-        assert torch.equal(module.average.module.state_dict()[name], tensor)
+        assert torch.equal(module.average.state_dict()[name], tensor)
 
 
 def test_a_run_can_start_from_a_bundled_vocoder(config: VocoderTrainingConfig, tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_discriminators_enter_after_the_reconstruction_steps(config: VocoderTrai
     start = vocoder.VocoderTraining(config, tmp_path).state_dict()
     moved = {}
     for steps in (3, 5):  # the discriminators learn at even steps, so that step 5 is none of theirs
-        game = config.game.model_copy(update={"discriminator_start_step": steps})
+        gan = config.gan.model_copy(update={"discriminator_start_step": steps})
         run = tmp_path / str(steps)
-        train_vocoder(config.model_copy(update={"gan": game}), run)
+        train_vocoder(config.model_copy(update={"gan": gan}), run)
         moved[steps] = {name for name, tensor in trained(run).items() if not torch.equal(tensor, start[name])}
     assert any(name.startswith("discriminators.") for name in moved[3])
     assert not any(name.startswith("discriminators.") for name in moved[5])
@@ -118,7 +118,7 @@ def test_discriminators_enter_after_the_reconstruction_steps(config: VocoderTrai
 def test_the_mel_distance_falls(config: VocoderTrainingConfig, tmp_path: Path, tone: Tone) -> None:
     changes = {
         "run": RunConfig(steps=40, valid_every=40, batch_size=2, threads=1),
-        "gan": config.game.model_copy(update={"discriminator_start_step": 40}),
+        "gan": config.gan.model_copy(update={"discriminator_start_step": 40}),
         "optimizer": OptimizerConfig(learning_rate=1e-2, warmup_steps=4, ema_decay=0.9),
     }
     config = config.model_copy(update=changes)
