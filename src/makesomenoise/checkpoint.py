@@ -1,7 +1,6 @@
-"""Model folders: `config.yaml` beside `model.safetensors` and `MODEL_CARD.md`; by path, bundled name or Hub id.
+"""Weights of model folders: `model.safetensors` beside `config.yaml` and `MODEL_CARD.md`.
 
-Knows how weights are kept, not what they mean. Nothing is ever unpickled, and the Hub is asked only for a source that
-is neither a folder nor a bundled name.
+Knows how weights are kept, not what they mean. Nothing is ever unpickled.
 """
 
 import hashlib
@@ -9,9 +8,8 @@ import json
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal
 
 import safetensors
 import safetensors.torch
@@ -19,28 +17,27 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from makesomenoise.config import Config, ModelConfig, read_yaml
-from makesomenoise.errors import ConfigError, ModelError
+from makesomenoise.config import Config, ModelConfig
 from makesomenoise.files import make_folder, write_bytes
+from makesomenoise.model_folder import (
+    CARD_FILE,
+    CONFIG_FILE,
+    FORMAT_VERSION,
+    HEADER,
+    WEIGHTS_FILE,
+    CheckpointError,
+    ConfigT,
+    read_settings,
+)
+from makesomenoise.model_folder import load_config as load_config  # noqa: PLC0414 - said here too: who loads a model needs both
+from makesomenoise.model_folder import resolve as resolve  # noqa: PLC0414
 
-CONFIG_FILE = "config.yaml"
-WEIGHTS_FILE = "model.safetensors"
-CARD_FILE = "MODEL_CARD.md"
-
-FORMAT_VERSION = 1  # of model folders; none of before says one
-
-ConfigT = TypeVar("ConfigT", bound=ModelConfig)
 Storage = Literal["float32", "float16", "int8"]
 
 # What int8 may round: large matrices of a decoder. Encoder and quantizer decide on the codes, and vectors are small.
 _ROUNDED_PART, _ROUNDED_ELEMENTS = "decoder.", 100_000
 _SCALE = ".scale"
 _MOST = 127
-_TYPE, _VERSION, _FINGERPRINT = _HEADER = ("model_type", "format_version", "fingerprint")
-
-
-class CheckpointError(ModelError):
-    """A model folder that cannot be used; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -104,27 +101,6 @@ def upload(repo_id: str, config: ModelConfig, state: dict[str, Tensor], card: st
         HfApi().upload_folder(repo_id=repo_id, folder_path=folder)
 
 
-def resolve(source: str | Path) -> Path:
-    """The folder that `source` names: the name of a bundled model, a path, or a Hub id such as `owner/name`.
-
-    A bundled name means the bundled model wherever it is said: a folder that happens to have it is `./name`.
-
-    Raises:
-        CheckpointError: if nothing is found there.
-    """
-    name = str(source)
-    bundled = Path(str(resources.files("makesomenoise"))) / "pretrained"
-    if source == Path(name).name and (bundled / name / CONFIG_FILE).is_file():
-        return bundled / name
-    if Path(source).is_dir():
-        return Path(source)
-    parts = name.split("/")
-    if len(parts) == 2 and all(parts) and not name.startswith("."):  # noqa: PLR2004 - owner and name
-        return _download(name)
-    names = ", ".join(sorted(config.parent.name for config in bundled.glob(f"*/{CONFIG_FILE}"))) or "none"
-    raise CheckpointError(f"No model '{name}': give a model folder, a bundled name ({names}) or a Hub id owner/name.")
-
-
 def load_model(folder: str | Path, config_class: type[ConfigT]) -> StoredModel[ConfigT]:
     """Reads a model folder, and sees whether it holds the model that it says it does.
 
@@ -133,42 +109,13 @@ def load_model(folder: str | Path, config_class: type[ConfigT]) -> StoredModel[C
             format, or if weights or settings are not those it was written with.
     """
     config, state = load_config(folder, config_class), load_state(folder)
-    told, found = _read_settings(folder).get(_FINGERPRINT), model_fingerprint(config, state)
+    told, found = read_settings(folder).get(HEADER[-1]), model_fingerprint(config, state)
     if told is not None and told != found:
         raise CheckpointError(
             f"{folder} says it is the model {told}, but its {CONFIG_FILE} and {WEIGHTS_FILE} are those of {found}: "
             "copy both files again from where they came, or train or save the model anew."
         )
     return StoredModel(config, state)
-
-
-def load_config(folder: str | Path, config_class: type[ConfigT], replaced: dict[str, Any] | None = None) -> ConfigT:
-    """Reads the configuration of a model folder.
-
-    Args:
-        folder: a model folder.
-        config_class: the kind of model that is expected.
-        replaced: settings that take the place of those of the folder, which then need not fit.
-
-    Raises:
-        CheckpointError: if it is missing, is of another kind of model or of a later format, or does not fit.
-    """
-    values = _read_settings(folder)
-    kind, version = values.pop(_TYPE, config_class.model_type), values.pop(_VERSION, 0)
-    if kind != config_class.model_type:
-        raise CheckpointError(
-            f"{folder} holds a model of type '{kind}', and one of type '{config_class.model_type}' is expected."
-        )
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise CheckpointError(
-            f"{folder} has format {version}, and this makesomenoise reads up to {FORMAT_VERSION}: install a later one."
-        )
-    values.pop(_FINGERPRINT, None)
-    values = (values if version else config_class.from_unversioned(values)) | (replaced or {})
-    try:
-        return config_class.from_dict(values, str(Path(folder) / CONFIG_FILE))
-    except ConfigError as error:
-        raise CheckpointError(str(error)) from None
 
 
 def load_state(folder: str | Path) -> dict[str, Tensor]:
@@ -244,18 +191,7 @@ def source_commit() -> str:
 
 def _config_text(config: ModelConfig, state: dict[str, Tensor]) -> str:
     told = (config.model_type, FORMAT_VERSION, model_fingerprint(config, state))
-    return yaml.safe_dump(dict(zip(_HEADER, told, strict=True)), sort_keys=False) + config.to_yaml()
-
-
-def _read_settings(folder: str | Path) -> dict[str, Any]:
-    """The keys of a model folder's configuration, those that it says of itself included."""
-    path = Path(folder) / CONFIG_FILE
-    if not path.is_file():
-        raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_FILE}.")
-    try:
-        return read_yaml(path)
-    except ConfigError as error:
-        raise CheckpointError(str(error)) from None
+    return yaml.safe_dump(dict(zip(HEADER, told, strict=True)), sort_keys=False) + config.to_yaml()
 
 
 def _digest(settings: str, state: dict[str, Tensor]) -> str:
@@ -285,15 +221,3 @@ def _rounded(name: str, matrix: Tensor) -> dict[str, Tensor]:
 def _plain(tensor: Tensor, storage: Storage) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.to(torch.float16) if storage != "float32" and tensor.is_floating_point() else tensor
-
-
-def _download(repo_id: str) -> Path:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only a Hub id needs the network client
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
-
-    patterns = [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE]
-    try:
-        return Path(snapshot_download(repo_id, allow_patterns=patterns))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"Neither a folder nor a reachable Hub model: '{repo_id}' ({reason}).") from None

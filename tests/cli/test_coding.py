@@ -169,7 +169,10 @@ def test_a_truncated_sound_is_read_with_a_warning_and_refused_if_strict(msn, mod
 
 def test_a_missing_file_and_a_folder_are_refused(msn, models, tmp_path: Path):
     (tmp_path / "out").mkdir()
-    for source, message in ((tmp_path / "missing.wav", "No such file"), (tmp_path, "it is a folder")):
+    for source, message in (
+        (tmp_path / "missing.wav", "No such file"),
+        (tmp_path / "out", "No sound files in the folder"),
+    ):
         result = msn("encode", source, tmp_path / "out" / "a.msn", "--model", models.ours)
         assert message in refused(result, tmp_path / "out")
 

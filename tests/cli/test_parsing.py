@@ -111,7 +111,13 @@ for path in sys.argv[1:]:
         CliRunner().invoke(app, [*path.split(), "a", "b", wrong])
         heavy = [name for name in ("torch", "transformers", "numpy") if name in sys.modules]
         assert not heavy, (path, wrong, heavy)
-for words in ("ask What?", "classify a.wav --labels dog", "classify a.wav", "chat --folder no"):
+wrong = ["ask What?", "classify a.wav --labels dog", "classify a.wav", "chat --folder no", "chat --model no"]
+wrong += ["encode no.wav out.msn", "encode here.wav out.msn --model no", "decode no.msn out.wav"]
+wrong += ["caption no.wav", "caption here.wav --model no", "ask here.wav What? --tokenizer no", "info no.msn"]
+wrong += ["generate rain --model no", "generate .", "generate rain --seconds 1e4", "generate rain --best-by x"]
+wrong += ["encode here.wav b.wav", "generate rain -o a.xyz", "info here.wav"]
+open("here.wav", "w").write("words")
+for words in wrong:
     assert CliRunner().invoke(app, words.split()).exit_code == 2
     assert "torch" not in sys.modules, words
 """

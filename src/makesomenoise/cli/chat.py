@@ -12,6 +12,7 @@ import typer
 
 from makesomenoise.cli.errors import show
 from makesomenoise.cli.options import Device, Json, LanguageName, Seed, TokenizerName, VocoderName
+from makesomenoise.cli.results import check_models
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.files import check_writable
 
@@ -44,6 +45,7 @@ def chat(
     if not folder.is_dir():
         raise ChatError(f"Cannot save sounds in {folder}: give an existing folder.")
     check_writable(folder / "sound-1.wav")
+    check_models(model, tokenizer)
     if not as_json:
         typer.echo(HELP, err=True)
     from makesomenoise.pipeline import AudioLanguageModel

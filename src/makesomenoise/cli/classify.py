@@ -8,7 +8,8 @@ import typer
 from makesomenoise.cli.labels import chosen
 from makesomenoise.cli.listening import load
 from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, Strict, TokenizerName, Window
-from makesomenoise.cli.results import Results, check_some_are_there
+from makesomenoise.cli.progress import progress
+from makesomenoise.cli.results import Results, check_models, check_some_are_there
 
 Labels = Annotated[
     list[str] | None,
@@ -39,12 +40,16 @@ def classify(  # noqa: PLR0913 - each is an option
     """
     names, results = chosen(labels or [], label_set), Results(as_json)
     check_some_are_there(files)
-    for found in load(model, tokenizer, device).classify_each(files, names, window, prior, strict):
-        file, best = files[found.number], found.labels[:top]
-        if found.error is not None:
-            results.fail(found.error, {"file": str(file)})
-            continue
-        lines = [f"{file}:"] if len(files) > 1 else []
-        lines += [f"{100 * one.probability:5.1f} %  {one.label}" for one in best]
-        results.tell("\n".join(lines), {"file": str(file), "labels": [asdict(one) for one in best]})
+    check_models(model, tokenizer)
+    with progress("Listening") as report:
+        listener = load(model, tokenizer, device)
+        for found in listener.classify_each(files, names, window, prior, strict):
+            report(found.number + 1, len(files))
+            file, best = files[found.number], found.labels[:top]
+            if found.error is not None:
+                results.fail(found.error, {"file": str(file)})
+                continue
+            lines = [f"{file}:"] if len(files) > 1 else []
+            lines += [f"{100 * one.probability:5.1f} %  {one.label}" for one in best]
+            results.tell("\n".join(lines), {"file": str(file), "labels": [asdict(one) for one in best]})
     results.end()

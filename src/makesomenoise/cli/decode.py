@@ -13,7 +13,8 @@ from makesomenoise.cli.options import (
     Steps,
     VocoderName,
 )
-from makesomenoise.cli.results import Results, check_some_are_there
+from makesomenoise.cli.progress import progress
+from makesomenoise.cli.results import Results, check_models, check_some_are_there
 
 
 def decode(  # noqa: PLR0913 - each is an option
@@ -35,6 +36,7 @@ def decode(  # noqa: PLR0913 - each is an option
     One file, or several into a folder: `msn decode rain.msn out.wav`.
     """
     check_some_are_there(inputs)
+    check_models(model)
     from makesomenoise.cli.targets import SOUND_FILES, plan
 
     work = plan(inputs, output, SOUND_FILES, force)
@@ -42,10 +44,12 @@ def decode(  # noqa: PLR0913 - each is an option
     from makesomenoise.tokenizer.files import decode_file
     from makesomenoise.tokenizer.model import AudioTokenizer
 
-    tokenizer = AudioTokenizer.load(model, vocoder, device)
     results = Results(quiet=quiet, aloud=work.aloud, failed=work.refused)
-    for source, target in work.pairs:
-        with results.of(source):
-            read = decode_file(tokenizer, source, target, steps, guidance, seed, as_quality(quality))
-            results.note(f"{target}: {read.seconds:.2f} s from {len(read.codes)} codes", {})
+    with progress("Decoding", quiet) as report:
+        tokenizer = AudioTokenizer.load(model, vocoder, device)
+        for done, (source, target) in enumerate(work.pairs):
+            report(done, len(work.pairs))
+            with results.of(source):
+                read = decode_file(tokenizer, source, target, steps, guidance, seed, as_quality(quality))
+                results.note(f"{target}: {read.seconds:.2f} s from {len(read.codes)} codes", {})
     results.end()

@@ -17,7 +17,8 @@ from makesomenoise.cli.options import (
     VocoderName,
     above_zero,
 )
-from makesomenoise.cli.results import Results
+from makesomenoise.cli.progress import progress
+from makesomenoise.cli.results import Results, check_length, check_models
 from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def generate(  # noqa: PLR0913 - each is an option
     `msn generate "a dog barks twice" --seconds 5 -o dog.wav`; of several the second is that of the next seed.
     """
     check_asked(text, best_by)
+    check_models(model, tokenizer)
+    check_length(seconds, model)
     from makesomenoise.cli.targets import SOUND_FILES, is_aloud, numbered
 
     paths = numbered(output, 1 if best_by else count, SOUND_FILES, force)
@@ -78,14 +81,16 @@ def generate(  # noqa: PLR0913 - each is an option
     from makesomenoise.tokenizer.decoders.base import as_quality
 
     how, loud = sampling(temperature, top_k, guidance), None if keep_level else USUAL_DB
-    speaker = AudioLanguageModel.load(model, tokenizer, vocoder, device)
-    by, fine = "caption" if best_by else None, as_quality(quality)
-    made = speaker.generate_each(text, seconds, seed, how, count, by, steps, loud, quality=fine)
-    for path, one in zip(paths, made, strict=True):
-        io.save(path, one.waveform, speaker.tokenizer.sample_rate)
-        scores = {} if one.score is None else {"score": one.score, "others": one.others}
-        document = {"file": str(path), "text": text, "seconds": seconds, "seed": one.seed, **scores}
-        results.note(f"{path}: {seconds:.2f} s{recognised(one)}", document)
+    with progress("Making sound", quiet) as report:
+        speaker = AudioLanguageModel.load(model, tokenizer, vocoder, device)
+        by, fine = "caption" if best_by else None, as_quality(quality)
+        made = speaker.generate_each(text, seconds, seed, how, count, by, steps, loud, quality=fine)
+        for number, (path, one) in enumerate(zip(paths, made, strict=True), 1):
+            io.save(path, one.waveform, speaker.tokenizer.sample_rate)
+            scores = {} if one.score is None else {"score": one.score, "others": one.others}
+            document = {"file": str(path), "text": text, "seconds": seconds, "seed": one.seed, **scores}
+            results.note(f"{path}: {seconds:.2f} s{recognised(one)}", document)
+            report(number, len(paths))
 
 
 def check_asked(text: str, best_by: str) -> None:

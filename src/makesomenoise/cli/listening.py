@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from makesomenoise.cli.results import Results, Values, check_some_are_there
+from makesomenoise.cli.progress import progress
+from makesomenoise.cli.results import Results, Values, check_models, check_some_are_there
 
 if TYPE_CHECKING:
     from makesomenoise.language.listening import Answer
@@ -52,10 +53,13 @@ class Listener:
             typer.Exit: with code 2 after the last file, if there was none about some.
         """
         check_some_are_there(self.files)
+        check_models(self.model, self.tokenizer)
         results = Results(self.as_json)
-        model = load(self.model, self.tokenizer, self.device)
-        for answer in model.ask_each(self.files, question, self.window, strict=self.strict):
-            self._show(results, answer)
+        with progress("Listening") as report:
+            model = load(self.model, self.tokenizer, self.device)
+            for answer in model.ask_each(self.files, question, self.window, strict=self.strict):
+                self._show(results, answer)
+                report(answer.number + 1, len(self.files))
         results.end()
 
     def _show(self, results: Results, answer: "Answer") -> None:

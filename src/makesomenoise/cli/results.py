@@ -85,6 +85,38 @@ def check_some_are_there(files: Sequence[Path]) -> None:
         raise typer.Exit(2)
 
 
+def check_models(*names: str) -> None:
+    """Refuses names that mean no model, before anything heavy is loaded; what is on the Hub is asked for later.
+
+    Raises:
+        CheckpointError: if one is neither a model folder, nor a bundled name, nor a Hub id.
+    """
+    from makesomenoise.model_folder import CONFIG_FILE, CheckpointError, find_folder
+
+    for name in names:
+        folder = find_folder(name)
+        if folder is not None and not (folder / CONFIG_FILE).is_file():
+            raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_FILE}.")
+
+
+def check_length(seconds: float, model: str) -> None:
+    """Refuses a length that no text is short enough for, before anything heavy is loaded.
+
+    Raises:
+        RequestError: if so long a sound does not fit into the context of a language model.
+    """
+    from makesomenoise.errors import RequestError
+    from makesomenoise.language.config import LanguageConfig
+    from makesomenoise.model_folder import find_folder, load_config
+
+    folder = find_folder(model)
+    if folder is not None:
+        config = load_config(folder, LanguageConfig)
+        most = config.context_tokens / config.code_rate
+        if seconds > most:
+            raise RequestError(f"Cannot make {seconds:g} s of sound: at most {most:.0f} s fit into the context.")
+
+
 def _unreadable(file: Path) -> str | None:
     if str(file) == "-":
         return None

@@ -80,7 +80,9 @@ class Work:
     aloud: bool = True
 
 
-def plan(inputs: Sequence[Path], output: str, kind: Kind, force: bool = False) -> Work:
+def plan(
+    inputs: Sequence[Path], output: str, kind: Kind, force: bool = False, names: Sequence[Path] | None = None
+) -> Work:
     """Finds the outputs and makes their folder.
 
     Args:
@@ -88,6 +90,7 @@ def plan(inputs: Sequence[Path], output: str, kind: Kind, force: bool = False) -
         output: a file, or `-`, for a single input; a folder, made if missing, for several, or if it ends in a slash.
         kind: what is written.
         force: whether to replace what exists.
+        names: of the inputs within the folder, folders of them included, if it must be one.
 
     Raises:
         TargetError: if two inputs would be written to the same file, or several to what is a file, or if nothing is
@@ -96,10 +99,12 @@ def plan(inputs: Sequence[Path], output: str, kind: Kind, force: bool = False) -
     """
     if output == STANDARD:
         return Work([(_only(inputs), _standard_output(kind))], aloud=False)
-    folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
+    folder = output.endswith(("/", os.sep)) or os.path.isdir(output)  # noqa: PTH112 - of names of any length
+    if not folder and names is not None:
+        folder = _may_be_folder(Path(output), len(inputs))
     if not folder and len(inputs) > 1:
         folder = _may_be_folder(Path(output), len(inputs))
-    targets = _in_folder(inputs, make_folder(output), kind) if folder else [Path(output)]
+    targets = _in_folder(names or inputs, make_folder(output), kind, names is not None) if folder else [Path(output)]
     pairs = list(zip(inputs, targets, strict=True))
     if len(pairs) == 1:
         check(targets[0], kind, force, inputs)
@@ -190,12 +195,15 @@ def _may_be_folder(output: Path, count: int) -> bool:
     return True
 
 
-def _in_folder(inputs: Sequence[Path], folder: Path, kind: Kind) -> list[Path]:
+def _in_folder(inputs: Sequence[Path], folder: Path, kind: Kind, keep_place: bool) -> list[Path]:
     names = [Path("stdin") if str(path) == STANDARD else path for path in inputs]
-    targets = [folder / path.with_suffix(kind.suffixes[0]).name for path in names]
+    named = [path.with_suffix(kind.suffixes[0]) for path in names]
+    targets = [folder / (path if keep_place else path.name) for path in named]
     twice = [target for target in targets if targets.count(target) > 1]
     if twice:
         raise TargetError(f"Two inputs would both be written to {twice[0]}; give them different names.")
+    for parent in {target.parent for target in targets} - {folder}:
+        make_folder(parent)
     return targets
 
 
