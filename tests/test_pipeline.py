@@ -45,7 +45,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def language(base: Path, codes: str) -> LanguageModel:
     codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
-    return LanguageModel.create(LanguageConfig(base=str(base), codes=codes), codebook)
+    return LanguageModel.create(LanguageConfig(base=str(base), tokenizer_fingerprint=codes), codebook)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.config import Config
-from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training.auxiliary_losses import frame_weights
 from recipes.gpu.tape import Tape
@@ -160,7 +160,7 @@ class Preparation:
         mel = self.network.mel(windows.waveform)[..., _EDGE : _EDGE + frames]
         mel = scale.normalise(mel + draws.tilt[:, None, None] * slope[:, None])
         with torch.autocast(generator.device.type, torch.bfloat16):
-            latents = self.network.pass_mel(mel).quantized.latents
+            latents = self.network.forward_frozen_mel(mel).quantized.latents
         sounding = windows.inside[:, edge:-edge].unflatten(1, (self.codes, -1)).any(dim=-1)
         return Batch(mel, latents, frame_weights(sounding))
 

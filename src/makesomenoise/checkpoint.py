@@ -4,19 +4,31 @@ Knows how weights are kept, not what they mean. Nothing is ever unpickled.
 """
 
 import hashlib
+import json
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal
 
 import safetensors
 import safetensors.torch
 import torch
+import yaml
 from torch import Tensor, nn
 
-from makesomenoise.config import Config
+from makesomenoise.config import Config, ModelConfig
 from makesomenoise.files import make_folder, write_bytes
-from makesomenoise.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, CheckpointError
+from makesomenoise.model_folder import (
+    CARD_FILE,
+    CONFIG_FILE,
+    FORMAT_VERSION,
+    HEADER,
+    WEIGHTS_FILE,
+    CheckpointError,
+    ConfigT,
+    read_settings,
+)
 from makesomenoise.model_folder import load_config as load_config  # noqa: PLC0414 - said here too: who loads a model needs both
 from makesomenoise.model_folder import resolve as resolve  # noqa: PLC0414
 
@@ -28,9 +40,22 @@ _SCALE = ".scale"
 _MOST = 127
 
 
+@dataclass(frozen=True)
+class StoredModel(Generic[ConfigT]):
+    """What a model folder holds.
+
+    Attributes:
+        config: its settings.
+        state: its weights by name, floating-point ones as float32.
+    """
+
+    config: ConfigT
+    state: dict[str, Tensor]
+
+
 def save_model(
     folder: str | Path,
-    config: Config,
+    config: ModelConfig,
     state: dict[str, Tensor],
     storage: Storage = "float32",
     card: str | None = None,
@@ -39,7 +64,7 @@ def save_model(
 
     Args:
         folder: made if missing; files in it are replaced.
-        config: written as YAML.
+        config: written as YAML, below the kind of the model, the version of the format and the model's fingerprint.
         state: tensors by name.
         storage: how floating-point tensors are kept. `int8` keeps the large matrices of a decoder in 8 bits with a
             scale for each row, 0.4 % of the largest weight of a row apart at most, and all else in 16.
@@ -52,14 +77,14 @@ def save_model(
     tensors: dict[str, Tensor] = {}
     for name, tensor in state.items():
         tensors |= _stored(name, tensor, storage)
-    files = {WEIGHTS_FILE: safetensors.torch.save(tensors), CONFIG_FILE: config.to_yaml().encode()}
+    files = {WEIGHTS_FILE: safetensors.torch.save(tensors), CONFIG_FILE: _config_text(config, state).encode()}
     if card is not None:
         files[CARD_FILE] = card.encode()
     for name, data in files.items():
         write_bytes(folder / name, data)
 
 
-def upload(repo_id: str, config: Config, state: dict[str, Tensor], card: str | None = None) -> None:
+def upload(repo_id: str, config: ModelConfig, state: dict[str, Tensor], card: str | None = None) -> None:
     """Writes the model folder to the Hugging Face Hub.
 
     Args:
@@ -74,6 +99,23 @@ def upload(repo_id: str, config: Config, state: dict[str, Tensor], card: str | N
         save_model(folder, config, state, card=card)
         HfApi().create_repo(repo_id, exist_ok=True)
         HfApi().upload_folder(repo_id=repo_id, folder_path=folder)
+
+
+def load_model(folder: str | Path, config_class: type[ConfigT]) -> StoredModel[ConfigT]:
+    """Reads a model folder, and sees whether it holds the model that it says it does.
+
+    Raises:
+        CheckpointError: if a file is missing or damaged, if the folder holds a model of another kind or of a later
+            format, or if weights or settings are not those it was written with.
+    """
+    config, state = load_config(folder, config_class), load_state(folder)
+    told, found = read_settings(folder).get(HEADER[-1]), model_fingerprint(config, state)
+    if told is not None and told != found:
+        raise CheckpointError(
+            f"{folder} says it is the model {told}, but its {CONFIG_FILE} and {WEIGHTS_FILE} are those of {found}: "
+            "copy both files again from where they came, or train or save the model anew."
+        )
+    return StoredModel(config, state)
 
 
 def load_state(folder: str | Path) -> dict[str, Tensor]:
@@ -119,24 +161,23 @@ def load_into(module: nn.Module, state: dict[str, Tensor], origin: str) -> None:
     module.load_state_dict(state)
 
 
-def fingerprint(config: Config, state: dict[str, Tensor], without: str | None = None) -> str:
-    """16 hexadecimal digits that change with the configuration and with any weight.
+def fingerprint(config: Config, state: dict[str, Tensor]) -> str:
+    """16 hexadecimal digits that change with any setting and with any weight.
 
     Weights are compared as 16-bit floats, the precision they are shipped in, so that a model keeps its fingerprint
-    when it is saved at half precision. Of the settings those count that are not at their defaults, so that a setting
-    which a later version adds changes no fingerprint.
-
-    Args:
-        config: settings of the model.
-        state: tensors by name.
-        without: a part that does not count: a field of the configuration and the module of that name.
+    when it is saved at half precision.
     """
-    chosen = config.model_dump_json(exclude={without} if without else None, exclude_defaults=True)
-    digest = hashlib.sha256(chosen.encode())
-    for name in sorted(name for name in state if name.split(".")[0] != without):
-        digest.update(name.encode())
-        digest.update(_plain(state[name], "float16").numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return _digest(config.model_dump_json(), state)
+
+
+def model_fingerprint(config: ModelConfig, state: dict[str, Tensor]) -> str:
+    """16 hexadecimal digits by which a model is known: of the settings and weights that decide on what it gives.
+
+    A setting that a later version adds, or a part that is trained further, changes nothing where the configuration's
+    `identity` and `not_identifying` leave it out. Weights are compared as `fingerprint` does.
+    """
+    deciding = {name: tensor for name, tensor in state.items() if name.split(".")[0] not in config.not_identifying}
+    return _digest(json.dumps(config.identity(), separators=(",", ":")), deciding)
 
 
 def source_commit() -> str:
@@ -146,6 +187,19 @@ def source_commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _config_text(config: ModelConfig, state: dict[str, Tensor]) -> str:
+    told = (config.model_type, FORMAT_VERSION, model_fingerprint(config, state))
+    return yaml.safe_dump(dict(zip(HEADER, told, strict=True)), sort_keys=False) + config.to_yaml()
+
+
+def _digest(settings: str, state: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(settings.encode())
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(_plain(state[name], "float16").numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _stored(name: str, tensor: Tensor, storage: Storage) -> dict[str, Tensor]:

@@ -55,10 +55,10 @@ class AudioLanguageModel:
     """
 
     def __init__(self, tokenizer: AudioTokenizer, language: LanguageModel):
-        if language.config.codes != tokenizer.fingerprint:
+        if language.config.tokenizer_fingerprint != tokenizer.fingerprint:
             raise PipelineError(
-                f"The language model learned the codes of the tokenizer {language.config.codes}, but the loaded one is "
-                f"{tokenizer.fingerprint}: load the tokenizer it was trained with."
+                f"The language model learned the codes of the tokenizer {language.config.tokenizer_fingerprint}, but "
+                f"the loaded one is {tokenizer.fingerprint}: load the tokenizer it was trained with."
             )
         self.tokenizer = tokenizer
         self.language = language

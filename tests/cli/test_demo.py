@@ -70,7 +70,7 @@ def languages(models, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
         codes = AudioTokenizer.load(getattr(models, name), "griffin-lim").fingerprint
         codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
         found[name] = tmp_path_factory.mktemp(name) / "language"
-        LanguageModel.create(LanguageConfig(base=str(base), codes=codes), codebook).save(found[name])
+        LanguageModel.create(LanguageConfig(base=str(base), tokenizer_fingerprint=codes), codebook).save(found[name])
     return found
 
 

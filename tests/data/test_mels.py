@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from makesomenoise.audio import io
-from makesomenoise.audio.mel import LogMel, MelConfig
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.data.clips import NO_LABEL, ClipStore, Sequences
 from makesomenoise.data.manifest import read_clips
 from makesomenoise.data.mels import SILENCE, MelAugmentConfig, MelCrops, MelStore, mixed, mixed_targets, varied
+from makesomenoise.nn.log_mel import LogMel
 
 MEL = MelConfig()
 

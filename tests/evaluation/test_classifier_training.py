@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import torch
 
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.classifier import ClassifierConfig, EventClassifier
 from makesomenoise.evaluation.classifier_training import ClassifierRun, Examples, fit, train_classifier
 from makesomenoise.evaluation.corpus import Corpus
 from makesomenoise.metrics.classification import accuracy
+from makesomenoise.nn.log_mel import LogMel
 
 RUN = ClassifierRun(steps=80, batch=12, label_clips=99, mixup=0.3)
 CLASSES = ("clicks", "noise", "tone")

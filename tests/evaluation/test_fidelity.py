@@ -2,12 +2,13 @@ import math
 
 import torch
 
-from makesomenoise.audio.mel import LogMel, MelConfig
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.evaluation.corpus import Corpus, by_dataset
 from makesomenoise.evaluation.fidelity import fidelity
 from makesomenoise.evaluation.rendering import originals, render
 from makesomenoise.evaluation.systems import Coded
+from makesomenoise.nn.log_mel import LogMel
 
 
 class Halving:

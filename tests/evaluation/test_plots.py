@@ -2,7 +2,7 @@ from pathlib import Path
 
 import torch
 
-from makesomenoise.audio.mel import LogMel, MelConfig
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.plots import (
     Bar,
@@ -13,6 +13,7 @@ from makesomenoise.evaluation.plots import (
     plot_panel,
     plot_survival,
 )
+from makesomenoise.nn.log_mel import LogMel
 
 PNG = b"\x89PNG"
 

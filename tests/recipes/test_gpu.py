@@ -30,11 +30,11 @@ from recipes.gpu.learner import Clock
 from recipes.gpu.tape import Packed, Tape, read_tapes, write_index
 
 ROOT = Path(__file__).parents[2]
-SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
+BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 DECODER = {"frame_dim": 8, "dim": 16, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1, "kernel": 3}
 MODEL = TokenizerConfig.model_validate(
     {
-        "encoder": {"scene": SCENE, "frame_dim": 8, "dim": 16, "layers": 1, "heads": 2, "latent_dim": 8},
+        "encoder": {"semantic_branch": BRANCH, "frame_dim": 8, "dim": 16, "layers": 1, "heads": 2, "latent_dim": 8},
         "decoder": {"kind": "flow", "network": DECODER, "steps": 2},
     }
 )
@@ -44,7 +44,7 @@ TINY = GpuTrainingConfig(
     prepared=2,
     learning_rate=5e-3,
     warmup_steps=2,
-    average=0.9,
+    ema_decay=0.9,
     check_windows=4,
     distill=DistillConfig(steps=4, batch_size=4, reuse=2, pool=8),
 )
@@ -214,8 +214,8 @@ def test_wheels_are_asked_for_the_other_machine(tmp_path: Path, monkeypatch: pyt
 
 def test_windows_are_cut_where_they_are_drawn(tape: Tape) -> None:
     def one(**changes: object) -> Draws:
-        values = {"start": 0, "length": 100, "speed": 1.0, "offset": -3.0, "gain": 1.0, "mixed": 0.0, "tilt": 0.0}
-        kinds = {"start": torch.long, "length": torch.long, "speed": torch.float64, "offset": torch.float64}
+        values = {"init_from": 0, "length": 100, "speed": 1.0, "offset": -3.0, "gain": 1.0, "mixed": 0.0, "tilt": 0.0}
+        kinds = {"init_from": torch.long, "length": torch.long, "speed": torch.float64, "offset": torch.float64}
         return Draws(**{k: torch.tensor([v], dtype=kinds.get(k)) for k, v in (values | changes).items()})  # type: ignore[arg-type]
 
     windows = cut(tape.samples, one(), 8)

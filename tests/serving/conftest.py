@@ -31,7 +31,7 @@ SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 SIZES = {"frame_dim": 8, "frame_layers": 1, "dim": 16, "layers": 1, "heads": 2}
 DECODER = {"frame_dim": 8, "dim": 16, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 TINY = {
-    "encoder": {"scene": SCENE, **SIZES, "latent_dim": 8},
+    "encoder": {"semantic_branch": SCENE, **SIZES, "latent_dim": 8},
     "window": {"codes": 12, "context": 4, "seam_frames": 8},
     "decoder": {"kind": "flow", "network": DECODER, "steps": 1},
 }
@@ -56,7 +56,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> AudioLanguageModel:
         torch.nn.init.normal_(network.decoder.network.mel_out.weight)
         tokenizer = AudioTokenizer(network, IstftVocoder(IstftVocoderConfig(dim=8, hidden=16, layers=1)).eval())
         folder = base(tmp_path_factory.mktemp("base"))
-    config = LanguageConfig(base=str(folder), codes=tokenizer.fingerprint, context_tokens=1024)
+    config = LanguageConfig(base=str(folder), tokenizer_fingerprint=tokenizer.fingerprint, context_tokens=1024)
     codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
     return AudioLanguageModel(tokenizer, LanguageModel.create(config, codebook))
 

@@ -5,7 +5,7 @@ import torch
 
 from makesomenoise import checkpoint
 from makesomenoise.tokenizer.config import TokenizerConfig
-from makesomenoise.tokenizer.model import AudioTokenizer
+from makesomenoise.tokenizer.model import PADDING, AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
 
 
@@ -30,7 +30,7 @@ def test_codes_of_a_batch_are_those_of_each_clip_alone(tokenizer, sound):
     for row, length in zip(codes, lengths.tolist(), strict=True):
         alone = tokenizer.encode(sound[:, :length])[0]
         assert row[: len(alone)].tolist() == alone.tolist()
-        assert row[len(alone) :].eq(0).all()
+        assert row[len(alone) :].eq(PADDING).all()
 
 
 @pytest.mark.parametrize("chunk", [700, 1024, 9999, 50_000])
@@ -151,7 +151,7 @@ def test_codes_of_another_form_are_refused(tokenizer, codes):
         tokenizer.decode(codes)
 
 
-@pytest.mark.parametrize("shape", [(1, 0), (5,), (1, 2, 3)])
+@pytest.mark.parametrize("shape", [(1, 0), (5,), (1, 2, 0), (1, 1, 2, 3)])
 def test_waveforms_of_another_form_are_refused(tokenizer, shape):
     with pytest.raises(ValueError, match=r"Expected a waveform \[B, S\]"):
         tokenizer.encode(torch.zeros(shape))
@@ -169,3 +169,105 @@ def test_samples_that_are_not_finite_are_refused(tokenizer, value):
     waveform[0, 4000] = value
     with pytest.raises(ValueError, match="not finite"):
         tokenizer.encode(waveform)
+
+
+@pytest.fixture
+def grouped(tokenizer):
+    """The same weights, four windows of which go through the network together."""
+    network = TokenizerNetwork(tokenizer.config)
+    network.load_state_dict(tokenizer.network.state_dict())
+    return AudioTokenizer(network, tokenizer.vocoder, windows_at_once=4)
+
+
+def test_groups_of_windows_give_what_each_alone_gives(grouped, sound):
+    lengths = torch.tensor([72_000, 30_001, 1])
+    batch = torch.cat((sound, sound.flip(-1), sound))
+    codes = grouped.encode(batch, lengths)
+    sounds = grouped.decode(codes, seed=5)
+    for clip, length, row, waveform in zip(batch, lengths.tolist(), codes, sounds, strict=True):
+        alone = grouped.encode(clip[None, :length])
+        assert row[row != PADDING].tolist() == alone[0].tolist()
+        heard = grouped.decode(alone, seed=5)[0]
+        torch.testing.assert_close(waveform[: len(heard)], heard, rtol=0, atol=0)
+        assert waveform[len(heard) :].eq(0).all()
+
+
+@pytest.mark.parametrize("chunk", [700, 9999])
+def test_streams_give_what_groups_of_windows_give(grouped, sound, chunk):
+    codes = grouped.encode(sound)
+    streamed = torch.cat(list(grouped.stream_encode(sound[0].split(chunk))))
+    assert streamed.tolist() == codes[0].tolist()
+    pieces = grouped.stream_decode(codes[0].split(7), seed=3)
+    torch.testing.assert_close(torch.cat(list(pieces)), grouped.decode(codes, seed=3)[0], rtol=0, atol=0)
+
+
+def test_padding_between_codes_is_refused(tokenizer):
+    with pytest.raises(ValueError, match=r"Code -1 is outside \[0, 1024\)"):
+        tokenizer.decode(torch.tensor([[5, PADDING, 5]]))
+
+
+def test_a_part_of_a_module_that_is_trained_stays_what_it_is(tokenizer, sound):
+    codes, state = tokenizer.encode(sound), {k: v.clone() for k, v in tokenizer.network.state_dict().items()}
+    outer = torch.nn.ModuleDict({"ears": tokenizer, "head": torch.nn.Linear(2, 2)}).train()
+    assert outer["head"].training
+    assert not any(module.training for module in tokenizer.modules())
+    assert tokenizer.encode(sound).tolist() == codes.tolist()
+    torch.testing.assert_close(dict(tokenizer.network.state_dict()), state, rtol=0, atol=0)
+    assert not any(parameter.requires_grad for parameter in tokenizer.network.parameters())
+
+
+@pytest.mark.parametrize("convert", [torch.nn.Module.half, torch.nn.Module.bfloat16, torch.nn.Module.double])
+def test_another_precision_is_refused(tokenizer, sound, convert):
+    codes = tokenizer.encode(sound)
+    for module in (tokenizer, torch.nn.Sequential(tokenizer)):
+        with pytest.raises(ValueError, match="computes in float32 and cannot be made") as caught:
+            convert(module)
+        assert "\n" not in str(caught.value)
+    assert tokenizer.to("cpu").encode(sound).tolist() == codes.tolist()
+
+
+def test_autocast_around_it_changes_nothing(tokenizer, sound):
+    codes = tokenizer.encode(sound)
+    heard = tokenizer.decode(codes)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert tokenizer.encode(sound).tolist() == codes.tolist()
+        torch.testing.assert_close(tokenizer.decode(codes), heard, rtol=0, atol=0)
+
+
+def test_the_fingerprint_follows_weights_that_are_changed_in_place(tokenizer):
+    network = TokenizerNetwork(tokenizer.config)
+    network.load_state_dict(tokenizer.network.state_dict())
+    other = AudioTokenizer(network, tokenizer.vocoder)
+    assert other.fingerprint == tokenizer.fingerprint
+    with torch.no_grad():
+        next(network.encoder.parameters()).add_(0.5)
+    assert other.fingerprint != tokenizer.fingerprint
+
+
+def test_samples_of_other_forms_have_the_same_codes(tokenizer, sound):
+    codes = tokenizer.encode(sound).tolist()
+    assert tokenizer.device.type == "cpu"
+    assert tokenizer.encode(sound.double()).tolist() == codes
+    assert tokenizer.encode(sound.numpy()).tolist() == codes
+    assert tokenizer.encode(torch.stack((sound, sound), dim=1)).tolist() == codes
+    assert tokenizer.encode(sound[:, :5000].tolist()).tolist() == tokenizer.encode(sound[:, :5000]).tolist()
+    integers = (sound.clamp(-1, 1) * 32767).round().to(torch.int16)
+    assert tokenizer.encode(integers).tolist() == tokenizer.encode(integers.float() / 32768).tolist()
+
+
+def test_another_sample_rate_is_resampled(tokenizer, sound):
+    codes = tokenizer.encode(sound[:, :44_100], sample_rate=44_100)
+    assert codes.shape[1] == -(-24_000 // 1024)
+    lengths = torch.tensor([22_050])
+    assert tokenizer.encode(sound[:, :44_100], lengths, sample_rate=44_100).shape[1] == -(-12_000 // 1024)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_codes_of_a_gpu_do_not_depend_on_the_batch(tokenizer, sound):
+    network = TokenizerNetwork(tokenizer.config)
+    network.load_state_dict(tokenizer.network.state_dict())
+    other = AudioTokenizer(network, tokenizer.vocoder).to("cuda")
+    together = other.encode(torch.cat((sound, sound.flip(-1))))
+    assert other.device.type == together.device.type == "cuda"
+    assert together[0].tolist() == other.encode(sound)[0].tolist()

@@ -1,7 +1,8 @@
 import torch
 from torch import Tensor
 
-from makesomenoise.audio.mel import LogMel, MelConfig
+from makesomenoise.audio.mel import MelConfig
+from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.vocoder.griffin_lim import PERIOD, GriffinLim
 from tests.conftest import Tone
 

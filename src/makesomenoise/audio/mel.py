@@ -4,16 +4,16 @@ Convention (Vocos, `vocos-mel-24khz`): Hann window, magnitude (not power), HTK m
 normalisation, natural logarithm of max(x, 1e-7), frames centred on multiples of the hop. Two things differ on purpose:
 the signal is extended with zeros, not by reflection, so that any length works and a window of a long file gives the
 same frames as the whole file; and there are exactly ceil(S / hop) frames.
+
+Here it is on arrays, for all that runs a trained model; `nn.log_mel` is the same in torch, for what trains one.
 """
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
 
 from makesomenoise.config import Config
 
 FLOOR = 1e-7
-_LEAST_POWER = 1e-24
 
 
 class MelConfig(Config):
@@ -47,54 +47,51 @@ def mel_to_hz(mel: np.ndarray) -> np.ndarray:
     return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
 
 
-def mel_filters(config: MelConfig) -> Tensor:
+def mel_filters(config: MelConfig) -> np.ndarray:
     """Triangular HTK filters [M, n_fft // 2 + 1] from 0 Hz to half the sample rate, peak 1, no normalisation."""
     bins = np.linspace(0.0, config.sample_rate / 2, config.n_fft // 2 + 1)
     top = hz_to_mel(np.array(config.sample_rate / 2))
     edges = mel_to_hz(np.linspace(0.0, top, config.n_mels + 2))
     rising = (bins[None] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins[None]) / (edges[2:] - edges[1:-1])[:, None]
-    return torch.from_numpy(np.maximum(0.0, np.minimum(rising, falling))).float()
+    return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
 
 
-class LogMel(nn.Module):
-    """Waveform to log-mel frames."""
+def hann_window(n_fft: int) -> np.ndarray:
+    """The periodic Hann window [n_fft]."""
+    return (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
 
-    filters: Tensor
-    window: Tensor
+
+class MelSpectrogram:
+    """Waveforms to log-mel frames, as arrays.
+
+    Args:
+        config: settings.
+    """
 
     def __init__(self, config: MelConfig):
-        super().__init__()
-        self.config = config
-        self.register_buffer("filters", mel_filters(config), persistent=False)
-        self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
+        self._config = config
+        self._filters, self._window = mel_filters(config), hann_window(config.n_fft)
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """Log-mel of whole signals.
 
         Args:
-            waveform: [B, S], nominally in [-1, 1].
+            waveform: [B, S] float32, nominally in [-1, 1].
 
         Returns:
             [B, M, T] with T = ceil(S / hop); frame i is centred on sample i * hop.
         """
-        hop, half = self.config.hop_samples, self.config.n_fft // 2
+        hop, half = self._config.hop_samples, self._config.n_fft // 2
         frames = -(-waveform.shape[-1] // hop)
         right = (frames - 1) * hop + half - waveform.shape[-1]
-        return self.valid(nn.functional.pad(waveform, (half, right)))
-
-    def valid(self, padded: Tensor) -> Tensor:
-        """Log-mel of the frames that lie fully inside `padded` [B, S]: [B, M, (S - n_fft) // hop + 1]."""
-        frames = padded.unfold(-1, self.config.n_fft, self.config.hop_samples)
-        return (magnitude(torch.fft.rfft(frames * self.window)) @ self.filters.T).clamp_min(FLOOR).log().transpose(1, 2)
-
-
-def magnitude(spectrum: Tensor) -> Tensor:
-    """Absolute values of complex numbers, four times as fast as `abs` on a CPU; never 0: gradients stay finite."""
-    return power(spectrum).sqrt()
+        # A negative end is cut: the last frames of a whole signal reach no further than half a window.
+        padded = np.pad(waveform, ((0, 0), (half, max(right, 0))))[:, : (frames - 1) * hop + 2 * half]
+        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half, axis=-1)[:, ::hop]
+        spectrum = np.fft.rfft(windows * self._window)
+        return np.log(np.maximum(magnitude(spectrum) @ self._filters.T, FLOOR)).transpose(0, 2, 1)
 
 
-def power(spectrum: Tensor) -> Tensor:
-    """Squared absolute values of complex numbers; never 0."""
-    real, imaginary = spectrum.real, spectrum.imag
-    return torch.addcmul(torch.addcmul(real.new_tensor(_LEAST_POWER), real, real), imaginary, imaginary)
+def magnitude(spectrum: NDArray[np.complexfloating]) -> np.ndarray:
+    """Absolute values of complex numbers, several times as fast as `np.abs`."""
+    return np.sqrt(spectrum.real * spectrum.real + spectrum.imag * spectrum.imag)

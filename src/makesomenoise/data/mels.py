@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from makesomenoise.audio.mel import LogMel, MelConfig
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.config import Config
 from makesomenoise.data.clips import ClipStore, Sequences
+from makesomenoise.nn.log_mel import LogMel
 
 SILENCE = -16.0
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from makesomenoise.audio import io
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.errors import RequestError
 from makesomenoise.evaluation.demo_language import Made, heard, made
 from makesomenoise.files import atomic_write, make_folder, write_text
+from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.files import decode_file, encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
 

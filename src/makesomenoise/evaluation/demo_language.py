@@ -65,7 +65,7 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
         if source != BUNDLED:
             raise
         return None
-    if source == BUNDLED and load_config(folder, LanguageConfig).codes != tokenizer.fingerprint:
+    if source == BUNDLED and load_config(folder, LanguageConfig).tokenizer_fingerprint != tokenizer.fingerprint:
         return None
     try:
         # What these import comes with the extra `language`.

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.classifier import EventClassifier
@@ -25,6 +24,7 @@ from makesomenoise.evaluation.rendering import originals, render
 from makesomenoise.evaluation.survives import survival
 from makesomenoise.evaluation.systems import System
 from makesomenoise.files import make_folder, write_text
+from makesomenoise.nn.log_mel import LogMel
 
 ORIGINALS = "original"
 _ALL = "all"

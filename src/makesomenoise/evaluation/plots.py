@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.manifest import Clip
+from makesomenoise.nn.log_mel import LogMel
 
 _WANTED = ("dog", "rain", "siren", "piano", "clapping", "speech")
 _DARKEST, _BRIGHTEST = -6.0, 4.0

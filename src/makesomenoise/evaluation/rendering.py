@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.systems import System
 from makesomenoise.metrics.spectral import stft_distance
+from makesomenoise.nn.log_mel import LogMel
 
 _log = logging.getLogger(__name__)
 

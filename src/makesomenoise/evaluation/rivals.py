@@ -6,7 +6,6 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.manifest import Clip
@@ -15,6 +14,7 @@ from makesomenoise.evaluation.corpus import Corpus
 from makesomenoise.evaluation.parts import Parts
 from makesomenoise.evaluation.probe import LabelledCodes, probe_codes
 from makesomenoise.evaluation.recognition import named
+from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 _FEWEST_FOLDS = 2

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from makesomenoise.audio.mel import LogMel
+from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.vocoder.loading import Vocoder
 

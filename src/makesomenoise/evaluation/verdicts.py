@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makesomenoise.audio.mel import LogMel
 from makesomenoise.data.sounds import find
 from makesomenoise.evaluation.classifier import EventClassifier
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.metrics.classification import bootstrap_error
 from makesomenoise.metrics.diversity import diversity, mean_pairwise_distance
 from makesomenoise.metrics.frechet import fit_gaussian, frechet_distance
+from makesomenoise.nn.log_mel import LogMel
 
 _TOP = 5
 

@@ -19,7 +19,8 @@ from makesomenoise.language.sampling import GENERATING, GREEDY, TALKING, Samplin
 from makesomenoise.language.side_by_side import Drawing, SideBySide, WantedCodes, WantedText
 from makesomenoise.language.speech import Speech
 from makesomenoise.pipeline import AudioLanguageModel
-from makesomenoise.tokenizer.decoders.base import DecodingWindow, Quality
+from makesomenoise.tokenizer.config import DecodingWindow
+from makesomenoise.tokenizer.decoders.base import Quality
 
 _STREAMED = DecodingWindow(codes=32, context=16)  # 1.4 s of sound at a time, of which 2 s must be drawn
 _LONGEST_REPLY, _SHORTEST_ROOM = 512, 16  # tokens
@@ -317,7 +318,8 @@ class Heard:
 
         left = None if self.seconds is None else round(self.seconds * tokenizer.sample_rate)
         level = None if self.level is None else RunningLevel(tokenizer.sample_rate, self.level)
-        decoded = tokenizer.stream_decode(chunks(), self.steps, None, self.seed, self.quality, _STREAMED)
+        shortly = tokenizer.with_window(_STREAMED)
+        decoded = shortly.stream_decode(chunks(), self.steps, None, self.seed, self.quality)
         while True:
             while len(pending) < _STREAMED.codes and draw():
                 yield None

@@ -1,23 +1,232 @@
-"""The configuration of a whole tokenizer, and the parts it builds."""
+"""The configuration of a tokenizer and of all its parts; imports no network, so that reading one is cheap."""
 
-from typing import Annotated
+import math
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
+import numpy as np
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from makesomenoise.audio.mel import MelConfig
-from makesomenoise.config import Config, Teacher
-from makesomenoise.tokenizer.decoders.base import Decoder
-from makesomenoise.tokenizer.decoders.flow import FlowConfig, FlowDecoder
-from makesomenoise.tokenizer.decoders.regression import RegressionConfig, RegressionDecoder
-from makesomenoise.tokenizer.encoder import EncoderConfig
-from makesomenoise.tokenizer.quantizers.base import Quantizer
-from makesomenoise.tokenizer.quantizers.ema import EmaConfig, EmaQuantizer
-from makesomenoise.tokenizer.quantizers.fsq import FsqConfig, FsqQuantizer
-from makesomenoise.tokenizer.quantizers.variational import VariationalConfig, VariationalQuantizer
+from makesomenoise.config import Config, ModelConfig, Teacher
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array = TypeVar("Array", "np.ndarray", "Tensor")
+FRAMES_PER_CODE = 4
+CODES_PER_POSITION = 8  # positions of the semantic branch are so many codes apart
+
+
+class SemanticBranchConfig(ModelConfig):
+    """Settings of the semantic branch.
+
+    Attributes:
+        channels: widths of its convolutions.
+        dim: channels of its result.
+        layers: transformer blocks after the convolutions.
+        heads: attention heads.
+    """
+
+    model_type: ClassVar[str] = "semantic_branch"
+
+    channels: tuple[int, int, int, int] = (32, 64, 128, 192)
+    dim: int = 192
+    layers: int = 2
+    heads: int = 3
+
+
+class EncoderConfig(Config):
+    """Settings of the encoder.
+
+    Attributes:
+        semantic_branch: the semantic branch.
+        frame_dim: channels at the rate of the frames.
+        frame_layers: ConvNeXt blocks there.
+        dim: channels at the rate of the codes.
+        layers: transformer blocks there.
+        heads: attention heads.
+        latent_dim: latent channels D.
+        spectral_peak_input: whether the blocks see the peaks of each frame by themselves.
+    """
+
+    semantic_branch: SemanticBranchConfig = SemanticBranchConfig()
+    frame_dim: int = 128
+    frame_layers: int = 1
+    dim: int = 256
+    layers: int = 4
+    heads: int = 4
+    latent_dim: int = 32
+    spectral_peak_input: bool = False
+
+
+class VariationalConfig(Config):
+    """Settings of the variational quantizer.
+
+    Attributes:
+        codebook_size: number of codes K.
+        precision_start: first value of the learned precision.
+        temperature_start: of the Gumbel-softmax at the first step.
+        temperature_end: at the last step.
+        kl_weight: weight of the KL term, in units of the reconstruction loss per nat.
+        usage_weight: further weight of the part of the KL that measures how unevenly the whole batch uses the codebook.
+    """
+
+    kind: Literal["variational"] = "variational"
+    codebook_size: int = 1024
+    precision_start: float = 50.0
+    temperature_start: float = 1.0
+    temperature_end: float = 0.3
+    kl_weight: float = 0.001
+    usage_weight: float = 0.5
+
+
+class EmaConfig(Config):
+    """Settings of the VQ-VAE quantizer.
+
+    Attributes:
+        codebook_size: number of codes K.
+        decay: of the moving averages.
+        commitment: weight of the term that pulls latents to their code.
+        revive_below: a code whose moving count falls below this is moved onto a latent of the batch.
+    """
+
+    kind: Literal["ema"] = "ema"
+    codebook_size: int = 1024
+    decay: float = 0.98
+    commitment: float = 0.25
+    revive_below: float = 0.1
+
+
+class FsqConfig(Config):
+    """Settings of finite scalar quantization.
+
+    Attributes:
+        levels: number of values of each channel; their product is the number of codes K.
+    """
+
+    kind: Literal["fsq"] = "fsq"
+    levels: tuple[int, ...] = (4, 4, 4, 4, 4)
+
+    @property
+    def codebook_size(self) -> int:
+        """Number of codes K."""
+        return math.prod(self.levels)
+
+
+class DecodingWindow(Config):
+    """How long sequences of codes are cut for decoding; nothing that decides on codes.
+
+    What a window sees beyond its own codes is computed twice, so that long windows cost less.
+
+    Attributes:
+        codes: codes that a window contributes.
+        context: further codes on each side that it sees.
+    """
+
+    codes: int = Field(default=240, ge=1)
+    context: int = Field(default=16, ge=1)
+
+
+class NetworkConfig(Config):
+    """Settings of the decoder network.
+
+    Attributes:
+        frame_dim: channels at the rate of the frames.
+        dim: channels at the rate of the codes.
+        trunk_layers: blocks that read the latents.
+        middle_layers: blocks of a step at the rate of the codes.
+        frame_layers: blocks of a step at the rate of the frames, before and again after the middle.
+        kernel: width of the convolutions at the rate of the frames, odd.
+        trunk_kernel: their width at the rate of the codes, odd.
+        expansion: hidden channels of a block, as a multiple of its channels.
+    """
+
+    frame_dim: int = 384
+    dim: int = 512
+    trunk_layers: int = 6
+    middle_layers: int = 4
+    frame_layers: int = 4
+    kernel: int = 7
+    trunk_kernel: int = 11
+    expansion: int = 3
+
+
+class FlowConfig(Config):
+    """Settings of the flow decoder.
+
+    Attributes:
+        network: the network.
+        window: how long sequences of codes are cut.
+        residual_deviation: deviation of standardised mel around what its surroundings tell, for the Gaussian part.
+        drop_condition: share of training examples whose latents are dropped.
+        time_mean: mean of the logit of training times.
+        time_deviation: its deviation.
+        uniform_share: share of training times that are uniform.
+        steps: number of jumps of quality `fast`.
+        guidance: scale of its guidance, which the network was trained with; 1 is off.
+        time_shift: below 1, the steps of both qualities crowd towards the data, where a sound gets its grain.
+        best_steps: number of steps of quality `best`, two passes each.
+        best_guidance: scale of its guidance.
+        rescale: share by which the deviation of its guided predictions is set back to that of unguided ones.
+    """
+
+    kind: Literal["flow"] = "flow"
+    network: NetworkConfig = NetworkConfig()
+    window: DecodingWindow = DecodingWindow()
+    residual_deviation: float = 0.5
+    drop_condition: float = 0.12
+    time_mean: float = -0.2
+    time_deviation: float = 1.1
+    uniform_share: float = 0.2
+    steps: int = 4
+    guidance: float = 2.0
+    time_shift: float = 0.5
+    best_steps: int = 12
+    best_guidance: float = 2.0
+    rescale: float = 0.7
+
+
+class RegressionConfig(Config):
+    """Settings of the regression decoder.
+
+    Attributes:
+        network: the network.
+        window: how long sequences of codes are cut.
+    """
+
+    kind: Literal["regression"] = "regression"
+    network: NetworkConfig = NetworkConfig()
+    window: DecodingWindow = DecodingWindow()
+
 
 QuantizerConfig = Annotated[VariationalConfig | EmaConfig | FsqConfig, Field(discriminator="kind")]
 DecoderConfig = Annotated[FlowConfig | RegressionConfig, Field(discriminator="kind")]
+
+
+# The settings that decide on the codes, by the names they had when the first codes were made, and the values that go
+# without saying. Both are part of the fingerprint of every code that was ever written: neither may change, whatever a
+# setting is called or defaults to today. A setting that is added later is left out at the value that changes no code.
+_CODE_SETTINGS: dict[str, Any] = {
+    "mel": {"sample_rate": 24_000, "n_fft": 1024, "hop_samples": 256, "n_mels": 100},
+    "scale": {"floor": -8.0, "mean": -1.6, "deviation": 3.0},
+    "window": {"codes": 96, "context": 16},
+    "encoder": {
+        "scene": {"channels": [32, 64, 128, 192], "dim": 192, "layers": 2, "heads": 3},
+        "frame_dim": 128,
+        "frame_layers": 1,
+        "dim": 256,
+        "layers": 4,
+        "heads": 4,
+        "latent_dim": 32,
+        "peaks": False,
+    },
+}
+_QUANTIZER_SETTINGS: dict[str, dict[str, Any]] = {  # by kind; the first kind goes without saying
+    "variational": {"codebook_size": 1024},
+    "ema": {"codebook_size": 1024},
+    "fsq": {"levels": [4, 4, 4, 4, 4]},
+}
+_FIRST_NAMES = {"scene": "semantic_branch", "peaks": "spectral_peak_input"}  # and what they are called today
 
 
 class ScaleConfig(Config):
@@ -33,13 +242,13 @@ class ScaleConfig(Config):
     mean: float = -1.6
     deviation: float = 3.0
 
-    def normalise(self, mel: Tensor) -> Tensor:
-        """Log-mel to the range the networks work in."""
-        return (mel.clamp_min(self.floor) - self.mean) / self.deviation
+    def normalise(self, mel: Array) -> Array:
+        """Log-mel, an array or a tensor, to the range the networks work in."""
+        return (mel.clip(min=self.floor) - self.mean) / self.deviation
 
-    def restore(self, mel: Tensor) -> Tensor:
+    def restore(self, mel: Array) -> Array:
         """Inverse of `normalise`, never below its floor."""
-        return (mel * self.deviation + self.mean).clamp_min(self.floor)
+        return (mel * self.deviation + self.mean).clip(min=self.floor)
 
 
 class WindowConfig(Config):
@@ -57,7 +266,7 @@ class WindowConfig(Config):
     seam_frames: int = Field(default=16, ge=2)
 
 
-class TokenizerConfig(Config):
+class TokenizerConfig(ModelConfig):
     """Settings of a tokenizer.
 
     Attributes:
@@ -70,6 +279,11 @@ class TokenizerConfig(Config):
         teachers: networks trained elsewhere that had a part in its training; no evaluation asks them.
     """
 
+    model_type: ClassVar[str] = "tokenizer"
+    # A decoder may be trained further: what was encoded before stays readable, and a language model that learned the
+    # codes keeps its worth.
+    not_identifying: ClassVar[tuple[str, ...]] = ("decoder",)
+
     mel: MelConfig = MelConfig()
     scale: ScaleConfig = ScaleConfig()
     window: WindowConfig = WindowConfig()
@@ -77,6 +291,23 @@ class TokenizerConfig(Config):
     quantizer: QuantizerConfig = VariationalConfig()
     decoder: DecoderConfig = FlowConfig()
     teachers: tuple[Teacher, ...] = ()
+
+    def identity(self) -> dict[str, Any]:
+        """What decides on the codes, where it is not as in the first models; see `_CODE_SETTINGS`."""
+        values = self.model_dump(mode="json")
+        counted = _not_silent(values, _CODE_SETTINGS)
+        kind = self.quantizer.kind
+        quantizer = _not_silent(values["quantizer"], _QUANTIZER_SETTINGS[kind])
+        # The kind itself is told by the names of the weights.
+        return counted | ({"quantizer": quantizer} if quantizer or kind != "variational" else {})
+
+    @classmethod
+    def from_unversioned(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The encoder's keys of today."""
+        encoder = values.get("encoder")
+        if not isinstance(encoder, dict):
+            return values
+        return values | {"encoder": {_FIRST_NAMES.get(name, name): value for name, value in encoder.items()}}
 
     @model_validator(mode="after")
     def _check(self) -> "TokenizerConfig":
@@ -86,23 +317,13 @@ class TokenizerConfig(Config):
         return self
 
 
-def build_quantizer(config: TokenizerConfig) -> Quantizer:
-    """The quantizer that the configuration names."""
-    dim = config.encoder.latent_dim
-    match config.quantizer:
-        case VariationalConfig():
-            return VariationalQuantizer(config.quantizer, dim)
-        case EmaConfig():
-            return EmaQuantizer(config.quantizer, dim)
-        case FsqConfig():
-            return FsqQuantizer(config.quantizer, dim)
-
-
-def build_decoder(config: TokenizerConfig) -> Decoder:
-    """The decoder that the configuration names."""
-    dim = config.encoder.latent_dim
-    match config.decoder:
-        case FlowConfig():
-            return FlowDecoder(config.decoder, config.mel.n_mels, dim)
-        case RegressionConfig():
-            return RegressionDecoder(config.decoder, config.mel.n_mels, dim)
+def _not_silent(values: dict[str, Any], silent: dict[str, Any]) -> dict[str, Any]:
+    """The values that do not go without saying, by their first names."""
+    found: dict[str, Any] = {}
+    for name, expected in silent.items():
+        value = values[_FIRST_NAMES.get(name, name)]
+        if isinstance(expected, dict):
+            value = _not_silent(value, expected)
+        if value != ({} if isinstance(expected, dict) else expected):
+            found[name] = value
+    return found

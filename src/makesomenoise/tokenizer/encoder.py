@@ -1,74 +1,31 @@
 """Log-mel frames to latents at a quarter of their rate.
 
-Two branches look at the same mel. The scene branch, two-dimensional convolutions that shrink time and frequency alike,
-tells at little cost what sounds (to a third of a second); it can be trained on labels first. The fine branch follows
-single frames. Transformer blocks at the rate of the codes see both, and, where the configuration asks for it, which
-bands stand out: the fine branch alone was slow to learn pitch.
+Two branches look at the same mel. The semantic branch, two-dimensional convolutions that shrink time and frequency
+alike, tells at little cost what sounds (to a third of a second); it can be trained on labels first. The fine branch
+follows single frames. Transformer blocks at the rate of the codes see both, and, where the configuration asks for it,
+which bands stand out: the fine branch alone was slow to learn pitch.
 """
 
 import torch
 from torch import Tensor, nn
 
 from makesomenoise.audio.peaks import peak_shares
-from makesomenoise.config import Config
 from makesomenoise.nn.convnext import ConvNeXtBlock
 from makesomenoise.nn.resample import Downsample
 from makesomenoise.nn.spectrogram import TRUNK_STRIDE, SpectrogramTrunk
 from makesomenoise.nn.transformer import TransformerBlock
-
-FRAMES_PER_CODE = 4
-CODES_PER_SCENE = TRUNK_STRIDE // FRAMES_PER_CODE
+from makesomenoise.tokenizer.config import CODES_PER_POSITION, FRAMES_PER_CODE, EncoderConfig, SemanticBranchConfig
 
 
-class SceneConfig(Config):
-    """Settings of the scene branch.
-
-    Attributes:
-        channels: widths of its convolutions.
-        dim: channels of its result.
-        layers: transformer blocks after the convolutions.
-        heads: attention heads.
-    """
-
-    channels: tuple[int, int, int, int] = (32, 64, 128, 192)
-    dim: int = 192
-    layers: int = 2
-    heads: int = 3
-
-
-class EncoderConfig(Config):
-    """Settings of the encoder.
-
-    Attributes:
-        scene: the scene branch.
-        frame_dim: channels at the rate of the frames.
-        frame_layers: ConvNeXt blocks there.
-        dim: channels at the rate of the codes.
-        layers: transformer blocks there.
-        heads: attention heads.
-        latent_dim: latent channels D.
-        peaks: whether the blocks see the peaks of each frame by themselves.
-    """
-
-    scene: SceneConfig = SceneConfig()
-    frame_dim: int = 128
-    frame_layers: int = 1
-    dim: int = 256
-    layers: int = 4
-    heads: int = 4
-    latent_dim: int = 32
-    peaks: bool = False
-
-
-class SceneEncoder(nn.Module):
-    """The scene branch.
+class SemanticBranch(nn.Module):
+    """The semantic branch.
 
     Args:
         config: settings.
         n_mels: mel bands M.
     """
 
-    def __init__(self, config: SceneConfig, n_mels: int):
+    def __init__(self, config: SemanticBranchConfig, n_mels: int):
         super().__init__()
         self.trunk = SpectrogramTrunk(config.channels)
         self.project = nn.Linear(config.channels[-1] * -(-n_mels // TRUNK_STRIDE), config.dim)
@@ -96,14 +53,17 @@ class Encoder(nn.Module):
 
     def __init__(self, config: EncoderConfig, n_mels: int):
         super().__init__()
-        self.scene = SceneEncoder(config.scene, n_mels)
-        self.scene_in = nn.Conv1d(config.scene.dim, config.dim, 1)
+        # The names of weights are those of the first models: they are part of every fingerprint.
+        self.scene = SemanticBranch(config.semantic_branch, n_mels)
+        self.scene_in = nn.Conv1d(config.semantic_branch.dim, config.dim, 1)
         self.embed = nn.Conv1d(n_mels, config.frame_dim, 7, padding=3)
         self.frame_blocks = nn.Sequential(
             *(ConvNeXtBlock(config.frame_dim, 3 * config.frame_dim) for _ in range(config.frame_layers))
         )
         self.down = Downsample(config.frame_dim, config.dim, FRAMES_PER_CODE)
-        self.peaks = nn.Conv1d(n_mels, config.dim, FRAMES_PER_CODE, FRAMES_PER_CODE) if config.peaks else None
+        self.peaks = (
+            nn.Conv1d(n_mels, config.dim, FRAMES_PER_CODE, FRAMES_PER_CODE) if config.spectral_peak_input else None
+        )
         self.blocks = nn.ModuleList(
             TransformerBlock(config.dim, config.heads, 4 * config.dim) for _ in range(config.layers)
         )
@@ -119,8 +79,8 @@ class Encoder(nn.Module):
         if self.peaks is not None:
             # Even shares are 0; a lone tone is 20.
             fine = fine + self.peaks((peak_shares(mel) * mel.shape[1] - 1.0) / 5.0)
-        scene = self.scene_in(self.scene(mel)).repeat_interleave(CODES_PER_SCENE, dim=-1)
-        x = (fine + scene[..., : fine.shape[-1]]).transpose(1, 2)
+        coarse = self.scene_in(self.scene(mel)).repeat_interleave(CODES_PER_POSITION, dim=-1)
+        x = (fine + coarse[..., : fine.shape[-1]]).transpose(1, 2)
         for block in self.blocks:
             x = block(x)
         return self.spread(self.out(self.norm(x)).transpose(1, 2))

@@ -1,9 +1,11 @@
 """Vocoder without weights: guesses the linear spectrogram and searches phases that fit it."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.audio.mel import MelConfig, magnitude, mel_filters
+from makesomenoise.audio.mel import MelConfig, mel_filters
+from makesomenoise.nn.log_mel import magnitude
 
 PERIOD = 32
 _ROUNDS = 32
@@ -89,7 +91,7 @@ class GriffinLim(nn.Module):
         self.istft = InverseStft(mel.n_fft, mel.hop_samples)
         self._reach = rounds * (mel.n_fft // mel.hop_samples - 1) + mel.n_fft // (2 * mel.hop_samples)
         phases = torch.rand(PERIOD, mel.n_fft // 2 + 1, generator=torch.Generator().manual_seed(_SEED))
-        self.register_buffer("inverse_filters", torch.linalg.pinv(mel_filters(mel)), persistent=False)
+        self.register_buffer("inverse_filters", torch.from_numpy(np.linalg.pinv(mel_filters(mel))), persistent=False)
         self.register_buffer("phases", phases * (2 * torch.pi), persistent=False)
 
     @property

@@ -5,14 +5,14 @@ phase of every bin, and one inverse STFT. Parameter names are those of Vocos, so
 
 One thing may be added. Such a network does the same at every frame, so from steady frames it makes the same spectrum
 again and again: phases that advance, as those of a steady tone do, it must piece together from chance. With
-`prior_rounds` a few rounds of Griffin-Lim go before it, and it corrects magnitude and phase of what they give;
+`griffin_lim_iters` a few rounds of Griffin-Lim go before it, and it corrects magnitude and phase of what they give;
 untrained it corrects nothing.
 """
 
 import math
 import pickle
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 import yaml
@@ -20,11 +20,12 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.mel import MelConfig, power
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
-from makesomenoise.config import Config, Teacher
+from makesomenoise.config import ModelConfig, Teacher
 from makesomenoise.errors import ConfigError
 from makesomenoise.nn.convnext import ConvNeXtBlock
+from makesomenoise.nn.log_mel import power
 from makesomenoise.vocoder.griffin_lim import GriffinLim, InverseStft, whole_periods
 
 _KERNEL = 7
@@ -36,7 +37,7 @@ _DEFAULT_MEL = MelConfig()
 _COMPUTED = ("feature_extractor.", "head.istft.")
 
 
-class IstftVocoderConfig(Config):
+class IstftVocoderConfig(ModelConfig):
     """Settings of the iSTFT vocoder.
 
     Attributes:
@@ -45,17 +46,29 @@ class IstftVocoderConfig(Config):
         dim: channels of the blocks.
         hidden: channels inside a block.
         layers: number of blocks.
-        prior_rounds: rounds of Griffin-Lim whose spectrum the network corrects; at 0 it makes the whole, as in Vocos.
+        griffin_lim_iters: rounds of Griffin-Lim whose spectrum the network corrects; at 0 it makes all, as in Vocos.
         teachers: networks trained elsewhere that had a part in its training; no evaluation asks them.
     """
+
+    model_type: ClassVar[str] = "vocoder"
 
     kind: Literal["istft"] = "istft"
     mel: MelConfig = _DEFAULT_MEL
     dim: int = 256
     hidden: int = 768
     layers: int = 8
-    prior_rounds: int = 0
+    griffin_lim_iters: int = 0
     teachers: tuple[Teacher, ...] = ()
+
+    def identity(self) -> dict[str, Any]:
+        """What decides on the sound, beside the weights."""
+        sizes = {"dim": self.dim, "hidden": self.hidden, "layers": self.layers}
+        return {"mel": self.mel.model_dump(), **sizes, "griffin_lim_iters": self.griffin_lim_iters}
+
+    @classmethod
+    def from_unversioned(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The keys of today."""
+        return {"griffin_lim_iters" if name == "prior_rounds" else name: value for name, value in values.items()}
 
     @model_validator(mode="after")
     def _whole_hops(self) -> Self:
@@ -125,7 +138,7 @@ class IstftVocoder(nn.Module):
         self.config = config
         self.backbone = Backbone(config.mel.n_mels, config.dim, config.hidden, config.layers)
         self.head = Head(config.dim, config.mel.n_fft, config.mel.hop_samples)
-        self.prior = Prior(config.mel, config.dim, config.prior_rounds) if config.prior_rounds else None
+        self.prior = Prior(config.mel, config.dim, config.griffin_lim_iters) if config.griffin_lim_iters else None
         if self.prior is not None:
             nn.init.zeros_(self.head.out.weight)
             nn.init.zeros_(self.head.out.bias)
@@ -136,7 +149,7 @@ class IstftVocoder(nn.Module):
         overlap = self.config.mel.n_fft // self.config.mel.hop_samples
         reach = (_KERNEL // 2) * (self.config.layers + 1) + overlap // 2
         # Each round of the prior, and the look at its result, reach as far as two frames overlap.
-        rounds = self.config.prior_rounds
+        rounds = self.config.griffin_lim_iters
         return whole_periods(reach + (rounds + 1) * (overlap - 1)) if rounds else reach
 
     def forward(self, mel: Tensor) -> Tensor:
@@ -153,8 +166,9 @@ class IstftVocoder(nn.Module):
         Raises:
             CheckpointError: if its files are missing, damaged or do not match.
         """
-        vocoder = cls(checkpoint.load_config(folder, IstftVocoderConfig))
-        checkpoint.load_into(vocoder, checkpoint.load_state(folder), str(folder))
+        stored = checkpoint.load_model(folder, IstftVocoderConfig)
+        vocoder = cls(stored.config)
+        checkpoint.load_into(vocoder, stored.state, str(folder))
         return vocoder.eval()
 
     def save(self, folder: str | Path, storage: checkpoint.Storage = "float32", card: str | None = None) -> None:

@@ -3,12 +3,9 @@
 import pytest
 import torch
 
-from makesomenoise.tokenizer.config import TokenizerConfig, build_decoder
+from makesomenoise.tokenizer.config import EncoderConfig, FlowConfig, NetworkConfig, RegressionConfig, TokenizerConfig
 from makesomenoise.tokenizer.decoders.base import BandStandardiser, DecodingError
-from makesomenoise.tokenizer.decoders.flow import FlowConfig
-from makesomenoise.tokenizer.decoders.network import NetworkConfig
-from makesomenoise.tokenizer.decoders.regression import RegressionConfig
-from makesomenoise.tokenizer.encoder import EncoderConfig
+from makesomenoise.tokenizer.network import build_decoder
 
 NETWORK = NetworkConfig(frame_dim=32, dim=32, trunk_layers=1, middle_layers=1, frame_layers=1)
 CONFIGS = [FlowConfig(network=NETWORK), RegressionConfig(network=NETWORK)]
@@ -64,13 +61,13 @@ def test_an_unknown_quality_is_refused(decoder, latents, noise):
 def test_overfits_one_batch(decoder, latents):
     mel = 2.0 + 3.0 * torch.randn(2, 10, 20, generator=_generator(3))
     decoder.fit_bands(mel)
-    optimiser = torch.optim.Adam(decoder.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(decoder.parameters(), lr=3e-3)
     losses = []
     for step in range(300):
         loss = decoder.reconstruct(mel, latents, _generator(step)).loss
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     assert sum(losses[-20:]) < 0.3 * sum(losses[:20])
     decoded = decoder.decode(latents, torch.randn(mel.shape, generator=_generator(9)), None, 1.0, "best")

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from makesomenoise.flow.path import velocity_from_data
-from makesomenoise.tokenizer.decoders.flow import FlowConfig, FlowDecoder
-from makesomenoise.tokenizer.decoders.network import NetworkConfig
+from makesomenoise.tokenizer.config import FlowConfig, NetworkConfig
+from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 
 NETWORK = NetworkConfig(frame_dim=16, dim=32, trunk_layers=1, middle_layers=1, frame_layers=1)
 QUALITIES = ["fast", "best"]

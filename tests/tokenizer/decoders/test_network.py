@@ -2,7 +2,8 @@
 
 import torch
 
-from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork, NetworkConfig
+from makesomenoise.tokenizer.config import NetworkConfig
+from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork
 
 CONFIG = NetworkConfig(frame_dim=16, dim=32, trunk_layers=2, middle_layers=1, frame_layers=2)
 T = torch.tensor([0.2, 0.9])

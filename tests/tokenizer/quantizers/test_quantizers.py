@@ -5,12 +5,11 @@ import math
 import pytest
 import torch
 
-from makesomenoise.tokenizer.config import TokenizerConfig, build_quantizer
-from makesomenoise.tokenizer.encoder import EncoderConfig
+from makesomenoise.tokenizer.config import EmaConfig, EncoderConfig, FsqConfig, TokenizerConfig, VariationalConfig
+from makesomenoise.tokenizer.network import build_quantizer
 from makesomenoise.tokenizer.quantizers.base import on_sphere
-from makesomenoise.tokenizer.quantizers.ema import EmaConfig
-from makesomenoise.tokenizer.quantizers.fsq import FsqConfig, FsqQuantizer
-from makesomenoise.tokenizer.quantizers.variational import VariationalConfig, VariationalQuantizer
+from makesomenoise.tokenizer.quantizers.fsq import FsqQuantizer
+from makesomenoise.tokenizer.quantizers.variational import VariationalQuantizer
 
 CONFIGS = [VariationalConfig(codebook_size=64), EmaConfig(codebook_size=64), FsqConfig(levels=(4, 4, 4))]
 

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from makesomenoise.config import Config
 from makesomenoise.errors import RequestError
 
 Quality = Literal["fast", "best"]
@@ -18,20 +16,6 @@ _LEAST_DEVIATION = 1e-3  # of a band that never sounds
 
 class DecodingError(RequestError):
     """A decoding that cannot be done; the message is one sentence for the user."""
-
-
-class DecodingWindow(Config):
-    """How long sequences of codes are cut for decoding; nothing that decides on codes.
-
-    What a window sees beyond its own codes is computed twice, so that long windows cost less.
-
-    Attributes:
-        codes: codes that a window contributes.
-        context: further codes on each side that it sees.
-    """
-
-    codes: int = Field(default=240, ge=1)
-    context: int = Field(default=16, ge=1)
 
 
 @dataclass(frozen=True)

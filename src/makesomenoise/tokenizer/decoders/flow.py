@@ -9,12 +9,9 @@ What is predicted is the deviation from Gaussian data (`flow.path.gaussian_veloc
 already turns noise into texture of about the right size, in steps of any span.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.config import Config
 from makesomenoise.flow.ode import Velocity, guided, integrate, integrate_multistep, rescaled, time_grid
 from makesomenoise.flow.path import (
     data_from_velocity,
@@ -23,50 +20,9 @@ from makesomenoise.flow.path import (
     sample_times,
     velocity_from_data,
 )
-from makesomenoise.tokenizer.decoders.base import (
-    BandStandardiser,
-    DecodingWindow,
-    Quality,
-    Reconstruction,
-    as_quality,
-    weighted_mean,
-)
-from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork, NetworkConfig
-
-
-class FlowConfig(Config):
-    """Settings of the flow decoder.
-
-    Attributes:
-        network: the network.
-        window: how long sequences of codes are cut.
-        residual_deviation: deviation of standardised mel around what its surroundings tell, for the Gaussian part.
-        drop_condition: share of training examples whose latents are dropped.
-        time_mean: mean of the logit of training times.
-        time_deviation: its deviation.
-        uniform_share: share of training times that are uniform.
-        steps: number of jumps of quality `fast`.
-        guidance: scale of its guidance, which the network was trained with; 1 is off.
-        time_shift: below 1, the steps of both qualities crowd towards the data, where a sound gets its grain.
-        best_steps: number of steps of quality `best`, two passes each.
-        best_guidance: scale of its guidance.
-        rescale: share by which the deviation of its guided predictions is set back to that of unguided ones.
-    """
-
-    kind: Literal["flow"] = "flow"
-    network: NetworkConfig = NetworkConfig()
-    window: DecodingWindow = DecodingWindow()
-    residual_deviation: float = 0.5
-    drop_condition: float = 0.12
-    time_mean: float = -0.2
-    time_deviation: float = 1.1
-    uniform_share: float = 0.2
-    steps: int = 4
-    guidance: float = 2.0
-    time_shift: float = 0.5
-    best_steps: int = 12
-    best_guidance: float = 2.0
-    rescale: float = 0.7
+from makesomenoise.tokenizer.config import FlowConfig
+from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, as_quality, weighted_mean
+from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork
 
 
 class FlowDecoder(BandStandardiser):

@@ -10,35 +10,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from makesomenoise.config import Config
 from makesomenoise.nn.conditioning import Modulation, StepEmbedding
 from makesomenoise.nn.convnext import AdaptiveConvNeXtBlock
-
-FRAMES_PER_CODE = 4
-
-
-class NetworkConfig(Config):
-    """Settings of the decoder network.
-
-    Attributes:
-        frame_dim: channels at the rate of the frames.
-        dim: channels at the rate of the codes.
-        trunk_layers: blocks that read the latents.
-        middle_layers: blocks of a step at the rate of the codes.
-        frame_layers: blocks of a step at the rate of the frames, before and again after the middle.
-        kernel: width of the convolutions at the rate of the frames, odd.
-        trunk_kernel: their width at the rate of the codes, odd.
-        expansion: hidden channels of a block, as a multiple of its channels.
-    """
-
-    frame_dim: int = 384
-    dim: int = 512
-    trunk_layers: int = 6
-    middle_layers: int = 4
-    frame_layers: int = 4
-    kernel: int = 7
-    trunk_kernel: int = 11
-    expansion: int = 3
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE, NetworkConfig
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,11 @@
 """The regression decoder of the VQ-VAE baseline: the latents decide every frame, nothing is drawn."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-from makesomenoise.config import Config
-from makesomenoise.tokenizer.decoders.base import (
-    BandStandardiser,
-    DecodingWindow,
-    Quality,
-    Reconstruction,
-    as_quality,
-    weighted_mean,
-)
-from makesomenoise.tokenizer.decoders.network import FRAMES_PER_CODE, DecoderNetwork, NetworkConfig
-
-
-class RegressionConfig(Config):
-    """Settings of the regression decoder.
-
-    Attributes:
-        network: the network.
-        window: how long sequences of codes are cut.
-    """
-
-    kind: Literal["regression"] = "regression"
-    network: NetworkConfig = NetworkConfig()
-    window: DecodingWindow = DecodingWindow()
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE, RegressionConfig
+from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, as_quality, weighted_mean
+from makesomenoise.tokenizer.decoders.network import DecoderNetwork
 
 
 class RegressionDecoder(BandStandardiser):

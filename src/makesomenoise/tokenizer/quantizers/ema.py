@@ -3,30 +3,11 @@
 vector-quantize-pytorch does the work, behind our protocol.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.config import Config
+from makesomenoise.tokenizer.config import EmaConfig
 from makesomenoise.tokenizer.quantizers.base import Quantized, on_sphere
-
-
-class EmaConfig(Config):
-    """Settings of the VQ-VAE quantizer.
-
-    Attributes:
-        codebook_size: number of codes K.
-        decay: of the moving averages.
-        commitment: weight of the term that pulls latents to their code.
-        revive_below: a code whose moving count falls below this is moved onto a latent of the batch.
-    """
-
-    kind: Literal["ema"] = "ema"
-    codebook_size: int = 1024
-    decay: float = 0.98
-    commitment: float = 0.25
-    revive_below: float = 0.1
 
 
 class EmaQuantizer(nn.Module):

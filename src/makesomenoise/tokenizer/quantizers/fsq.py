@@ -3,30 +3,11 @@
 vector-quantize-pytorch does the work, behind our protocol; the codebook is implicit and never collapses.
 """
 
-import math
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.config import Config
+from makesomenoise.tokenizer.config import FsqConfig
 from makesomenoise.tokenizer.quantizers.base import Quantized
-
-
-class FsqConfig(Config):
-    """Settings of finite scalar quantization.
-
-    Attributes:
-        levels: number of values of each channel; their product is the number of codes K.
-    """
-
-    kind: Literal["fsq"] = "fsq"
-    levels: tuple[int, ...] = (4, 4, 4, 4, 4)
-
-    @property
-    def codebook_size(self) -> int:
-        """Number of codes K."""
-        return math.prod(self.levels)
 
 
 class FsqQuantizer(nn.Module):

@@ -18,34 +18,12 @@ likeliest code.
 """
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.config import Config
+from makesomenoise.tokenizer.config import VariationalConfig
 from makesomenoise.tokenizer.quantizers.base import Quantized, on_sphere
-
-
-class VariationalConfig(Config):
-    """Settings of the variational quantizer.
-
-    Attributes:
-        codebook_size: number of codes K.
-        precision_start: first value of the learned precision.
-        temperature_start: of the Gumbel-softmax at the first step.
-        temperature_end: at the last step.
-        kl_weight: weight of the KL term, in units of the reconstruction loss per nat.
-        usage_weight: further weight of the part of the KL that measures how unevenly the whole batch uses the codebook.
-    """
-
-    kind: Literal["variational"] = "variational"
-    codebook_size: int = 1024
-    precision_start: float = 50.0
-    temperature_start: float = 1.0
-    temperature_end: float = 0.3
-    kl_weight: float = 0.001
-    usage_weight: float = 0.5
 
 
 class VariationalQuantizer(nn.Module):

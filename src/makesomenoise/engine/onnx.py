@@ -1,0 +1,51 @@
+"""Runs graphs by ONNX Runtime on a CPU: how many threads, and how they wait."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from makesomenoise.engine.base import EngineError
+from makesomenoise.engine.graph import GraphBuilder
+
+_MOST_THREADS = 8  # networks this small gain nothing from more
+
+
+class OnnxSession:
+    """A graph that is ready to run.
+
+    Args:
+        graph: the network.
+        folder: where the safetensors file lies that the graph was built on.
+        threads: number of threads; none is one for each core that this process may use.
+
+    Raises:
+        EngineError: if the installed ONNX Runtime cannot load it.
+    """
+
+    def __init__(self, graph: GraphBuilder, folder: Path, threads: int | None = None):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = usual_threads() if threads is None else threads
+        options.log_severity_level = 3
+        # A thread that waits in a loop for the next product keeps a neighbour's from being computed, and is then kept
+        # waiting itself: on shared cores that costs far more than waking up does.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.resolve()))
+        try:
+            self._session = onnxruntime.InferenceSession(graph.to_bytes({}), options, ["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime has an exception class for every code, and no common base
+            reason = " ".join(str(error).split())[:200]
+            version = onnxruntime.__version__
+            raise EngineError(f"ONNX Runtime {version} cannot load the network of {folder} ({reason}).") from None
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Runs the graph once: its outputs in their order."""
+        return [np.asarray(value) for value in self._session.run(None, dict(inputs))]
+
+
+def usual_threads() -> int:
+    """One thread for each core that this process may use, up to eight."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(available, _MOST_THREADS)
