@@ -5,17 +5,18 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from makesomenoise.audio import io, level
+from makesomenoise.audio import arrays, io, level
 from makesomenoise.audio.joining import Continuation
 from makesomenoise.checkpoint import CheckpointError, resolve
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.language import listening, naming, wording
-from makesomenoise.language.composing import BestBy, Composed, Generated, code_count, compose
+from makesomenoise.language.composing import BestBy, Generated, code_count, compose
 from makesomenoise.language.dialogue import Dialogue
 from makesomenoise.language.listening import LONGEST_ANSWER, Answer
 from makesomenoise.language.model import LanguageModel
@@ -31,7 +32,7 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 DEFAULT = "language"
 _LEAD_CODES = 48  # heard before what follows, so that the decoder goes on with its texture
 _FADE_SECONDS = 0.02
-Heard = Tensor | Sound | str | Path
+Heard = Tensor | np.ndarray | Sound | str | Path
 _AT_ONCE = 8
 Found = TypeVar("Found", Answer, Ranking)
 
@@ -43,8 +44,9 @@ class PipelineError(RequestError):
 class AudioLanguageModel:
     """One LLM that hears and makes sound.
 
-    A sound that is given is a waveform [S] in [-1, 1] at the tokenizer's sample rate, the name of a sound file, which
-    is read in constant memory, that of an `.msn` file, or what `hear` made of any. Waveforms [B, S] are B of them.
+    A sound that is given is a waveform [S] in [-1, 1] at the tokenizer's rate (a tensor or NumPy array), the name of
+    a sound file, which is read in constant memory, that of an `.msn` file, or what `hear` made of any. Waveforms
+    [B, S] are B of them.
 
     Args:
         tokenizer: waveforms to codes and back.
@@ -93,12 +95,13 @@ class AudioLanguageModel:
         language = LanguageModel.load_to_answer(folder, device)
         return cls(AudioTokenizer.load(tokenizer, vocoder, device), language)
 
-    def hear(self, sound: Heard, strict: bool = False) -> Sound:
+    def hear(self, sound: Heard, strict: bool = False, sample_rate: int | None = None) -> Sound:
         """The codes of a sound, which every method takes in its place.
 
         Args:
             sound: any.
             strict: refuse a file of which something is missing.
+            sample_rate: of a waveform, Hz, if it is not that of the tokenizer.
 
         Raises:
             AudioError: if a file cannot be read.
@@ -107,14 +110,17 @@ class AudioLanguageModel:
         """
         if isinstance(sound, Sound):
             return sound
-        if isinstance(sound, Tensor):
-            if sound.dim() != 1 or not len(sound) or not torch.isfinite(sound).all():
-                raise PipelineError(f"Expected a finite waveform [S] with S > 0; got one of shape {list(sound.shape)}.")
-            return self._encoded(iter([sound]))
-        if bitstream.is_bitstream(sound):
-            held = read_codes(self.tokenizer, sound)
-            return Sound(tuple(held.codes.tolist()), held.seconds)
-        return self._encoded(io.stream(sound, self.tokenizer.sample_rate, strict=strict))
+        if isinstance(sound, str | Path | bytes) or hasattr(sound, "read"):
+            if isinstance(sound, str | Path) and bitstream.is_bitstream(sound):
+                held = read_codes(self.tokenizer, sound)
+                return Sound(tuple(held.codes.tolist()), held.seconds)
+            return self._encoded(io.stream(cast("io.Source", sound), self.tokenizer.sample_rate, strict=strict))
+        try:
+            waveform = arrays.single(sound)
+            rate = self.tokenizer.sample_rate if sample_rate is None else sample_rate
+            return self._encoded(iter([arrays.at_rate(waveform, rate, self.tokenizer.sample_rate)]))
+        except RequestError as error:
+            raise PipelineError(str(error)) from None
 
     def caption(self, sounds: Sequence[Heard] | Tensor) -> list[str]:
         """Describes each of the sounds in a sentence; errors are those of `ask`."""
@@ -208,7 +214,7 @@ class AudioLanguageModel:
 
     def compose(
         self, text: str, seconds: float, seed: int = 0, sampling: Sampling = GENERATING, candidates: int = 1
-    ) -> list[Composed]:
+    ) -> list[Sound]:
         """Makes sounds from a text, as codes for `render`, all of them drawn at once from one seed."""
         return compose(self.language, text, seconds, seed, sampling, candidates)
 
@@ -323,7 +329,7 @@ class AudioLanguageModel:
     ) -> Continuation:
         """The waveform of codes that follow others; arguments are those of `go_on`."""
         before = heard.codes[-_LEAD_CODES:]
-        waveform = self.render(Sound((*before, *made.codes)), None, seed, steps, None, quality)
+        waveform = np.asarray(self.render(Sound((*before, *made.codes)), None, seed, steps, None, quality))
         seam, rate = len(before) * self.tokenizer.samples_per_code, self.tokenizer.sample_rate
         faded = min(round(_FADE_SECONDS * rate), seam)
         return Continuation(waveform[seam - faded : seam], waveform[seam : seam + round(seconds * rate)])
@@ -380,8 +386,8 @@ class AudioLanguageModel:
 
     def _drawn(self, text: str, seconds: float, seed: int, sampling: Sampling) -> Generated:
         """One sound alone: drawn beside others it would be another, since sums over more rows round otherwise."""
-        (made,) = compose(self.language, text, seconds, seed, sampling)
-        return Generated(torch.empty(0), made.sound, seed)
+        (sound,) = compose(self.language, text, seconds, seed, sampling)
+        return Generated(torch.empty(0), sound, seed)
 
     def _best(self, text: str, drawn: Iterator[Generated]) -> Iterator[Generated]:
         candidates = list(drawn)
@@ -391,7 +397,8 @@ class AudioLanguageModel:
 
 
 def _several(sounds: Sequence[Heard] | Tensor) -> Sequence[Heard] | Tensor:
-    if isinstance(sounds, str | Path) or (isinstance(sounds, Tensor) and sounds.dim() != 2):  # noqa: PLR2004 - [B, S]
+    arrayed = isinstance(sounds, Tensor | np.ndarray)
+    if isinstance(sounds, str | Path) or (arrayed and sounds.ndim != 2):  # noqa: PLR2004 - [B, S]
         raise PipelineError("Expected several sounds: give a list, or waveforms [B, S].")
     return sounds
 

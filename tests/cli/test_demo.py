@@ -131,7 +131,7 @@ def test_a_language_model_says_what_it_hears_and_makes_sounds(build: Build, clip
         name = f"made-{prompt.replace(' ', '-')}"
         assert f'src="{name}.wav"' in last
         assert (page.parent / f"{name}.png").stat().st_size > 0
-        made = speaker.compose(prompt, seconds=5.0)[0].sound
+        made = speaker.compose(prompt, seconds=5.0)[0]
         assert list(made.codes) == json.loads(shown)
         difference = io.load(page.parent / f"{name}.wav") - speaker.render(made, seconds=5.0, level_db=USUAL_DB)
         assert difference.abs().max() < 1e-4

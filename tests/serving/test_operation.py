@@ -213,7 +213,7 @@ def test_sigterm_lets_what_runs_finish(folders, tmp_path):
                         process.send_signal(signal.SIGTERM)
                     size += len(piece)
             assert size == 2 * 12 * 24_000
-            assert process.wait(30) in (0, -signal.SIGTERM)  # which uvicorn raises again at the end
+            assert process.wait(30) in (0, 143)  # uvicorn raises the signal again at the end
         finally:
             process.kill()
     assert "Traceback" not in (tmp_path / "log").read_text()

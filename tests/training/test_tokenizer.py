@@ -104,7 +104,7 @@ def test_training_lowers_the_losses_and_codes_learn_their_label(
     steps = [values for values in seen if "train/loss" in values]
     first, last = (sum(float(v["train/reconstruction"]) for v in part) for part in (steps[:10], steps[-10:]))
     assert last < 0.8 * first
-    asked, answered = (sum(float(v["train/outline"]) for v in part) for part in (steps[:10], steps[-10:]))
+    asked, answered = (sum(float(v["train/mel"]) for v in part) for part in (steps[:10], steps[-10:]))
     assert answered < 0.5 * asked
     named = [float(values["valid/label_accuracy"]) for values in seen if "valid/label_accuracy" in values]
     assert named[-1] > 0.9

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,11 +14,11 @@ class Continuation:
         waveform: [S] what follows.
     """
 
-    lead: Tensor
-    waveform: Tensor
+    lead: np.ndarray
+    waveform: np.ndarray
 
 
-def crossfaded(before: Tensor, lead: Tensor, after: Tensor) -> Tensor:
+def crossfaded(before: np.ndarray, lead: np.ndarray, after: np.ndarray) -> np.ndarray:
     """A sound and what follows it as one.
 
     Args:
@@ -31,7 +30,7 @@ def crossfaded(before: Tensor, lead: Tensor, after: Tensor) -> Tensor:
         [S + s].
     """
     if not len(lead):
-        return torch.cat((before, after))
-    share = torch.linspace(0.0, 1.0, len(lead))
+        return np.concatenate((before, after))
+    share = np.linspace(0.0, 1.0, len(lead), dtype=np.float32)
     seam = before[-len(lead) :] * (1.0 - share) + lead * share
-    return torch.cat((before[: -len(lead)], seam, after))
+    return np.concatenate((before[: -len(lead)], seam, after))

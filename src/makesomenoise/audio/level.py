@@ -1,5 +1,6 @@
 """How loud a sound is, and the same sound as loud as others: made sounds come as soft as any recording."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
@@ -52,13 +53,13 @@ class RunningLevel:
         self._sample_rate, self._wanted_db = sample_rate, wanted_db
         self._gain = 10.0 ** (_MOST_GAIN_DB / 20.0)
 
-    def after(self, piece: Tensor) -> Tensor:
+    def after(self, piece: np.ndarray) -> np.ndarray:
         """The next piece [s], levelled; s > 0."""
-        gain_db = self._wanted_db - level_db(piece, self._sample_rate)
-        peak = float(piece.abs().max())
+        gain_db = self._wanted_db - level_db(torch.from_numpy(piece), self._sample_rate)
+        peak = float(np.abs(piece).max())
         before, self._gain = self._gain, min(self._gain, 10.0 ** (gain_db / 20.0), _PEAK / max(peak, _FLOOR))
-        ramp = torch.full((len(piece),), self._gain)
+        ramp = np.full(len(piece), self._gain, np.float32)
         if before != 10.0 ** (_MOST_GAIN_DB / 20.0):  # the first piece has none to come from
             faded = min(round(_FADE_SECONDS * self._sample_rate), len(piece))
-            ramp[:faded] = torch.linspace(before, self._gain, faded)
-        return (piece * ramp).clamp(-1.0, 1.0)
+            ramp[:faded] = np.linspace(before, self._gain, faded)
+        return np.clip(piece * ramp, -1.0, 1.0)

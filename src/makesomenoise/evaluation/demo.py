@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.audio import io
+from makesomenoise.audio.kinds import SUFFIXES
 from makesomenoise.errors import RequestError
 from makesomenoise.evaluation.demo_language import Made, heard, made
 from makesomenoise.files import atomic_write, make_folder, write_text
@@ -26,7 +27,6 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 if TYPE_CHECKING:
     from makesomenoise.pipeline import AudioLanguageModel
 
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 _BITS_PER_SAMPLE = 16
 _WORDS = (
     "<p>What is <b>heard</b> in each sound was written by a language model that reads those integers; the sounds at "

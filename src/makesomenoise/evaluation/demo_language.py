@@ -89,5 +89,5 @@ def heard(speaker: "AudioLanguageModel", waveform: Tensor) -> str:
 def made(speaker: "AudioLanguageModel", seed: int = 0) -> Iterator[Made]:
     """A sound from each of the prompts; the first that comes, not the best of several."""
     for text in PROMPTS:
-        sound = speaker.compose(text, seconds=_SECONDS, seed=seed)[0].sound
+        sound = speaker.compose(text, seconds=_SECONDS, seed=seed)[0]
         yield Made(text, sound.codes, speaker.render(sound, _SECONDS, seed, level_db=USUAL_DB))

@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import torch
+import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
-from torch import Tensor
 
 from makesomenoise.language import wording
 from makesomenoise.language.sampling import GENERATING, TALKING, Sampling
@@ -48,7 +47,7 @@ async def complete(request: Request, body: ChatRequest) -> object:
     check(service, body)
     most = service.settings.max_seconds
     messages = await aside(lambda: messages_of(body.messages, service.store, SAMPLE_RATE, most))
-    heard = sum(len(sound) for message in messages for sound in message.sounds if isinstance(sound, Tensor))
+    heard = sum(len(sound) for message in messages for sound in message.sounds if isinstance(sound, np.ndarray))
     service.metrics.heard(heard / SAMPLE_RATE)
     job, transcript = asked(body, messages)
     if body.stream:
@@ -108,7 +107,7 @@ class _Spoken:
     """An answer so far."""
 
     texts: list[str] = field(default_factory=list)
-    waveforms: list[Tensor] = field(default_factory=list)
+    waveforms: list[np.ndarray] = field(default_factory=list)
     ended: Ended | None = None
 
 
@@ -152,7 +151,7 @@ class Answer:
         text, audio = "".join(spoken.texts), None
         if spoken.waveforms and spoken.ended and spoken.ended.sound:
             kept = service.store.name()
-            data = await service.encoded(torch.cat(spoken.waveforms), audio_format)
+            data = await service.encoded(np.concatenate(spoken.waveforms), audio_format)
             service.store.keep(kept, spoken.ended.sound)
             audio = MessageAudio(
                 id=kept.id,

@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Sequence
 
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language import wording
@@ -39,7 +39,7 @@ def messages_of(
     left = most_seconds
     for number, message in enumerate(given):
         said = _said(message, f"messages[{number}]", store, sample_rate, left)
-        left -= sum(len(sound) / sample_rate for sound in said.sounds if isinstance(sound, Tensor))
+        left -= sum(len(sound) / sample_rate for sound in said.sounds if isinstance(sound, np.ndarray))
         if found and found[-1].role == said.role:
             texts = [text for text in (found[-1].text, said.text) if text]
             found[-1] = Message(said.role, "\n".join(texts), (*found[-1].sounds, *said.sounds))
@@ -81,7 +81,7 @@ def _said(message: ChatMessage, where: str, store: SoundStore, sample_rate: int,
     role: Role = "system" if message.role == "developer" else message.role
     parts = message.content if isinstance(message.content, list) else []
     texts = [message.content] if isinstance(message.content, str) else []
-    sounds: list[Tensor | Sound] = []
+    sounds: list[np.ndarray | Sound] = []
     for number, part in enumerate(parts):
         if not isinstance(part, AudioPart):
             texts.append(part.text)

@@ -8,9 +8,9 @@ import numpy as np
 import soundfile
 import soxr
 import torch
-from torch import Tensor
 
 from makesomenoise.audio import io
+from makesomenoise.audio.arrays import Array
 from makesomenoise.errors import RequestError
 
 MEDIA_TYPES = {
@@ -26,7 +26,7 @@ _BLOCK = 1 << 16  # libsndfile overflows its stack when it gets minutes of Ogg i
 _UNIT = 6  # bytes: whole samples of 2 bytes, and whole groups of base64 of 3
 
 
-def read(data: bytes, sample_rate: int, most_seconds: float) -> Tensor:
+def read(data: bytes, sample_rate: int, most_seconds: float) -> np.ndarray:
     """The waveform [S] of a sound file; its bytes decide on the format.
 
     Args:
@@ -42,11 +42,16 @@ def read(data: bytes, sample_rate: int, most_seconds: float) -> Tensor:
         count += len(chunk)
         if count > most_seconds * sample_rate:
             raise RequestError(f"The sound is longer than {most_seconds:g} s, which is the limit of this server.")
-        chunks.append(torch.as_tensor(chunk))
-    return torch.cat(chunks)
+        chunks.append(samples(chunk))
+    return np.concatenate(chunks)
 
 
-def encoded(waveform: Tensor, sample_rate: int, name: str, wanted_rate: int | None = None) -> bytes:
+def samples(waveform: Array) -> np.ndarray:
+    """What a model gave as an array, wherever it was computed: all of serving works on arrays."""
+    return torch.as_tensor(waveform).cpu().numpy()
+
+
+def encoded(waveform: np.ndarray, sample_rate: int, name: str, wanted_rate: int | None = None) -> bytes:
     """The bytes of a sound file.
 
     Args:
@@ -58,13 +63,13 @@ def encoded(waveform: Tensor, sample_rate: int, name: str, wanted_rate: int | No
     Raises:
         RequestError: if the format cannot be written here.
     """
-    values = waveform.detach().float().cpu().clamp(-1.0, 1.0).numpy()
+    values = np.clip(waveform, -1.0, 1.0)
     if wanted_rate is not None and wanted_rate != sample_rate:
         values, sample_rate = soxr.resample(values, sample_rate, wanted_rate), wanted_rate
     if name in ("pcm", "pcm16"):
         return pcm16(values)
     if name == "aac":
-        return _aac(encoded(torch.from_numpy(values), sample_rate, "wav"))
+        return _aac(encoded(values, sample_rate, "wav"))
     kind, subtype = io.FORMATS[f".{name}"]
     file = _io.BytesIO()
     try:
@@ -87,9 +92,9 @@ class PcmPieces:
     def __init__(self):
         self._rest = b""
 
-    def after(self, waveform: Tensor) -> Iterator[bytes]:
+    def after(self, waveform: np.ndarray) -> Iterator[bytes]:
         """What can be sent after another piece [s]."""
-        data = self._rest + pcm16(waveform.detach().float().cpu().numpy())
+        data = self._rest + pcm16(waveform)
         whole = len(data) - len(data) % _UNIT
         self._rest = data[whole:]
         if whole:

@@ -4,10 +4,10 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-import torch
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from makesomenoise.audio import arrays
 from makesomenoise.language import events
 from makesomenoise.language.listening import Answered
 from makesomenoise.language.naming import Ranked
@@ -149,10 +149,9 @@ async def tokens(
 
 def _msn(service: Service, sound: Sound, sample_count: int) -> bytes:
     tokenizer = service.worker.tokenizer
-    codes = torch.tensor(sound.codes)
     return bitstream.to_bytes(
         Bitstream(
-            codes,
+            arrays.integers(sound.codes),
             sample_count,
             tokenizer.fingerprint,
             tokenizer.sample_rate,

@@ -6,8 +6,8 @@ Each job yields what it made, and None after every step in which nothing was rea
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from makesomenoise.audio.level import USUAL_DB, RunningLevel
 from makesomenoise.errors import RequestError
@@ -19,6 +19,7 @@ from makesomenoise.language.sampling import GENERATING, GREEDY, TALKING, Samplin
 from makesomenoise.language.side_by_side import Drawing, SideBySide, WantedCodes, WantedText
 from makesomenoise.language.speech import Speech
 from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.serving.formats import samples
 from makesomenoise.tokenizer.config import DecodingWindow
 from makesomenoise.tokenizer.decoders.base import Quality
 
@@ -65,7 +66,7 @@ class Sounded:
     """
 
     choice: int
-    waveform: Tensor
+    waveform: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Message:
 
     role: Role
     text: str
-    sounds: tuple[Tensor | Sound, ...] = ()
+    sounds: tuple[np.ndarray | Sound, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class Reply:
         if self.streamed:
             yield from Heard(model, level, self.seed).pieces(iter([list(sound.codes)]), choice)
         else:
-            yield Sounded(choice, model.render(sound, seed=self.seed, level_db=level))
+            yield Sounded(choice, samples(model.render(sound, seed=self.seed, level_db=level)))
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class Make:
     sampling: Sampling = GENERATING
     candidates: int = 1
     without: str = ""
-    after: Tensor | Sound | None = None
+    after: np.ndarray | Sound | None = None
     steps: int | None = None
     quality: Quality = "fast"
     level_db: float | None = USUAL_DB
@@ -248,10 +249,10 @@ class Make:
             yield Sounded(choice, self._waveform(model, sound, group[best].seed, heard))
         yield Ended(choice, True, 0, len(sound.codes) * len(group), sound)
 
-    def _waveform(self, model: AudioLanguageModel, sound: Sound, seed: int, heard: Sound | None) -> Tensor:
+    def _waveform(self, model: AudioLanguageModel, sound: Sound, seed: int, heard: Sound | None) -> np.ndarray:
         if heard is not None:
             return model.render_after(heard, sound, self.seconds, seed, self.steps, self.quality).waveform
-        return model.render(sound, self.seconds, seed, self.steps, self.level_db, self.quality)
+        return samples(model.render(sound, self.seconds, seed, self.steps, self.level_db, self.quality))
 
     def _best(self, model: AudioLanguageModel, sounds: list[Sound]) -> int:
         if len(sounds) == 1 or not self.text:
@@ -310,9 +311,9 @@ class Heard:
             pending.extend(some)
             return bool(some)
 
-        def chunks() -> Iterator[Tensor]:
+        def chunks() -> Iterator[np.ndarray]:
             while pending or draw():
-                ready = torch.tensor(pending)
+                ready = np.array(pending)
                 pending.clear()  # before others go on: they append
                 yield ready
 
@@ -326,7 +327,7 @@ class Heard:
             piece = next(decoded, None)
             if piece is None:
                 return
-            piece = piece.cpu() if left is None else piece[:left].cpu()
+            piece = samples(piece)[:left]
             left = None if left is None else left - len(piece)
             if len(piece):
                 yield Sounded(choice, piece if level is None else level.after(piece))

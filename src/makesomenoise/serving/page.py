@@ -12,10 +12,11 @@ from queue import SimpleQueue
 from typing import Any
 
 import gradio as gr
+import numpy as np
 from fastapi import FastAPI
 from gradio.themes import Soft
-from torch import Tensor
 
+from makesomenoise.audio.mel import MelSpectrogram
 from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language.events import WINDOW, Event, joined
 from makesomenoise.language.listening import Answered
@@ -303,7 +304,7 @@ class Desk:
         (made,) = self.asked(job)
         return made
 
-    def _read(self, file: str | None) -> Tensor:
+    def _read(self, file: str | None) -> np.ndarray:
         if not file:
             raise gr.Error("Record a sound or drop a file first.", duration=5)
         try:
@@ -325,14 +326,14 @@ class Desk:
         last = found[-1]
         return (*found[:-1], last if last.text else Message("user", QUESTIONS[0], last.sounds))
 
-    def _picture(self, waveform: Tensor, codes: tuple[int, ...]) -> object:
+    def _picture(self, waveform: np.ndarray, codes: tuple[int, ...]) -> object:
         from makesomenoise.serving.pictures import picture  # noqa: PLC0415 - Pillow comes with Gradio
 
         tokenizer = self.service.worker.tokenizer
-        mel = tokenizer.network.mel(waveform[None])[0].numpy()
-        return picture(waveform.numpy(), mel, codes, tokenizer.codebook_size)
+        mel = MelSpectrogram(tokenizer.config.mel)(waveform[None])[0]
+        return picture(waveform, mel, codes, tokenizer.codebook_size)
 
-    def _file(self, waveform: Tensor) -> str:
+    def _file(self, waveform: np.ndarray) -> str:
         with tempfile.NamedTemporaryFile(prefix="makesomenoise-", suffix=".wav", delete=False) as file:
             file.write(formats.encoded(waveform, SAMPLE_RATE, "wav"))
         return file.name

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.language.side_by_side import SideBySide
 from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.serving.formats import samples
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 
@@ -19,10 +20,10 @@ class Recode:
         tokenizer: a model folder or a bundled name.
     """
 
-    sound: Tensor
+    sound: np.ndarray
     tokenizer: str
 
-    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[Tensor]:  # noqa: ARG002 - draws nothing
+    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[np.ndarray]:  # noqa: ARG002 - draws nothing
         """Codes and decodes it."""
         other = AudioTokenizer.load(self.tokenizer)
-        yield other.decode(other.encode(self.sound[None]))[0, : len(self.sound)]
+        yield samples(other.decode(other.encode(self.sound[None]))[0, : len(self.sound)])

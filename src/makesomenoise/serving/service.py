@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
-from torch import Tensor
 
 from makesomenoise.serving import formats
 from makesomenoise.serving.metrics import Metrics
@@ -81,7 +81,7 @@ class Service:
 
         return joined()
 
-    async def read(self, data: bytes) -> Tensor:
+    async def read(self, data: bytes) -> np.ndarray:
         """The waveform [S] of a sound file.
 
         Raises:
@@ -92,7 +92,7 @@ class Service:
         self.metrics.heard(len(waveform) / SAMPLE_RATE)
         return waveform
 
-    async def encoded(self, waveform: Tensor, name: str, rate: int | None = None) -> bytes:
+    async def encoded(self, waveform: np.ndarray, name: str, rate: int | None = None) -> bytes:
         """The bytes of a sound file.
 
         Raises:

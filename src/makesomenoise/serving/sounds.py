@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated, Any
 
-import torch
+import numpy as np
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response, StreamingResponse
 
@@ -145,7 +145,7 @@ async def answer(
             return StreamingResponse(stream, media_type="text/event-stream", headers=head | NOT_KEPT)
         return StreamingResponse(_raw(service, pieces), media_type=MEDIA_TYPES[name], headers=head)
     made = await service.all(request, job)
-    waveform = torch.cat([piece.waveform for piece in made if isinstance(piece, Sounded)])
+    waveform = np.concatenate([piece.waveform for piece in made if isinstance(piece, Sounded)])
     return Response(await service.encoded(waveform, name, rate), media_type=MEDIA_TYPES[name], headers=head)
 
 

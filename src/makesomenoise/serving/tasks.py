@@ -6,7 +6,7 @@ Jobs in the form that `jobs` explains.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.errors import RequestError
 from makesomenoise.language import listening, naming, wording
@@ -17,6 +17,7 @@ from makesomenoise.language.sampling import GREEDY
 from makesomenoise.language.side_by_side import Drawing, SideBySide, WantedText
 from makesomenoise.language.speech import Speech
 from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.serving.formats import samples
 from makesomenoise.serving.jobs import Ended, Steps, close, read_of
 from makesomenoise.tokenizer.decoders.base import Quality
 
@@ -34,7 +35,7 @@ class Classify:
         prior: how much of what is said without a sound is subtracted.
     """
 
-    sound: Tensor
+    sound: np.ndarray
     labels: tuple[str, ...]
     window: float | None = None
     prior: float = naming.PRIOR
@@ -54,7 +55,7 @@ class Listen:
         question: about each.
     """
 
-    sound: Tensor
+    sound: np.ndarray
     window: float
     question: str = wording.CAPTION
 
@@ -96,7 +97,7 @@ class Tokenize:
         sound: a waveform [S].
     """
 
-    sound: Tensor
+    sound: np.ndarray
 
     def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[Sound]:  # noqa: ARG002 - draws nothing
         """Encodes it."""
@@ -121,12 +122,12 @@ class Detokenize:
     steps: int | None = None
     quality: Quality = "fast"
 
-    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[Tensor]:  # noqa: ARG002 - draws nothing
+    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[np.ndarray]:  # noqa: ARG002 - draws nothing
         """Decodes them."""
         size = model.tokenizer.codebook_size
         wrong = [code for code in self.codes if not 0 <= code < size]
         if wrong or not self.codes:
             what = f"the code {wrong[0]}" if wrong else "none"
             raise RequestError(f"Expected codes in [0, {size}), at least one; got {what}.")
-        waveform = model.render(Sound(self.codes), None, self.seed, self.steps, None, self.quality)
+        waveform = samples(model.render(Sound(self.codes), None, self.seed, self.steps, None, self.quality))
         yield waveform if self.samples is None else waveform[: self.samples]

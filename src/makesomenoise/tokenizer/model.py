@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
+from makesomenoise.audio import arrays
 from makesomenoise.errors import RequestError
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE, DecodingWindow, TokenizerConfig
 from makesomenoise.tokenizer.decoders.base import Quality, as_quality
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.streaming import Block, blocks, joined, padded, run_in_groups
-from makesomenoise.tokenizer.waveforms import Samples, as_waveforms
 from makesomenoise.vocoder.loading import Vocoder, load_vocoder
 
 PADDING = -1  # behind the codes of a clip that is shorter than others of its batch; no code
@@ -140,24 +140,34 @@ class AudioTokenizer(nn.Module):
         """Bitrate of the packed codes."""
         return self.code_rate * self.bits_per_code
 
-    def encode(self, waveform: Samples, lengths: Tensor | None = None, sample_rate: int | None = None) -> Tensor:
+    def encode(
+        self, waveform: arrays.Array, lengths: arrays.Array | None = None, sample_rate: int | None = None
+    ) -> Tensor:
         """Waveforms to codes.
 
         Args:
-            waveform: [B, S] or [B, channels, S] in [-1, 1], a tensor, an array or a list of any device and precision;
-                channels are averaged, and integers scaled by the range of their type.
+            waveform: [B, S] mono in [-1, 1]: a tensor, NumPy array or list. Integers of 8, 16 and 32 bits count from
+                their full scale; channels (`[S, C]` or `[B, C, S]`) are averaged, with an `AudioWarning`.
             lengths: [B] samples of each clip; what lies behind is ignored.
-            sample_rate: of the waveform, Hz, where it is not that of the tokenizer; it is resampled then.
+            sample_rate: of the waveform, Hz, if it is not that of the tokenizer; it is resampled.
 
         Returns:
-            [B, N] int64 with N = ceil(S / samples_per_code) for S samples at the tokenizer's rate. Clip b fills
+            [B, N] int64 with N = ceil(S / samples_per_code), where S counts at the tokenizer's rate. Clip b fills
             ceil(lengths[b] / samples_per_code) codes; the rest of its row is `PADDING`, which is no code.
 
         Raises:
             RequestError: if the waveform has another shape, is empty, is not finite, or is louder than sound is.
         """
-        sizes = None if lengths is None else torch.as_tensor(lengths).tolist()
-        clips = as_waveforms(waveform, sizes, sample_rate or self.sample_rate, self.sample_rate)
+        waveform = arrays.batch(waveform)
+        sizes = [waveform.shape[1]] * len(waveform) if lengths is None else arrays.integers(lengths).tolist()
+        if len(sizes) != len(waveform) or not all(0 < size <= waveform.shape[1] for size in sizes):
+            raise RequestError(f"Expected {len(waveform)} lengths in 1..{waveform.shape[1]}, got {sizes}.")
+        rate, longest = self.sample_rate if sample_rate is None else sample_rate, waveform.shape[1]
+        clips = [
+            arrays.at_rate(clip[:size], rate, self.sample_rate) for clip, size in zip(waveform, sizes, strict=True)
+        ]
+        if rate != self.sample_rate:
+            longest = max(len(clip) for clip in clips)
         window, unit = self.config.window, self.samples_per_code
         streams = [
             # One code more on each side than the network sees: the mel window reaches beyond the frames.
@@ -165,12 +175,15 @@ class AudioTokenizer(nn.Module):
             for clip in clips
         ]
         found = run_in_groups(streams, self._encode_group, self._encode_shape, self._at_once)
-        rows = [torch.cat([codes for _, codes in row]) for row in found]
-        return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PADDING)
+        codes = torch.full((len(clips), -(-longest // unit)), PADDING, device=self.device)
+        for row, windows in zip(codes, found, strict=True):
+            whole = torch.cat([piece for _, piece in windows])
+            row[: len(whole)] = whole
+        return codes
 
     def decode(
         self,
-        codes: Tensor,
+        codes: arrays.Array,
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
@@ -191,6 +204,7 @@ class AudioTokenizer(nn.Module):
         Raises:
             RequestError: if the shape is wrong, a code is not in [0, K), or there is no such quality.
         """
+        codes = arrays.integers(codes)
         mels = self._decode_rows(codes, steps, guidance, seed, quality)
         streams = [blocks([mel], _VOCODER_FRAMES, self.vocoder.context_frames) for mel in mels]
         found = run_in_groups(streams, self._vocode_group, _shape, self._at_once)
@@ -200,16 +214,16 @@ class AudioTokenizer(nn.Module):
 
     def decode_mel(
         self,
-        codes: Tensor,
+        codes: arrays.Array,
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
         quality: Quality = "fast",
     ) -> Tensor:
         """Codes [B, N] without padding to log-mel [B, M, 4N]: `decode` without the vocoder; errors are the same."""
-        return torch.stack(self._decode_rows(codes, steps, guidance, seed, quality))
+        return torch.stack(self._decode_rows(arrays.integers(codes), steps, guidance, seed, quality))
 
-    def stream_encode(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
+    def stream_encode(self, chunks: Iterable[arrays.Array]) -> Iterator[Tensor]:
         """Encodes a stream in constant memory; the codes are those of the whole sound.
 
         Args:
@@ -223,13 +237,13 @@ class AudioTokenizer(nn.Module):
         """
         window, unit = self.config.window, self.samples_per_code
         # One code more on each side than the network sees: the mel window reaches beyond the frames.
-        moved = padded((chunk.to(self.device) for chunk in chunks), unit)
-        for block in blocks(moved, window.codes * unit, (window.context + 1) * unit, filled=True):
+        pieces = (arrays.piece(chunk).to(self.device) for chunk in chunks)
+        for block in blocks(padded(pieces, unit), window.codes * unit, (window.context + 1) * unit, filled=True):
             yield self._encode_group([block])[0]
 
     def stream_decode(
         self,
-        chunks: Iterable[Tensor],
+        chunks: Iterable[arrays.Array],
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
@@ -250,7 +264,7 @@ class AudioTokenizer(nn.Module):
         Raises:
             RequestError: if a code is not in [0, K), or there is no such quality.
         """
-        mel = self._stream_mel(chunks, steps, guidance, seed, quality)
+        mel = self._stream_mel(map(arrays.integers, chunks), steps, guidance, seed, quality)
         frames = _VOCODER_FRAMES
         if self._short_window is not None:  # half of it, so that the first one is heard before the second is there
             frames = min(self._short_window.codes * FRAMES_PER_CODE // 2, frames)
@@ -309,7 +323,7 @@ class AudioTokenizer(nn.Module):
     ) -> list[Tensor]:
         """Log-mel [M, 4n] of each row of codes [B, N], without its padding."""
         as_quality(quality)
-        codes = torch.as_tensor(codes).to(self.device)
+        codes = codes.to(self.device)
         self._check_codes(codes.clamp_min(0) if codes.dim() == 2 and _ends_padded(codes) else codes, dimensions=2)  # noqa: PLR2004 - [B, N]
         window = self._decoding_window
         streams = [blocks([row[row != PADDING]], window.codes, window.context, filled=True) for row in codes]

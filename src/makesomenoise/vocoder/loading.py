@@ -8,6 +8,7 @@ from torch import Tensor
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
+from makesomenoise.files import is_folder
 from makesomenoise.vocoder.griffin_lim import GriffinLim
 from makesomenoise.vocoder.vocos import VOCOS_WEIGHTS, IstftVocoder, is_vocos
 
@@ -57,7 +58,7 @@ def _load_weights(source: str) -> IstftVocoder:
         return IstftVocoder.from_vocos(folder) if is_vocos(folder) else IstftVocoder.load(folder)
     if source == "default":
         return IstftVocoder.load(checkpoint.resolve(_BUNDLED))
-    if not Path(source).is_dir():
+    if not is_folder(source):
         raise CheckpointError(
             f"No vocoder '{source}': give 'default', 'griffin-lim', a model folder or hub:<owner>/<name>."
         )

@@ -181,7 +181,7 @@ def test_sounds_of_which_nothing_is_known_ground_nothing(config: LanguageTrainin
     write_codes(tmp_path / "nameless" / "a.parquet", [CodeClip("x", (1,) * 60, 2.6, (0.0, 2.6), "own")], stamp)
     data = config.data.model_copy(update={"train": (str(tmp_path / "nameless"),)})
     nameless = config.model_copy(update={"data": data, "frame_supervision": FrameSupervisionConfig(steps=2)})
-    with pytest.raises(LanguageTrainingError, match="without labels or scenes"):
+    with pytest.raises(LanguageTrainingError, match="no labels or scenes"):
         train_language(nameless, tmp_path / "run")
 
 

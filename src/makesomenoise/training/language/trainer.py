@@ -306,7 +306,7 @@ class Samples:
         said = answers(model, sounds, wording.CAPTION, _LONGEST_CAPTION)
         for (clip, name), text in zip(self._chosen, said, strict=True):
             curves.add_text(f"captions/{name.name}", f"{clip.title or clip.key}: {text}", step)
-            made = compose(model, name.happens, _MADE_SECONDS)[0].sound
+            made = compose(model, name.happens, _MADE_SECONDS)[0]
             device = next(self._tokenizer.network.parameters()).device
             waveform = self._tokenizer.decode(torch.tensor([made.codes], device=device), seed=0)
             rate = self._tokenizer.sample_rate
