@@ -31,7 +31,6 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 
 DEFAULT = "language"
 _LEAD_CODES = 48  # heard before what follows, so that the decoder goes on with its texture
-_FADE_SECONDS = 0.02
 Heard = Tensor | np.ndarray | Sound | str | Path
 _AT_ONCE = 8
 Found = TypeVar("Found", Answer, Ranking)
@@ -237,7 +236,7 @@ class AudioLanguageModel:
             level_db: make it as loud as this, see `audio.level`; else it is as loud as its codes say.
             quality: see `AudioTokenizer.decode`.
         """
-        codes, rate = torch.tensor([sound.codes], device=self._device), self.tokenizer.sample_rate
+        codes, rate = torch.tensor([sound.codes], device=self.tokenizer.device), self.tokenizer.sample_rate
         waveform = self.tokenizer.decode(codes, steps, seed=seed, quality=quality)[0].cpu()
         waveform = waveform if seconds is None else waveform[: round(seconds * rate)]
         return waveform if level_db is None else level.levelled(waveform, rate, level_db)
@@ -320,8 +319,7 @@ class AudioLanguageModel:
         Raises:
             MakeSomeNoiseError: as `hear`; if the length is not above 0, or both do not fit into the context.
         """
-        heard = self.hear(sound)
-        made = continued(self.language, heard, seconds, seed, sampling)
+        made = continued(self.language, heard := self.hear(sound), seconds, seed, sampling)
         return self.render_after(heard, made, seconds, seed, steps, quality)
 
     def render_after(
@@ -330,21 +328,16 @@ class AudioLanguageModel:
         """The waveform of codes that follow others; arguments are those of `go_on`."""
         before = heard.codes[-_LEAD_CODES:]
         waveform = np.asarray(self.render(Sound((*before, *made.codes)), None, seed, steps, None, quality))
-        seam, rate = len(before) * self.tokenizer.samples_per_code, self.tokenizer.sample_rate
-        faded = min(round(_FADE_SECONDS * rate), seam)
-        return Continuation(waveform[seam - faded : seam], waveform[seam : seam + round(seconds * rate)])
+        seam = len(before) * self.tokenizer.samples_per_code
+        return Continuation.cut(waveform, seam, seconds, self.tokenizer.sample_rate)
 
     def chat(self, seed: int = 0) -> "Chat":
         """Begins a conversation; the same seed and the same turns give the same replies."""
         return Chat(self, seed)
 
-    @property
-    def _device(self) -> torch.device:
-        return next(self.tokenizer.network.parameters()).device
-
     def _encoded(self, chunks: Iterator[Tensor]) -> Sound:
         sizes: list[int] = []
-        pieces = self.tokenizer.stream_encode(counted((chunk.to(self._device) for chunk in chunks), sizes))
+        pieces = self.tokenizer.stream_encode(counted((chunk.to(self.tokenizer.device) for chunk in chunks), sizes))
         codes = torch.cat([piece.cpu() for piece in pieces]).tolist()
         return Sound(tuple(codes), sum(sizes) / self.tokenizer.sample_rate)
 

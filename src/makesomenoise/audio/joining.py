@@ -1,8 +1,11 @@
 """One sound after another without a step between them; knows no file and no model."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+
+_FADE_SECONDS = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,6 +19,19 @@ class Continuation:
 
     lead: np.ndarray
     waveform: np.ndarray
+
+    @classmethod
+    def cut(cls, whole: np.ndarray, seam: int, seconds: float, sample_rate: int) -> Self:
+        """A sound of which what lies behind the seam is new.
+
+        Args:
+            whole: [S].
+            seam: samples before what is new.
+            seconds: how much of that is kept.
+            sample_rate: Hz.
+        """
+        faded = min(round(_FADE_SECONDS * sample_rate), seam)
+        return cls(whole[seam - faded : seam], whole[seam : seam + round(seconds * sample_rate)])
 
 
 def crossfaded(before: np.ndarray, lead: np.ndarray, after: np.ndarray) -> np.ndarray:
