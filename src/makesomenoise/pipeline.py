@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.audio import arrays, io, level
+from makesomenoise.audio.joining import Continuation
 from makesomenoise.checkpoint import CheckpointError, resolve
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.language import listening, naming, wording
@@ -20,6 +21,7 @@ from makesomenoise.language.dialogue import Dialogue
 from makesomenoise.language.listening import LONGEST_ANSWER, Answer
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import Namer, Ranked, Ranking, recognised
+from makesomenoise.language.orders import continued
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GENERATING, Sampling
 from makesomenoise.tokenizer import bitstream
@@ -28,6 +30,7 @@ from makesomenoise.tokenizer.files import counted, read_codes
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 DEFAULT = "language"
+_LEAD_CODES = 48  # heard before what follows, so that the decoder goes on with its texture
 Heard = Tensor | np.ndarray | Sound | str | Path
 _AT_ONCE = 8
 Found = TypeVar("Found", Answer, Ranking)
@@ -233,7 +236,7 @@ class AudioLanguageModel:
             level_db: make it as loud as this, see `audio.level`; else it is as loud as its codes say.
             quality: see `AudioTokenizer.decode`.
         """
-        codes, rate = torch.tensor([sound.codes], device=self._device), self.tokenizer.sample_rate
+        codes, rate = torch.tensor([sound.codes], device=self.tokenizer.device), self.tokenizer.sample_rate
         waveform = self.tokenizer.decode(codes, steps, seed=seed, quality=quality)[0].cpu()
         waveform = waveform if seconds is None else waveform[: round(seconds * rate)]
         return waveform if level_db is None else level.levelled(waveform, rate, level_db)
@@ -301,17 +304,40 @@ class AudioLanguageModel:
         render = partial(self.render, seconds=seconds, steps=steps, level_db=level_db, quality=quality)
         return (replace(one, waveform=render(one.sound, seed=one.seed)) for one in chosen)
 
+    def go_on(
+        self,
+        sound: Heard,
+        seconds: float,
+        seed: int = 0,
+        sampling: Sampling = GENERATING,
+        steps: int | None = None,
+        *,
+        quality: Quality = "fast",
+    ) -> Continuation:
+        """Makes what follows a sound, as loud as its end; settings are those of `generate_each`.
+
+        Raises:
+            MakeSomeNoiseError: as `hear`; if the length is not above 0, or both do not fit into the context.
+        """
+        made = continued(self.language, heard := self.hear(sound), seconds, seed, sampling)
+        return self.render_after(heard, made, seconds, seed, steps, quality)
+
+    def render_after(
+        self, heard: Sound, made: Sound, seconds: float, seed: int, steps: int | None, quality: Quality
+    ) -> Continuation:
+        """The waveform of codes that follow others; arguments are those of `go_on`."""
+        before = heard.codes[-_LEAD_CODES:]
+        waveform = np.asarray(self.render(Sound((*before, *made.codes)), None, seed, steps, None, quality))
+        seam = len(before) * self.tokenizer.samples_per_code
+        return Continuation.cut(waveform, seam, seconds, self.tokenizer.sample_rate)
+
     def chat(self, seed: int = 0) -> "Chat":
         """Begins a conversation; the same seed and the same turns give the same replies."""
         return Chat(self, seed)
 
-    @property
-    def _device(self) -> torch.device:
-        return next(self.tokenizer.network.parameters()).device
-
     def _encoded(self, chunks: Iterator[Tensor]) -> Sound:
         sizes: list[int] = []
-        pieces = self.tokenizer.stream_encode(counted((chunk.to(self._device) for chunk in chunks), sizes))
+        pieces = self.tokenizer.stream_encode(counted((chunk.to(self.tokenizer.device) for chunk in chunks), sizes))
         codes = torch.cat([piece.cpu() for piece in pieces]).tolist()
         return Sound(tuple(codes), sum(sizes) / self.tokenizer.sample_rate)
 

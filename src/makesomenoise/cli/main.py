@@ -17,9 +17,12 @@ from makesomenoise.cli import (
     demo,
     encode,
     evaluate,
+    events,
     generate,
+    go_on,
     info,
     merge,
+    serve,
     train,
 )
 from makesomenoise.cli.errors import show_warnings
@@ -65,6 +68,9 @@ app.command()(classify.classify)
 app.command()(ask.ask)
 app.command()(generate.generate)
 app.command()(chat.chat)
+app.command()(events.events)
+app.command("continue")(go_on.continue_)
+app.command()(serve.serve)
 app.command()(merge.merge)
 app.command()(average.average)
 app.command()(bench.bench)

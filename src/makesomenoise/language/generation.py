@@ -95,7 +95,7 @@ def sample_codes(
         raise LanguageError(f"Ask for at least one code and one candidate; got {count} and {candidates}.")
     guided = sampling.guidance != 1.0
     branches = [prompt, unconditional] if guided else [prompt]
-    _check_fits(model, max(map(len, branches)) + 1 + count)
+    check_fits(model, max(map(len, branches)) + 1 + count)
     rows = _Rows(model, [[*branch, model.vocabulary.start] for branch in branches], candidates)
     table, codes = model.output_rows[: model.vocabulary.codebook_size].contiguous(), []
     for _ in range(count):
@@ -125,12 +125,12 @@ def sample_texts(
     Raises:
         LanguageError: if the context is too short.
     """
-    _check_fits(model, max(map(len, prompts)) + most + 1)
-    rows, forbidden, end = _Rows(model, prompts), _forbidden(model, sounds=False), model.prompts.end_of_turn
+    check_fits(model, max(map(len, prompts)) + most + 1)
+    rows, barred, end = _Rows(model, prompts), forbidden(model, sounds=False), model.prompts.end_of_turn
     answers: list[list[int]] = [[] for _ in prompts]
     open_ = set(range(len(prompts)))
     for _ in range(most):
-        drawn = draw(model.logits(rows.read()).float().masked_fill(forbidden, -torch.inf), sampling, generator)
+        drawn = draw(model.logits(rows.read()).float().masked_fill(barred, -torch.inf), sampling, generator)
         said = drawn.tolist()
         open_ -= {row for row in open_ if said[row] == end}
         for row in open_:
@@ -165,9 +165,9 @@ def stream_tokens(
     Raises:
         LanguageError: if the context is too short.
     """
-    _check_fits(model, len(prompt) + most + 1)
+    check_fits(model, len(prompt) + most + 1)
     spell, memory, within, last = model.vocabulary, memory or Memory(), False, -1
-    outside, inside = _forbidden(model, sounds is not None), _forbidden(model, within=True)
+    outside, inside = forbidden(model, sounds is not None), forbidden(model, within=True)
     unread = memory.unread(prompt)
     for _ in range(most):
         scores = memory.read(model, unread).masked_fill(inside if within else outside, -torch.inf)
@@ -203,7 +203,7 @@ def log_likelihood(
     """
     if not answers or not all(len(answer) for answer in answers):
         raise LanguageError("Give at least one answer to judge, and no empty one.")
-    _check_fits(model, len(prompt) + max(map(len, answers)))
+    check_fits(model, len(prompt) + max(map(len, answers)))
     cache = DynamicCache()
     last = model.hidden(torch.tensor([list(prompt)], device=model.rows.device), cache=cache)[:, -1:]
     batches = [answers[start : start + at_once] for start in range(0, len(answers), at_once)]
@@ -224,7 +224,12 @@ def _likelihoods(model: LanguageModel, last: Tensor, cache: DynamicCache, answer
     return torch.zeros(real.shape, device=device).masked_scatter(real, found).sum(1)
 
 
-def _check_fits(model: LanguageModel, tokens: int) -> None:
+def check_fits(model: LanguageModel, tokens: int) -> None:
+    """Refuses what does not fit.
+
+    Raises:
+        LanguageError: if the context is shorter than so many tokens.
+    """
     most = model.config.context_tokens
     if tokens > most:
         raise LanguageError(
@@ -233,15 +238,15 @@ def _check_fits(model: LanguageModel, tokens: int) -> None:
         )
 
 
-def _forbidden(model: LanguageModel, sounds: bool = False, within: bool = False) -> Tensor:
+def forbidden(model: LanguageModel, sounds: bool = False, within: bool = False) -> Tensor:
     """Tokens that may not come, as booleans [V]: in text codes and what begins turns, within a sound all text."""
     spell = model.vocabulary
-    forbidden = torch.full((model.causal.config.get_text_config().vocab_size,), within)
-    forbidden[spell.first : spell.end + 1] = not within
-    forbidden[spell.end + 1 :] = True  # rows that some bases have for no token at all
+    barred = torch.full((model.causal.config.get_text_config().vocab_size,), within)
+    barred[spell.first : spell.end + 1] = not within
+    barred[spell.end + 1 :] = True  # rows that some bases have for no token at all
     if within:
-        forbidden[spell.start] = True
+        barred[spell.start] = True
     else:
-        forbidden[[t for t in spell.text_tokenizer.all_special_ids if t != model.prompts.end_of_turn]] = True
-        forbidden[spell.start] = not sounds
-    return forbidden.to(model.rows.device)
+        barred[[t for t in spell.text_tokenizer.all_special_ids if t != model.prompts.end_of_turn]] = True
+        barred[spell.start] = not sounds
+    return barred.to(model.rows.device)

@@ -195,15 +195,25 @@ def answer_windows(
             yield Answered(piece.start, piece.end, text)
 
 
-def _stripped(pieces: Iterator[str]) -> Iterator[str]:
+class Trimmed:
     """Texts that follow each other to what was given, without the space around all of it."""
-    held, begun = "", False
-    for piece in pieces:
-        text = held + piece if begun else piece.lstrip()
+
+    def __init__(self):
+        self._held, self._begun = "", False
+
+    def after(self, piece: str) -> str:
+        """What can be said after one more piece; may be empty."""
+        text = self._held + piece if self._begun else piece.lstrip()
         said = text.rstrip()
-        held = text[len(said) :]
-        if said:
-            begun = True
+        self._held = text[len(said) :]
+        self._begun |= bool(said)
+        return said
+
+
+def _stripped(pieces: Iterator[str]) -> Iterator[str]:
+    trimmed = Trimmed()
+    for piece in pieces:
+        if said := trimmed.after(piece):
             yield said
 
 

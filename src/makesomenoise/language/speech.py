@@ -24,20 +24,40 @@ def spoken(vocabulary: AudioVocabulary, tokens: Iterable[int]) -> Iterator[Part]
     Yields:
         texts, which follow each other to what the tokens spell, and sounds.
     """
-    written = _Written(vocabulary)
-    codes: list[int] | None = None
+    speech = Speech(vocabulary)
     for token in tokens:
-        if token == vocabulary.start:
-            yield from written.rest()
-            codes = []
-        elif token == vocabulary.end:
-            yield Sound(tuple(codes or ()))
-            written, codes = _Written(vocabulary), None
-        elif codes is not None:
-            codes += vocabulary.to_codes([token])
+        yield from speech.after(token)
+    yield from speech.rest()
+
+
+class Speech:
+    """What the tokens of an answer say, one after the other; see `spoken`.
+
+    Args:
+        vocabulary: of the tokens.
+    """
+
+    def __init__(self, vocabulary: AudioVocabulary):
+        self._vocabulary = vocabulary
+        self._written = _Written(vocabulary)
+        self._codes: list[int] | None = None
+
+    def after(self, token: int) -> Iterator[Part]:
+        """What is complete with one more token."""
+        if token == self._vocabulary.start:
+            yield from self._written.rest()
+            self._codes = []
+        elif token == self._vocabulary.end:
+            yield Sound(tuple(self._codes or ()))
+            self._written, self._codes = _Written(self._vocabulary), None
+        elif self._codes is not None:
+            self._codes += self._vocabulary.to_codes([token])
         else:
-            yield from written.after(token)
-    yield from written.rest()
+            yield from self._written.after(token)
+
+    def rest(self) -> Iterator[Part]:
+        """What is left at the end."""
+        yield from self._written.rest()
 
 
 def without_repeats(pieces: Iterable[str], longest: int) -> Iterator[str]:

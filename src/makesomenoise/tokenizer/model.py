@@ -6,6 +6,7 @@ codes of a clip do not depend on what else is in the batch, nor on how a stream 
 with length.
 """
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from makesomenoise import checkpoint
 from makesomenoise.audio import arrays
 from makesomenoise.errors import RequestError
-from makesomenoise.tokenizer.config import FRAMES_PER_CODE, TokenizerConfig
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE, DecodingWindow, TokenizerConfig
 from makesomenoise.tokenizer.decoders.base import Quality, as_quality
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.streaming import Block, blocks, joined, padded, run_in_groups
@@ -42,6 +43,7 @@ class AudioTokenizer(nn.Module):
 
     def __init__(self, network: TokenizerNetwork, vocoder: Vocoder, windows_at_once: int | None = None):
         super().__init__()
+        self._short_window: DecodingWindow | None = None
         self.network = network.requires_grad_(False).eval()
         self.vocoder = vocoder
         self.windows_at_once = windows_at_once
@@ -263,8 +265,25 @@ class AudioTokenizer(nn.Module):
             RequestError: if a code is not in [0, K), or there is no such quality.
         """
         mel = self._stream_mel(map(arrays.integers, chunks), steps, guidance, seed, quality)
-        for block in blocks(mel, _VOCODER_FRAMES, self.vocoder.context_frames):
+        frames = _VOCODER_FRAMES
+        if self._short_window is not None:  # half of it, so that the first one is heard before the second is there
+            frames = min(self._short_window.codes * FRAMES_PER_CODE // 2, frames)
+        for block in blocks(mel, frames, self.vocoder.context_frames):
             yield self._vocode_group([block])[0]
+
+    def with_window(self, window: DecodingWindow) -> Self:
+        """The same tokenizer that cuts codes for decoding in another way, which gives slightly another waveform.
+
+        Args:
+            window: short ones let the beginning of a stream be heard before its last codes are there.
+        """
+        other = copy.copy(self)
+        other._short_window = window
+        return other
+
+    @property
+    def _decoding_window(self) -> DecodingWindow:
+        return self._short_window or self.config.decoder.window
 
     @property
     def _at_once(self) -> int:
@@ -306,7 +325,7 @@ class AudioTokenizer(nn.Module):
         as_quality(quality)
         codes = codes.to(self.device)
         self._check_codes(codes.clamp_min(0) if codes.dim() == 2 and _ends_padded(codes) else codes, dimensions=2)  # noqa: PLR2004 - [B, N]
-        window = self.config.decoder.window
+        window = self._decoding_window
         streams = [blocks([row[row != PADDING]], window.codes, window.context, filled=True) for row in codes]
 
         def decoded(group: Sequence[Block]) -> list[Tensor]:
@@ -344,7 +363,7 @@ class AudioTokenizer(nn.Module):
         self, chunks: Iterable[Tensor], steps: int | None, guidance: float | None, seed: int, quality: Quality
     ) -> Iterator[Tensor]:
         as_quality(quality)
-        window = self.config.decoder.window
+        window = self._decoding_window
 
         def decoded() -> Iterator[tuple[Block, Tensor]]:
             moved = (chunk.to(self.device) for chunk in chunks)
@@ -362,7 +381,7 @@ class AudioTokenizer(nn.Module):
 
     def _noise(self, block: Block, seed: int) -> Tensor:
         """Noise [M, 4n] that belongs to absolute places, so that neighbouring windows agree on what they share."""
-        window = self.config.decoder.window
+        window = self._decoding_window
         shape = (self.config.mel.n_mels, window.codes * FRAMES_PER_CODE)
         reach = -(-max(block.left, block.right) // window.codes)
         numbers = range(block.number - reach, block.number + reach + 1)

@@ -1,0 +1,143 @@
+"""Loads a running server: clients that ask for captions, names, answers and sounds, for a time, and what came of it.
+
+    msn serve --port 8000 &
+    python benchmarks/serve_load.py --url http://127.0.0.1:8000 --clients 32 --seconds 300 --pid $!
+
+Says how many requests were answered, refused and wrong (the same input and seed must give the same bytes as when
+nobody else asked), how much one client got done beside many, and how the server's memory grew.
+"""
+
+import argparse
+import base64
+import itertools
+import json
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+RATE = 24_000
+
+
+def wav(seed: int, seconds: float) -> bytes:
+    """A WAV file of a gliding tone."""
+    time_ = np.arange(int(seconds * RATE)) / RATE
+    samples = (0.4 * np.sin(2 * np.pi * (200 + 40 * seed) * time_ * (1 + 0.1 * time_)) * 32767).astype("<i2").tobytes()
+    size = len(samples)
+    head = b"RIFF" + (36 + size).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
+    head += b"\x01\x00\x01\x00" + RATE.to_bytes(4, "little") + (2 * RATE).to_bytes(4, "little") + b"\x02\x00\x10\x00"
+    return head + b"data" + size.to_bytes(4, "little") + samples
+
+
+def requests(seconds: float) -> list[tuple[str, dict]]:
+    """The mixed requests: a path and what httpx sends."""
+    found: list[tuple[str, dict]] = []
+    for seed in range(4):
+        sound = wav(seed, seconds)
+        part = {"type": "input_audio", "input_audio": {"data": base64.b64encode(sound).decode(), "format": "wav"}}
+        asked = [part, {"type": "text", "text": "What do you hear?"}]
+        found.append(("/v1/chat/completions", {"json": {"messages": [{"role": "user", "content": asked}]}}))
+        found.append(("/v1/audio/transcriptions", {"files": {"file": sound}, "data": {"response_format": "srt"}}))
+        labels = {"labels": "dog,rain,siren"}
+        found.append(("/v1/audio/classifications", {"files": {"file": sound}, "data": labels}))
+        body = {"input": "a dog barks", "audio_length": seconds, "seed": seed}
+        found.append(("/v1/audio/generate", {"json": body}))
+    return found
+
+
+def answer(response: httpx.Response) -> bytes:
+    """What must be the same each time."""
+    if "completions" in str(response.url):
+        return json.dumps(response.json()["choices"]).encode()
+    return response.content
+
+
+class Load:
+    """Clients that ask until the time is over."""
+
+    def __init__(self, url: str, mixed: list[tuple[str, dict]], expected: dict[int, bytes]):
+        self._url, self._mixed, self._expected = url, mixed, expected
+        self._next, self._lock = itertools.count(), threading.Lock()
+        self.counts: Counter = Counter()
+
+    def run(self, clients: int, seconds: float) -> float:
+        """Asks, and gives the requests that were answered a second."""
+        self.counts.clear()
+        end = time.monotonic() + seconds
+        began = time.monotonic()
+        threads = [threading.Thread(target=self._ask, args=(end,)) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return self.counts["answered"] / (time.monotonic() - began)
+
+    def _ask(self, end: float) -> None:
+        with httpx.Client(base_url=self._url, timeout=600) as client:
+            while time.monotonic() < end:
+                with self._lock:
+                    number = next(self._next) % len(self._mixed)
+                path, sent = self._mixed[number]
+                response = client.post(path, **sent)
+                with self._lock:
+                    self._count(number, response)
+                if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                    time.sleep(float(response.headers["retry-after"]))
+
+    def _count(self, number: int, response: httpx.Response) -> None:
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            self.counts["refused"] += 1
+        elif response.status_code != httpx.codes.OK:
+            self.counts[f"status {response.status_code}"] += 1
+        else:
+            self.counts["answered"] += 1
+            kind = self._mixed[number][0].rsplit("/", 1)[1]
+            self.counts[f"other {kind}"] += answer(response) != self._expected[number]
+
+
+def resident(pid: int | None) -> float:
+    """Memory of a process, MB."""
+    if pid is None:
+        return 0.0
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(text.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def main() -> None:
+    """Reads the options and says what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--alone", type=float, default=60.0, help="how long one client asks before")
+    parser.add_argument("--sound", type=float, default=2.0, help="length of the sounds, seconds")
+    parser.add_argument("--pid", type=int, help="of the server, whose memory is told")
+    asked = parser.parse_args()
+    mixed = requests(asked.sound)
+    with httpx.Client(base_url=asked.url, timeout=600) as client:
+        expected = {number: answer(client.post(path, **sent)) for number, (path, sent) in enumerate(mixed)}
+    load, memory = Load(asked.url, mixed, expected), list[float]()
+    alone = load.run(1, asked.alone)
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(1.0):
+            memory.append(resident(asked.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    together = load.run(asked.clients, asked.seconds)
+    stop.set()
+    watcher.join()
+    minute = min(60, max(len(memory) // 3, 1))
+    grown = float(np.mean(memory[-minute:]) - np.mean(memory[minute : 2 * minute])) if memory else 0.0
+    found = {"one client, requests/s": round(alone, 3), f"{asked.clients} clients": round(together, 3)}
+    found |= {"times": round(together / alone, 2), "memory MB": round(memory[-1]) if memory else None}
+    print(json.dumps({**found, "grown MB, last minute against second": round(grown, 1), **load.counts}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""What those who run a server rely on: keys, limits, queues, metrics, logs without contents, and an orderly end."""
+
+import json
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from makesomenoise.errors import MakeSomeNoiseError
+from makesomenoise.serving.refusals import Refusal
+from makesomenoise.serving.settings import Settings
+from makesomenoise.serving.tasks import Tokenize
+from makesomenoise.serving.worker import Done, Failed, Worker
+
+
+class Held:
+    """A job that runs until it is let go."""
+
+    def __init__(self):
+        self.began, self.let_go, self.closed = threading.Event(), threading.Event(), False
+
+    def run(self, *_):
+        try:
+            self.began.set()
+            while not self.let_go.is_set():
+                time.sleep(0.001)
+                yield None
+            yield "done"
+        finally:
+            self.closed = True
+
+
+@pytest.fixture
+def worker(model):
+    worker = Worker(lambda: model, queue=2, together=1)
+    worker.start()
+    while worker.state == "loading":
+        time.sleep(0.001)
+    yield worker
+    worker.stop(1)
+
+
+def waited(condition, seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.002)
+    return condition()
+
+
+def test_more_than_the_queue_holds_is_refused(worker):
+    held, made = Held(), []
+    worker.submit(held, made.append)
+    assert held.began.wait(10)
+    tickets = [worker.submit(Held(), made.append) for _ in range(2)]
+    with pytest.raises(Refusal) as refused:
+        worker.submit(Held(), made.append)
+    assert refused.value.status == 429
+    assert int(refused.value.headers()["Retry-After"]) >= 1
+    for ticket in tickets:
+        ticket.cancel()
+    held.let_go.set()
+    assert waited(lambda: not worker.running and not worker.waiting)
+    assert made[0] == "done"
+    assert isinstance(made[1], Done)
+    assert len(made) == 2
+
+
+def test_what_runs_is_finished_and_the_rest_refused(worker):
+    held, made, refused = Held(), [], []
+    worker.submit(held, made.append)
+    assert held.began.wait(10)
+    worker.submit(Held(), refused.append)
+    worker.drain()
+    assert refused[0].refusal.status == 503
+    with pytest.raises(Refusal, match="is stopping"):
+        worker.submit(Held(), refused.append)
+    held.let_go.set()
+    assert waited(lambda: len(made) == 2)
+    worker.stop(5)
+    assert held.closed
+
+
+def test_a_bug_ends_one_job_and_not_the_worker(worker, tone):
+    class Broken:
+        def run(self, *_):
+            raise KeyError("secret")
+            yield
+
+    made: list = []
+    worker.submit(Broken(), made.append)
+    assert waited(lambda: made)
+    assert isinstance(made[0], Failed)
+    assert made[0].refusal.status == 500
+    assert "secret" not in made[0].refusal.message
+    worker.submit(Tokenize(tone(0.3)), made.append)
+    assert waited(lambda: len(made) == 3)
+
+
+def test_a_model_that_cannot_be_loaded(running):
+    def load():
+        raise FileNotFoundError("weights")
+
+    server = running(Worker(load))
+    assert waited(lambda: server.worker.state == "failed")
+    assert httpx.get(f"{server.url}/health").json() == {"status": "failed"}
+    answer = httpx.post(f"{server.url}/v1/audio/generate", json={"input": "rain"})
+    assert answer.status_code == 503
+    assert "could not be loaded" in answer.json()["error"]["message"]
+
+
+def test_health_is_ready_only_with_the_model(running, model):
+    go = threading.Event()
+
+    def load():
+        go.wait(10)
+        return model
+
+    server = running(Worker(load))
+    loading = httpx.get(f"{server.url}/health")
+    assert (loading.status_code, loading.json()) == (503, {"status": "loading"})
+    refused = httpx.post(f"{server.url}/v1/audio/generate", json={"input": "rain"})
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) > 0
+    go.set()
+    assert waited(lambda: httpx.get(f"{server.url}/health").status_code == 200)
+
+
+def test_keys(running, model):
+    server = running(Worker(lambda: model), Settings(api_keys=("first", "second"))).ready()
+    for headers in ({}, {"Authorization": "Bearer third"}, {"Authorization": "first"}):
+        answer = httpx.get(f"{server.url}/v1/models", headers=headers)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "invalid_api_key"
+    assert httpx.get(f"{server.url}/metrics").status_code == 401
+    assert httpx.get(f"{server.url}/health").status_code == 200
+    assert [found.id for found in server.client(api_key="second").models.list()] == ["makesomenoise"]
+    assert httpx.get(f"{server.url}/v1/models", headers={"xi-api-key": "first"}).status_code == 200
+
+
+def test_bodies_have_a_limit_and_a_pace(running, model):
+    settings = Settings(max_body=10_000, body_timeout=0.3)
+    server = running(Worker(lambda: model), settings).ready()
+    body = b"x" * 20_000
+    whole = httpx.post(f"{server.url}/v1/audio/generate", content=body)
+    assert (whole.status_code, whole.json()["error"]["code"]) == (413, "body_too_large")
+
+    def chunks():
+        for _ in range(20):
+            yield b" " * 1000
+
+    assert httpx.post(f"{server.url}/v1/audio/generate", content=chunks()).status_code == 413
+
+    def stalled():
+        yield b"{"
+        time.sleep(1.0)
+
+    assert httpx.post(f"{server.url}/v1/audio/generate", content=stalled()).status_code == 408
+
+
+def test_the_log_says_what_was_asked_for_and_not_what_was_said(server, caplog):
+    with caplog.at_level(logging.INFO, "makesomenoise.access"):
+        body = {"messages": [{"role": "user", "content": "a secret"}], "max_tokens": 2}
+        answer = httpx.post(f"{server.url}/v1/chat/completions?key=hidden", json=body, timeout=60)
+        assert waited(lambda: caplog.records)
+    lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "makesomenoise.access"]
+    assert lines[-1]["path"] == "/v1/chat/completions"
+    assert lines[-1]["status"] == 200
+    assert lines[-1]["id"] == answer.headers["x-request-id"]
+    assert "secret" not in caplog.text
+    assert "hidden" not in caplog.text
+
+
+def test_what_prometheus_reads(server):
+    httpx.get(f"{server.url}/v1/models")
+    text = httpx.get(f"{server.url}/metrics").text
+    assert 'makesomenoise_requests_total{route="/v1/models",status="200"}' in text
+    assert "makesomenoise_waiting 0.0" in text
+    assert "makesomenoise_ready 1.0" in text
+    assert "makesomenoise_request_seconds_bucket" in text
+    assert "makesomenoise_sound_seconds_total" in text or "sound_seconds" in text
+
+
+def test_addresses_that_are_not_there(server):
+    answer = httpx.get(f"{server.url}/v1/nothing")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["message"] == "There is no such address."
+    assert httpx.put(f"{server.url}/v1/chat/completions").status_code == 405
+    assert httpx.get(f"{server.url}/v1/models/other").json()["error"]["code"] == "model_not_found"
+
+
+@pytest.mark.slow
+def test_sigterm_lets_what_runs_finish(folders, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--model", folders.language, "--tokenizer", folders.tokenizer, "--vocoder", folders.vocoder]
+    words = [sys.executable, "-m", "makesomenoise", "serve", "--no-page", "--port", str(port), *options]
+    url = f"http://127.0.0.1:{port}"
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(words, stderr=log) as process:
+        try:
+            assert waited(lambda: is_ready(url), 120)
+            body = {"input": "rain", "seconds": 12, "response_format": "pcm"}
+            with httpx.stream("POST", f"{url}/v1/audio/speech", json=body, timeout=60) as answer:
+                size = 0
+                for number, piece in enumerate(answer.iter_raw()):
+                    if not number:
+                        process.send_signal(signal.SIGTERM)
+                    size += len(piece)
+            assert size == 2 * 12 * 24_000
+            assert process.wait(30) in (0, 143)  # uvicorn raises the signal again at the end
+        finally:
+            process.kill()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_keys_are_read_from_a_file(tmp_path):
+    from makesomenoise.cli.serve import keys
+
+    (tmp_path / "keys").write_text("# ours\nfirst\n\n second \n")
+    assert keys(tmp_path / "keys") == ("first", "second")
+    assert keys(None) == ()
+    (tmp_path / "empty").write_text("# none\n")
+    with pytest.raises(MakeSomeNoiseError, match="holds no key"):
+        keys(tmp_path / "empty")
+    with pytest.raises(MakeSomeNoiseError, match="Cannot read the keys"):
+        keys(tmp_path / "missing")
