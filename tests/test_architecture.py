@@ -16,6 +16,7 @@ FLOORS = [  # ground floor first; names on one floor do not know each other
     {"audio", "engine"},
     {"nn", "flow"},
     {"checkpoint"},
+    {"vocoder"},
     {"tokenizer", "language", "metrics"},
     {"data", "pipeline"},
     {"training", "evaluation", "serving"},
@@ -31,7 +32,7 @@ INNER = sorted(m for m in FILES if m not in {"makesomenoise", "makesomenoise.__m
 HEAVY = ["torch", "pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "huggingface_hub"]
 HEAVY += ["ai_edge_litert", "onnxruntime", "sklearn"]
 RUNTIMES = {"ai_edge_litert", "onnxruntime", "onnx", "tflite_runtime", "tensorflow", "sklearn"}
-CORE = ["audio", "engine", "nn", "flow", "tokenizer", "metrics", "checkpoint", "config", "errors", "files"]
+CORE = ["audio", "engine", "nn", "flow", "vocoder", "tokenizer", "metrics", "checkpoint", "config", "errors", "files"]
 NOT_IN_CORE = {"pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "typer", "rich", "tqdm"}
 
 

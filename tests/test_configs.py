@@ -15,7 +15,7 @@ VOCODERS = sorted((CONFIGS / "vocoder").glob("*.yaml"))
 @pytest.mark.parametrize("path", TOKENIZERS, ids=lambda p: p.stem)
 def test_tokenizer_configs_build(path: Path):
     from makesomenoise.tokenizer.network import TokenizerNetwork
-    from makesomenoise.training.tokenizer_config import TokenizerTrainingConfig
+    from makesomenoise.training.tokenizer import TokenizerTrainingConfig
 
     config = TokenizerTrainingConfig.from_yaml(path)
     with torch.device("meta"):
@@ -25,8 +25,8 @@ def test_tokenizer_configs_build(path: Path):
 
 @pytest.mark.parametrize("path", ENCODERS, ids=lambda p: p.stem)
 def test_encoder_configs_fit_the_tokenizer_of_their_name(path: Path):
-    from makesomenoise.training.encoder import EncoderTrainingConfig
-    from makesomenoise.training.tokenizer_config import TokenizerTrainingConfig
+    from makesomenoise.training.semantic_branch import EncoderTrainingConfig
+    from makesomenoise.training.tokenizer import TokenizerTrainingConfig
 
     tokenizer = TokenizerTrainingConfig.from_yaml(CONFIGS / "tokenizer" / path.name)
     assert EncoderTrainingConfig.from_yaml(path).model.encoder.scene == tokenizer.model.encoder.scene
@@ -34,8 +34,8 @@ def test_encoder_configs_fit_the_tokenizer_of_their_name(path: Path):
 
 @pytest.mark.parametrize("path", VOCODERS, ids=lambda p: p.stem)
 def test_vocoder_configs_build(path: Path):
-    from makesomenoise.tokenizer.vocoders.istft import IstftVocoder
     from makesomenoise.training.vocoder import VocoderTrainingConfig
+    from makesomenoise.vocoder.vocos import IstftVocoder
 
     config = VocoderTrainingConfig.from_yaml(path)
     with torch.device("meta"):
@@ -45,7 +45,7 @@ def test_vocoder_configs_build(path: Path):
 
 @pytest.mark.parametrize("path", LANGUAGES, ids=lambda p: p.stem)
 def test_language_configs_fit_one_gpu(path: Path):
-    from makesomenoise.training.language import LanguageTrainingConfig, estimate_language
+    from makesomenoise.training.language.recipe import LanguageTrainingConfig, estimate_language
 
     config = LanguageTrainingConfig.from_yaml(path)
     assert config.steps > 0
@@ -59,7 +59,7 @@ def test_a_small_base_of_the_same_architecture_reads_and_makes_codes(name: str, 
 
     from makesomenoise.language.config import LanguageConfig
     from makesomenoise.language.model import LanguageModel
-    from makesomenoise.training.language import LanguageTrainingConfig
+    from makesomenoise.training.language.recipe import LanguageTrainingConfig
     from tests.language.conftest import SIZES, bytes_tokenizer
 
     shape = LanguageTrainingConfig.from_yaml(CONFIGS / "language" / f"{name}.yaml").shape

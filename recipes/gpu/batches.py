@@ -12,7 +12,7 @@ from torch import Tensor
 from makesomenoise.config import Config
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.training.frames import frame_weights
+from makesomenoise.training.auxiliary_losses import frame_weights
 from recipes.gpu.tape import Tape
 
 _EDGE = 4  # mel frames of sound beyond either side, whose windows reach into the example

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
-from makesomenoise.training.optimiser import adamw
+from makesomenoise.training.optimization import adamw
 from recipes.gpu.config import GpuTrainingConfig
 
 

@@ -29,7 +29,7 @@ from makesomenoise.errors import ConfigError
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE, TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.training.starting import NEW_DECODER, load_start
+from makesomenoise.training.initialization import NEW_DECODER, load_start
 from recipes.gpu.batches import PLAIN, Batch, Preparation, ahead
 from recipes.gpu.blocks import compile_blocks, restore_blocks
 from recipes.gpu.config import GpuTrainingConfig

@@ -35,7 +35,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     from makesomenoise import checkpoint
     from makesomenoise.tokenizer.config import TokenizerConfig
     from makesomenoise.tokenizer.network import TokenizerNetwork
-    from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
+    from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
 
     folder = tmp_path_factory.mktemp("models")
     config = TokenizerConfig.from_dict(TINY)

@@ -10,8 +10,8 @@ import torch
 from makesomenoise.audio import io
 from makesomenoise.data.bursts import decibels
 from makesomenoise.data.clips import ClipStore
+from makesomenoise.data.instructions.scene_qa import overlapping, parts
 from makesomenoise.data.manifest import read_clips
-from makesomenoise.data.questions import overlapping, parts
 from makesomenoise.data.scenes import LONGEST_SECONDS, Scene, SceneError, SceneMaker
 from makesomenoise.data.sounds import find
 

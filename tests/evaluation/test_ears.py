@@ -15,7 +15,7 @@ from makesomenoise.config import Teacher
 from makesomenoise.errors import ConfigError
 from makesomenoise.evaluation.ears import Ear, EarError, open_ears, refuse_teachers
 from makesomenoise.tokenizer.config import TokenizerConfig
-from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
 from tests.evaluation.tiny_ears import write_onnx, write_tflite
 
 HEARS = "sample_rate=8000,window_samples=8,hop_samples=4"

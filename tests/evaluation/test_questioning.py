@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from makesomenoise.data.codes import CodeClip, Event
-from makesomenoise.data.questions import TYPES, heard_in, scene_questions
+from makesomenoise.data.instructions.scene_qa import TYPES, heard_in, scene_questions
 from makesomenoise.evaluation.questioning import ask_scenes, question_scenes, seconds_said
 
 

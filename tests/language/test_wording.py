@@ -2,13 +2,13 @@
 
 import pytest
 
-from makesomenoise.data import phrasings
+from makesomenoise.data.instructions import templates
 from makesomenoise.language import wording
 
 
 @pytest.mark.parametrize("kind", ["caption", "classify", "choose", "presence", "generate", "go_on"])
 def test_data_asks_most_often_in_the_plain_words(kind: str):
-    assert phrasings.QUESTIONS[kind][0] == getattr(wording, kind.upper())
+    assert templates.QUESTIONS[kind][0] == getattr(wording, kind.upper())
 
 
 def test_nothing_asked_for_is_the_request_without_its_text():
@@ -21,7 +21,7 @@ def test_nothing_asked_for_is_the_request_without_its_text():
     ("seconds", "text"), [(1.0, "1 second"), (2.5, "2.5 seconds"), (0.04, "0.1 seconds"), (9.96, "10 seconds")]
 )
 def test_lengths(seconds: float, text: str):
-    assert wording.length(seconds) == phrasings.length(seconds) == text
+    assert wording.length(seconds) == templates.length(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from makesomenoise.training.tokenizer_config import TokenizerTrainingConfig
+from makesomenoise.training.tokenizer import TokenizerTrainingConfig
 
 SCRIPT = Path(__file__).parents[2] / "recipes" / "tokenizer-decoder.sh"
 TRAINED = ["decoder", "distill", "baseline", "pure", "pure-decoder"]

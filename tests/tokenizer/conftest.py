@@ -6,7 +6,7 @@ import torch
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
 
 DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 STARTING_AT_ZERO = ("mel_out.weight", "jump.weight", "project.weight", "no_condition")

@@ -12,7 +12,7 @@ from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.files import decode_file, encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.tokenizer.vocoders.griffin_lim import GriffinLim
+from makesomenoise.vocoder.griffin_lim import GriffinLim
 
 SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 SIZES = {"frame_dim": 4, "frame_layers": 1, "dim": 8, "layers": 1, "heads": 1}

@@ -24,10 +24,9 @@ from makesomenoise.training.distillation import (
     teacher_of,
     walk,
 )
-from makesomenoise.training.fitting import RunConfig
-from makesomenoise.training.optimiser import OptimiserConfig
-from makesomenoise.training.tokenizer import TokenizerTraining, train_tokenizer
-from makesomenoise.training.tokenizer_config import DataConfig, TokenizerTrainingConfig
+from makesomenoise.training.optimization import OptimiserConfig
+from makesomenoise.training.run import RunConfig
+from makesomenoise.training.tokenizer import DataConfig, TokenizerTraining, TokenizerTrainingConfig, train_tokenizer
 from tests.conftest import Tone
 
 SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}

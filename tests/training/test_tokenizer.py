@@ -12,11 +12,9 @@ from makesomenoise.errors import ConfigError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.training import tokenizer
-from makesomenoise.training.asked import LabelConfig, OutlineConfig
-from makesomenoise.training.fitting import RunConfig
-from makesomenoise.training.runs import RunError
-from makesomenoise.training.tokenizer import TokenizerTraining, train_tokenizer
-from makesomenoise.training.tokenizer_config import DataConfig, TokenizerTrainingConfig
+from makesomenoise.training.auxiliary_losses import LabelConfig, OutlineConfig
+from makesomenoise.training.run import RunConfig, RunError
+from makesomenoise.training.tokenizer import DataConfig, TokenizerTraining, TokenizerTrainingConfig, train_tokenizer
 from tests.conftest import Tone
 
 DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}

@@ -7,18 +7,18 @@ from torch import Tensor
 
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
-from makesomenoise.tokenizer.vocoders.istft import IstftVocoder, IstftVocoderConfig
 from makesomenoise.training import vocoder
 from makesomenoise.training.discriminators import DiscriminatorsConfig
-from makesomenoise.training.fitting import RunConfig
-from makesomenoise.training.spectra import MelScale
+from makesomenoise.training.run import RunConfig
 from makesomenoise.training.vocoder import (
     GameConfig,
+    MelScale,
     VocoderDataConfig,
     VocoderOptimiserConfig,
     VocoderTrainingConfig,
     train_vocoder,
 )
+from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
 from tests.conftest import Tone
 
 

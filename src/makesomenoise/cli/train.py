@@ -15,8 +15,7 @@ app = typer.Typer(
 @app.command()
 def tokenizer(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
     """Train encoder, quantizer and decoder."""
-    from makesomenoise.training.tokenizer import train_tokenizer
-    from makesomenoise.training.tokenizer_config import TokenizerTrainingConfig
+    from makesomenoise.training.tokenizer import TokenizerTrainingConfig, train_tokenizer
 
     typer.echo(f"Model written to {train_tokenizer(TokenizerTrainingConfig.from_yaml(config), run, resume)}")
 
@@ -24,7 +23,7 @@ def tokenizer(config: ConfigFile, run: RunFolder, resume: Resume = False) -> Non
 @app.command()
 def encoder(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
     """Train the encoder's scene branch on labels, to start a tokenizer from."""
-    from makesomenoise.training.encoder import EncoderTrainingConfig, train_encoder
+    from makesomenoise.training.semantic_branch import EncoderTrainingConfig, train_encoder
 
     typer.echo(f"Model written to {train_encoder(EncoderTrainingConfig.from_yaml(config), run, resume)}")
 
@@ -45,7 +44,7 @@ def language(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the run would take.")] = False,
 ) -> None:
     """Train what an LLM learns of sound: matrices beside its layers, and rows for the codes."""
-    from makesomenoise.training.language import LanguageTrainingConfig, estimate_language, train_language
+    from makesomenoise.training.language.recipe import LanguageTrainingConfig, estimate_language, train_language
 
     settings = LanguageTrainingConfig.from_yaml(config)
     if dry_run:

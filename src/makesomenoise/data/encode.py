@@ -21,9 +21,9 @@ from makesomenoise.audio import io
 from makesomenoise.data.bursts import sounding
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import SUFFIX, CodeClip, Stamp, read_stamp, write_codes
+from makesomenoise.data.instructions.scene_qa import described, parts
 from makesomenoise.data.jobs import SCENES, Added, Job, added_jobs, clip_jobs, left_over
 from makesomenoise.data.manifest import read_clips
-from makesomenoise.data.questions import described, parts
 from makesomenoise.data.scenes import SceneMaker
 from makesomenoise.data.sounds import find
 from makesomenoise.data.variation import varied

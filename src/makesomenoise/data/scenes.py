@@ -14,7 +14,7 @@ import numpy as np
 from makesomenoise.data.bursts import burst, decibels, stretch
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import Event
-from makesomenoise.data.questions import MOST_TIMES
+from makesomenoise.data.instructions.scene_qa import MOST_TIMES
 from makesomenoise.data.sounds import EXACT, Name, find
 from makesomenoise.errors import DataError
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from makesomenoise.data import phrasings
 from makesomenoise.data.codes import CodeClip
+from makesomenoise.data.instructions import templates
 from makesomenoise.data.sounds import NOISY, find
 from makesomenoise.evaluation.answering import asked
 from makesomenoise.evaluation.caption_scores import CaptionScorer, CaptionScores
@@ -147,4 +147,4 @@ def _constant(clips: Sequence[CodeClip]) -> str:
     heard = [name.happens for name in names if name is not None]
     scenes = any(clip.events for clip in clips)
     common = [text for text, _ in Counter(heard).most_common(2 if scenes else 1)]
-    return phrasings.capital(phrasings.then(common)) + "."
+    return templates.capital(templates.then(common)) + "."

@@ -20,7 +20,7 @@ from pydantic import Field
 from makesomenoise.config import Config
 from makesomenoise.errors import ModelError
 from makesomenoise.tokenizer.model import AudioTokenizer
-from makesomenoise.tokenizer.vocoders.istft import IstftVocoder
+from makesomenoise.vocoder.vocos import IstftVocoder
 
 _SMALLEST_EMBEDDING = 2
 

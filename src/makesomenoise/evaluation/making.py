@@ -12,7 +12,7 @@ from torch import Tensor
 
 from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.questions import described, parts
+from makesomenoise.data.instructions.scene_qa import described, parts
 from makesomenoise.evaluation.originals import Originals
 from makesomenoise.evaluation.parts import Parts
 from makesomenoise.evaluation.verdicts import EarListener, Heard, Listener, Row, row

@@ -10,7 +10,7 @@ import numpy as np
 
 from makesomenoise.data.bursts import decibels, rises
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.questions import MOST_TIMES, Part, Question, asked_about, parts
+from makesomenoise.data.instructions.scene_qa import MOST_TIMES, Part, Question, asked_about, parts
 from makesomenoise.data.sounds import find
 from makesomenoise.evaluation.parts import Parts
 from makesomenoise.language.prompts import Sound

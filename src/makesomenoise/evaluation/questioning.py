@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.questions import TYPES, Question, asked_about, heard_in, parts, scene_questions
+from makesomenoise.data.instructions.scene_qa import TYPES, Question, asked_about, heard_in, parts, scene_questions
 from makesomenoise.evaluation.answering import asked
 from makesomenoise.evaluation.code_clips import plain
 from makesomenoise.evaluation.parts import Parts

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.model import AudioTokenizer
-from makesomenoise.tokenizer.vocoders.base import Vocoder
+from makesomenoise.vocoder.loading import Vocoder
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from makesomenoise.tokenizer.config import FRAMES_PER_CODE, TokenizerConfig
 from makesomenoise.tokenizer.decoders.base import Quality, as_quality
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.tokenizer.streaming import Block, blocks, joined, padded
-from makesomenoise.tokenizer.vocoders.base import Vocoder, load_vocoder
+from makesomenoise.vocoder.loading import Vocoder, load_vocoder
 
 _VOCODER_FRAMES = 384
 

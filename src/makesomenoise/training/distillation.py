@@ -23,7 +23,7 @@ from makesomenoise.flow.ode import integrate, integrate_multistep, time_grid
 from makesomenoise.tokenizer.decoders.base import weighted_mean
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.training.frames import frame_weights
+from makesomenoise.training.auxiliary_losses import frame_weights
 
 Generators = Callable[[int], torch.Generator]
 

@@ -10,29 +10,119 @@ import copy
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import pytorch_lightning as lightning
 import torch
+from pydantic import Field, model_validator
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
 from makesomenoise.audio.peaks import peak_shares
-from makesomenoise.data.clips import ClipStore, Crops, Sequences, frequent_labels
+from makesomenoise.config import Config
+from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences, frequent_labels
 from makesomenoise.data.manifest import Clip, read_clips
 from makesomenoise.metrics.codebook import perplexity
-from makesomenoise.tokenizer.config import FRAMES_PER_CODE
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE, FlowConfig, TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.network import Passed, TokenizerNetwork
-from makesomenoise.training.asked import LabelVotes, Outline, Peaks
-from makesomenoise.training.distillation import Distillation
-from makesomenoise.training.fitting import endless, fit
-from makesomenoise.training.frames import frame_weights
-from makesomenoise.training.optimiser import follow, optimisers
-from makesomenoise.training.starting import coding_parts, fit_bands, freeze_trunk, load_start
-from makesomenoise.training.tokenizer_config import TokenizerTrainingConfig
+from makesomenoise.training.auxiliary_losses import (
+    LabelConfig,
+    LabelVotes,
+    Outline,
+    OutlineConfig,
+    Peaks,
+    PeaksConfig,
+    frame_weights,
+)
+from makesomenoise.training.distillation import Distillation, DistillConfig
+from makesomenoise.training.initialization import NEW_DECODER, coding_parts, fit_bands, freeze_trunk, load_start
+from makesomenoise.training.optimization import OptimiserConfig, follow, optimisers
+from makesomenoise.training.run import RunConfig, endless, fit
 
 _log = logging.getLogger(__name__)
+
+
+class DataConfig(Config):
+    """What a run learns from.
+
+    Attributes:
+        train: shards or folders.
+        valid: shards or folders.
+        crop_codes: length of a crop, codes.
+        halved_until: share of the training during which each crop is two crops of half the length.
+        shares: share of the examples that start with a clip of a dataset; the rest goes to all others.
+        augment: how crops are varied.
+        cache: folder that keeps decoded clips, or none.
+        workers: processes that prepare examples; 0 prepares them in the training process.
+        valid_crops: number of fixed crops that a validation looks at.
+    """
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    crop_codes: int = 128
+    halved_until: float = 0.5
+    shares: dict[str, float] = Field(default_factory=dict)
+    augment: AugmentConfig = AugmentConfig()
+    cache: str | None = None
+    workers: int = 0
+    valid_crops: int = 64
+
+
+class TokenizerTrainingConfig(Config):
+    """A whole run.
+
+    Attributes:
+        model: the tokenizer.
+        scene: model folder of a trained scene branch to start from (see `training.semantic_branch`), or none.
+        start: tokenizer to start from, a model folder or a bundled name, or none.
+        decoder_start: tokenizer whose decoder to start from in place of that of `start`, or `new` for a new decoder.
+        keep_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
+        keep_trunk: the part of the decoder that reads the latents does not learn either.
+        asked_until: share of the training during which the decoder waits, and encoder and quantizer learn from what
+            codes are asked alone. Such a step costs half, and codes that have learned to tell pitch keep doing so,
+            while a decoder that comes first leaves no room for it.
+        data: what it learns from.
+        label: the loss that asks codes for labels.
+        outline: the loss that asks codes for outlines.
+        peaks: the loss that asks codes which bands stand out.
+        distill: the decoder learns to jump from the model it starts from; none: it learns flow matching alone.
+        optimiser: how the weights move.
+        run: length, seed and machine.
+    """
+
+    model: TokenizerConfig = TokenizerConfig()
+    scene: str | None = None
+    start: str | None = None
+    decoder_start: str | None = None
+    keep_codes: bool = False
+    keep_trunk: bool = False
+    asked_until: float = 0.0
+    data: DataConfig
+    label: LabelConfig = LabelConfig()
+    outline: OutlineConfig = OutlineConfig()
+    peaks: PeaksConfig = PeaksConfig()
+    distill: DistillConfig | None = None
+    optimiser: OptimiserConfig = OptimiserConfig()
+    run: RunConfig = Field(default_factory=RunConfig)
+
+    @property
+    def decoder_is_new(self) -> bool:
+        """Whether the decoder starts from random weights."""
+        return self.start is None or self.decoder_start == NEW_DECODER
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.start is None and (self.keep_codes or self.decoder_start is not None):
+            raise ValueError("keep_codes and decoder_start need a tokenizer to start from: name it in start")
+        if self.keep_trunk and (self.decoder_is_new or not self.keep_codes):
+            raise ValueError("keep_trunk needs keep_codes and a trained decoder to start from")
+        if self.distill is not None and not isinstance(self.model.decoder, FlowConfig):
+            raise ValueError("distill needs a decoder of kind flow")
+        if self.distill is not None and (self.decoder_is_new or not self.keep_codes):
+            raise ValueError("distill needs keep_codes and a trained decoder to start from, which teaches")
+        return self
 
 
 class TokenizerTraining(lightning.LightningModule):

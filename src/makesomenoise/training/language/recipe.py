@@ -1,0 +1,258 @@
+"""Training of a language model on encoded sound: one YAML file, one run folder, resumable to the step.
+
+First the rows of the codes are aligned with the words of labels (`alignment`), then the lower layers learn what sounds
+at every code (`grounding`), then parts with mixtures of their own follow one another (a curriculum); transformers'
+trainer runs the last two, on one device or, through accelerate, on many.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from pydantic import Field
+from torch import Tensor
+
+from makesomenoise.config import Config
+from makesomenoise.data.codes import CodeClip, read_codes
+from makesomenoise.data.instructions.examples import Examples, Mixture
+from makesomenoise.data.instructions.text_only import Chat, prompts, read_chat, write_chat
+from makesomenoise.data.sounds import EXACT
+from makesomenoise.errors import DataError
+from makesomenoise.language.config import LanguageConfig, LoraConfig
+from makesomenoise.language.model import LanguageModel
+from makesomenoise.tokenizer.model import AudioTokenizer
+from makesomenoise.training.language.embedding_alignment import AlignmentConfig, NamedCodes, accuracy, align, label_rows
+from makesomenoise.training.language.frame_supervision import (
+    AnnotatedClips,
+    Grounding,
+    GroundingBatches,
+    GroundingConfig,
+)
+from makesomenoise.training.language.memory_estimate import Estimate, estimate
+from makesomenoise.training.language.self_distillation import base_answers
+from makesomenoise.training.language.sft import Answers, AnswersConfig, Batches, Part
+from makesomenoise.training.language.trainer import LanguageRunConfig, RatesConfig, Samples, Validation, run_steps
+from makesomenoise.training.run import last_checkpoint, open_run
+
+_log = logging.getLogger(__name__)
+_CHATS = "chats.jsonl"
+_GROUNDED = "grounded"  # its own checkpoints and curves
+
+
+class LanguageTrainingError(DataError):
+    """A run that cannot be made of its configuration; the message is one sentence for the user."""
+
+
+class PartConfig(Config):
+    """A stretch of the training.
+
+    Attributes:
+        name: as it appears in logs.
+        steps: its length.
+        mixture: how often which task comes.
+    """
+
+    name: str
+    steps: int = Field(ge=1)
+    mixture: Mixture = Mixture()
+
+
+class LanguageDataConfig(Config):
+    """What a run learns from.
+
+    Attributes:
+        train: code shards, or folders of them.
+        valid: code shards, or folders of them.
+        chats: how many answers of the base itself to plain prompts are mixed in, so that it forgets no language.
+        valid_batches: number of fixed batches that a validation looks at.
+        samples: of how many clips it notes what the model says of them and makes of their names.
+    """
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    chats: int = Field(default=0, ge=0)
+    valid_batches: int = Field(default=8, ge=1)
+    samples: int = Field(default=3, ge=0)
+
+
+class LanguageTrainingConfig(Config):
+    """A whole run.
+
+    Attributes:
+        base: the text model, see `LanguageConfig`.
+        tokenizer: whose codes it learns: a model folder, a bundled name or a Hub id.
+        lora: the low-rank matrices.
+        context_tokens: the most tokens a conversation may have.
+        timestamps: whether sounds that are heard tell the time, also where the model to start from had none.
+        start: language model to start from, a model folder or a bundled name, or none.
+        data: what it learns from.
+        alignment: how the rows of codes are aligned first; not done for a model to start from.
+        grounding: how the lower layers then learn what sounds.
+        parts: what comes after what.
+        answers: what loss is asked.
+        rates: how fast weights move.
+        run: size of a step, seed and machine.
+        shape: settings of the base's architecture, for an estimate of a base that is not on this machine.
+    """
+
+    base: str = "smollm2-135m"
+    tokenizer: str = "default"
+    lora: LoraConfig = LoraConfig()
+    context_tokens: int = Field(default=2048, ge=16)
+    timestamps: bool = True
+    start: str | None = None
+    data: LanguageDataConfig
+    alignment: AlignmentConfig = AlignmentConfig()
+    grounding: GroundingConfig = GroundingConfig(steps=0)
+    parts: tuple[PartConfig, ...] = Field(min_length=1)
+    answers: AnswersConfig = AnswersConfig()
+    rates: RatesConfig = RatesConfig()
+    run: LanguageRunConfig = LanguageRunConfig()
+    shape: dict[str, int | float | str | bool] = Field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Length of the run."""
+        return sum(part.steps for part in self.parts)
+
+
+def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resume: bool = False) -> Path:
+    """Trains a language model.
+
+    Args:
+        config: the run.
+        run_folder: receives config, checkpoints, curves, and the model folder `model`.
+        resume: continue the run that the folder holds.
+
+    Returns:
+        The model folder.
+
+    Raises:
+        RunError: if the folder already holds a run and `resume` is false.
+        CodesError: if there are no code shards, or they were made by another tokenizer.
+        LanguageError: if the base cannot be loaded.
+    """
+    folder = Path(run_folder)
+    tokenizer = AudioTokenizer.load(config.tokenizer, vocoder="griffin-lim")
+    clips, valid = (_clips(sources, tokenizer) for sources in (config.data.train, config.data.valid))
+    last = open_run(folder, config, resume)
+    if config.run.threads is not None:
+        torch.set_num_threads(config.run.threads)
+    model = _model(config, tokenizer, clips if last is None else [])
+    if config.grounding.steps and last is None:
+        _ground(model, clips, valid, config, folder)
+    chats = _chats(model, config, folder)
+    seed = config.run.seed
+    examples = [Examples(clips, tokenizer.code_rate, part.mixture, seed, chats) for part in config.parts]
+    batches = _batches(config, model, examples)
+    samples = Samples(valid, config.data.samples, tokenizer).add_to if config.data.samples else None
+    seen = Validation(_fixed(config, model, valid, tokenizer), folder, samples)
+    run_steps(Answers(model, config.answers), batches, config.steps, seen, config.rates, config.run, last)
+    return folder / "model"
+
+
+def estimate_language(config: LanguageTrainingConfig) -> Estimate:
+    """What a run will take, without its data and weights.
+
+    Raises:
+        LanguageError: if the configuration gives no shape and the base's configuration cannot be read.
+    """
+    return estimate(config.base, config.shape, config.lora, config.run)
+
+
+def _clips(sources: Sequence[str], tokenizer: AudioTokenizer) -> list[CodeClip]:
+    return [clip for source in sources for clip in read_codes(source, tokenizer.fingerprint)]
+
+
+def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Sequence[CodeClip]) -> LanguageModel:
+    """The model that training starts from; not aligned where there are no clips."""
+    if config.start is not None:
+        model = LanguageModel.load(config.start, config.run.dtype)
+        if model.config.codes != tokenizer.fingerprint:
+            raise LanguageTrainingError(
+                f"The model to start from learned the codes of the tokenizer {model.config.codes}, and this one is "
+                f"{tokenizer.fingerprint}: name the tokenizer it was trained with."
+            )
+        model.tell_time(config.timestamps)
+        return model
+    codebook = tokenizer.network.quantizer.codebook().detach()
+    settings = LanguageConfig(
+        base=config.base,
+        codes=tokenizer.fingerprint,
+        codebook_size=len(codebook),
+        code_rate=tokenizer.code_rate,
+        lora=config.lora,
+        context_tokens=config.context_tokens,
+        timestamps=config.timestamps,
+    )
+    model = LanguageModel.create(settings, codebook, config.run.seed, config.run.dtype)
+    if clips and config.alignment.steps:
+        _align(model, clips, config)
+    return model
+
+
+def _align(model: LanguageModel, clips: Sequence[CodeClip], config: LanguageTrainingConfig) -> None:
+    """Makes codes point at the words of their labels; where the base scores by rows of their own, those stay."""
+    named = [clip for clip in clips if clip.label and clip.codes and clip.dataset in EXACT]
+    if not named:
+        return
+    names = sorted({clip.label for clip in named})
+    place = {name: number for number, name in enumerate(names)}
+    known = NamedCodes(
+        tuple(torch.tensor(clip.codes) for clip in named), torch.tensor([place[clip.label] for clip in named])
+    )
+    wanted = label_rows(model.text_rows, [model.vocabulary.text(f" {name}") for name in names])
+    rows = model.rows.detach().clone()
+    generator = torch.Generator().manual_seed(config.run.seed)
+    rows[:-2] = align(rows[:-2], wanted, known, config.alignment, generator)
+    _log.info("aligned: %.1f %% of the clips point at their label", 100 * accuracy(rows[:-2], wanted, known))
+    model.set_rows(rows)
+
+
+def _ground(
+    model: LanguageModel,
+    clips: Sequence[CodeClip],
+    valid: Sequence[CodeClip],
+    config: LanguageTrainingConfig,
+    run: Path,
+) -> None:
+    """Runs the stage of grounding in a folder of its own, or goes on with what is there."""
+    asked, rate, prompts = config.grounding, model.config.code_rate, model.prompts
+    known = AnnotatedClips(clips, rate, asked.scenes_share, asked.longest_seconds, config.run.seed)
+    if not known:
+        raise LanguageTrainingError("Layers cannot be grounded without labels or scenes: set `grounding: {steps: 0}`.")
+    unseen = AnnotatedClips(valid, rate, asked.scenes_share, asked.longest_seconds, seed=1, names=known.names)
+    count = asked.steps * config.run.accumulated * PartialState().num_processes
+    batches = GroundingBatches(known, prompts, count, asked.batch_tokens)
+    fixed = GroundingBatches(unseen, prompts, config.data.valid_batches if unseen else 0, asked.batch_tokens)
+    learner, folder = Grounding(model, len(known.names), asked.layers), run / _GROUNDED
+    seen = Validation([fixed[number] for number in range(len(fixed))], folder)
+    with learner.only_lower():
+        run_steps(learner, batches, asked.steps, seen, asked.rates, config.run, last_checkpoint(folder))
+
+
+def _chats(model: LanguageModel, config: LanguageTrainingConfig, folder: Path) -> list[Chat]:
+    """What the base itself answers, drawn once a run."""
+    path = folder / _CHATS
+    if config.data.chats and not path.exists():
+        asked = prompts(config.data.chats, config.run.seed)
+        write_chat(path, base_answers(model, asked, seed=config.run.seed))
+    return read_chat(path) if config.data.chats else []
+
+
+def _batches(config: LanguageTrainingConfig, model: LanguageModel, examples: Sequence[Examples]) -> Batches:
+    taken = config.run.accumulated * PartialState().num_processes  # batches a step
+    parts = [Part(one, part.steps * taken) for one, part in zip(examples, config.parts, strict=True)]
+    return Batches(parts, model.prompts, config.run.batch_tokens, config.context_tokens, config.run.seed)
+
+
+def _fixed(
+    config: LanguageTrainingConfig, model: LanguageModel, valid: Sequence[CodeClip], tokenizer: AudioTokenizer
+) -> list[dict[str, Tensor]]:
+    """The batches of a validation: those that the last mixture makes of other clips."""
+    examples = Examples(valid, tokenizer.code_rate, config.parts[-1].mixture, seed=1)
+    count = config.data.valid_batches
+    batches = Batches([Part(examples, count)], model.prompts, config.run.batch_tokens, config.context_tokens, seed=1)
+    return [batches[number] for number in range(count)]

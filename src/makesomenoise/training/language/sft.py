@@ -1,0 +1,231 @@
+"""The loss of a language model on its answers, with scores computed only where there is loss.
+
+Between the start and the end of a sound, generation draws among codes alone. Loss does the same in most places, which
+saves two thirds of the work of scoring there; in every eighth, codes compete with all words, so that a merged model
+keeps to codes where nothing constrains it.
+
+Conversations and texts without any sound are there to keep the base's language: at each of their places the model is
+held to what the base itself foresees, by the Kullback-Leibler divergence, which tells more than the word that came.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from makesomenoise.config import Config
+from makesomenoise.data.instructions.examples import Examples
+from makesomenoise.errors import DataError
+from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.prompts import IGNORED, Example, Prompts
+from makesomenoise.training.language.trainer import Learner
+
+_ALL_WORDS_EVERY = 8
+Item = TypeVar("Item")
+POOL = 16  # batches of about equal work that are drawn at once
+MOST_DRAWN, _MOST_POOLS = 1_000_000, 100_000  # numbers of what is drawn for different pools and parts never meet
+
+
+class AnswersConfig(Config):
+    """What loss is asked.
+
+    Attributes:
+        audio_weight: weight of a token of a sound; one of text has 1.
+        z_loss: weight of the squared logarithm of the sum of exponentials of scores, which keeps them from drifting.
+        kept_weight: weight of the divergence from the base where there is no sound, summed over its places and
+            divided by the tokens of the batch.
+    """
+
+    audio_weight: float = Field(default=1.0, ge=0.0)
+    z_loss: float = Field(default=1e-4, ge=0.0)
+    kept_weight: float = Field(default=30.0, ge=0.0)
+
+
+class Answers(Learner):
+    """A language model and the loss on what it answers.
+
+    Args:
+        language: learns.
+        config: what loss is asked.
+    """
+
+    def __init__(self, language: LanguageModel, config: AnswersConfig):
+        super().__init__(language)
+        self.asked = config
+
+    def forward(self, tokens: Tensor, labels: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
+        """The loss of a batch.
+
+        Args:
+            tokens: [B, L], padded at the end.
+            labels: [B, L] the token itself where loss is asked, else -100.
+            attention_mask: [B, L] 1 where there is a token, else 0.
+
+        Returns:
+            Scalars: `loss`; and, without gradient, the mean cross-entropies `text` and `audio` and the mean divergence
+            from the base `kept`, in nats a token, with the numbers of tokens `texts`, `audios` and `kepts`.
+        """
+        spell = self.language.vocabulary
+        silent = (attention_mask[:, 1:] == 1) & ~spell.is_audio(tokens).any(1, keepdim=True)
+        wanted = self._base_scores(tokens, attention_mask, silent)  # before any graph is built: it turns matrices off
+        hidden = self.language.hidden(tokens, attention_mask)[:, :-1]
+        divergence = self._divergence(hidden[silent], wanted)
+        asked = (labels[:, 1:] != IGNORED) & ~silent
+        hidden, targets = hidden[asked], labels[:, 1:][asked]
+        within = spell.is_audio(targets) & (targets != spell.start)
+        everywhere = ~within | (torch.arange(len(targets), device=targets.device) % _ALL_WORDS_EVERY == 0)
+        surprise, spread = targets.new_zeros(len(targets), dtype=torch.float32), 0.0
+        for chosen, first in ((everywhere, 0), (~everywhere, spell.first)):
+            scores = self._scores(hidden[chosen], first).float()
+            surprise = surprise.masked_scatter(
+                chosen, F.cross_entropy(scores, targets[chosen] - first, reduction="none")
+            )
+            spread = spread + scores.logsumexp(-1).square().sum()
+        weights = torch.where(within, self.asked.audio_weight, 1.0)
+        total = weights.sum().clamp_min(1e-8)
+        loss = (weights * surprise).sum() / total + self.asked.z_loss * spread / max(len(targets), 1)
+        loss = loss + self.asked.kept_weight * divergence.sum() / attention_mask.sum()
+        told = surprise.detach()
+        texts, audios = (~within).sum(), within.sum()
+        return {
+            "loss": loss,
+            "text": told[~within].sum() / texts.clamp_min(1),
+            "audio": told[within].sum() / audios.clamp_min(1),
+            "kept": divergence.detach().mean() if len(divergence) else told.new_zeros(()),
+            "texts": texts,
+            "audios": audios,
+            "kepts": silent.sum(),
+        }
+
+    @torch.no_grad()
+    def _base_scores(self, tokens: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:
+        """What the base foresees at some places [P], as scores [P, V] of its own tokens."""
+        rows, table = places.any(1), self.language.output_text_rows[: self.language.vocabulary.first]
+        if not rows.any():
+            return table.new_zeros((0, len(table)), dtype=torch.float32)
+        network: Any = self.language.network
+        with network.disable_adapter():
+            hidden = self.language.hidden(tokens[rows], attention_mask[rows])
+        return F.linear(hidden[:, :-1][places[rows]], table.to(hidden.dtype)).float()
+
+    def _divergence(self, hidden: Tensor, wanted: Tensor) -> Tensor:
+        """How far what is foreseen from [P, H], sounds included, is from what the base foresees [P, V]: nats [P]."""
+        if not len(hidden):
+            return hidden.new_zeros(0, dtype=torch.float32)
+        found = self._scores(hidden, 0).float().log_softmax(-1)[:, : wanted.shape[1]]
+        return F.kl_div(found, wanted.log_softmax(-1), log_target=True, reduction="none").sum(-1)
+
+    def _scores(self, hidden: Tensor, first: int) -> Tensor:
+        """Scores of the tokens from `first` to the end of a sound, from [P, H]."""
+        spell, table = self.language.vocabulary, self.language.output_text_rows
+        rows = self.language.output_rows.to(hidden.dtype)
+        scores = F.linear(hidden, rows)
+        if first == spell.first:
+            return scores
+        return torch.cat((F.linear(hidden, table[: spell.first].to(hidden.dtype)), scores), dim=-1)
+
+
+class BatchesError(DataError):
+    """Conversations that no batches can be made of; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a training with a mixture of its own.
+
+    Attributes:
+        examples: what is drawn from.
+        batches: how many batches long it is.
+    """
+
+    examples: Examples
+    batches: int
+
+
+class Batches(Dataset[dict[str, Tensor]]):
+    """All batches of a run in order.
+
+    Args:
+        parts: what comes after what.
+        prompts: turns conversations into tokens.
+        batch_tokens: tokens of a batch, about.
+        most_tokens: longer conversations are left out.
+        seed: of the order within a pool.
+    """
+
+    def __init__(self, parts: Sequence[Part], prompts: Prompts, batch_tokens: int, most_tokens: int, seed: int):
+        self.parts, self.prompts, self.seed = parts, prompts, seed
+        self.batch_tokens, self.most_tokens = batch_tokens, most_tokens
+        self._pool: tuple[tuple[int, int], list[dict[str, Tensor]]] = (-1, -1), []
+
+    def __len__(self) -> int:
+        return sum(part.batches for part in self.parts)
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        """Batch `number`: `tokens`, `labels`, `attention_mask`, each [B, L]."""
+        if number >= len(self):
+            raise IndexError(number)
+        place = 0
+        while number >= self.parts[place].batches:
+            number -= self.parts[place].batches
+            place += 1
+        wanted = place, number // POOL
+        if self._pool[0] != wanted:
+            self._pool = wanted, self._drawn(*wanted)
+        return self._pool[1][number % POOL]
+
+    def _drawn(self, place: int, pool: int) -> list[dict[str, Tensor]]:
+        """The batches of a pool, in random order."""
+        found: list[Example] = []
+        tokens, number = 0, 0
+        examples = self.parts[place].examples
+        while tokens < POOL * self.batch_tokens or len(found) < POOL:
+            if number == MOST_DRAWN:
+                raise BatchesError(f"Hardly any conversation has at most {self.most_tokens} tokens: allow for more.")
+            example = self.prompts.example(examples[(place * _MOST_POOLS + pool) * MOST_DRAWN + number].turns)
+            number += 1
+            if len(example.tokens) <= self.most_tokens:
+                found.append(example)
+                tokens += len(example.tokens)
+        order = np.random.default_rng([self.seed, place, pool])
+        return [collate(batch) for batch in cut(found, [len(example.tokens) for example in found], order)]
+
+
+def cut(items: Sequence[Item], lengths: Sequence[int], rng: np.random.Generator) -> list[list[Item]]:
+    """Cuts a pool into batches of neighbours in length and of about as many tokens each, none of them empty.
+
+    Args:
+        items: what is in the pool, at least as many as batches.
+        lengths: of each, in tokens.
+        rng: chooses the order of the batches.
+
+    Returns:
+        `POOL` batches.
+    """
+    order = sorted(range(len(items)), key=lambda place: lengths[place])
+    ends, least = np.cumsum([lengths[place] for place in order]), np.arange(1, POOL)
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, POOL) / POOL)
+    cuts = least + np.maximum.accumulate(np.clip(cuts - least, 0, len(items) - POOL))
+    batches = [[items[n] for n in order[first:last]] for first, last in pairwise([0, *map(int, cuts), len(items)])]
+    return [batches[int(n)] for n in rng.permutation(POOL)]
+
+
+def collate(examples: Sequence[Example]) -> dict[str, Tensor]:
+    """Examples to tensors [B, L], padded at the end."""
+    longest = max(len(example.tokens) for example in examples)
+
+    def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+        return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
+
+    return {
+        "tokens": padded([example.tokens for example in examples], 0),
+        "labels": padded([example.labels for example in examples], IGNORED),
+        "attention_mask": padded([[1] * len(example.tokens) for example in examples], 0),
+    }

@@ -1,0 +1,327 @@
+"""The steps of a language model's training, run by transformers' trainer; knows no data.
+
+Checkpoints hold what is learned in float32, so that a resumed run continues exactly; the model folder beside them holds
+it in 16 bits, as it is shipped.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
+from torch.utils.tensorboard.writer import SummaryWriter
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from makesomenoise.config import Config
+from makesomenoise.data.codes import CodeClip
+from makesomenoise.data.sounds import EXACT, Name, find
+from makesomenoise.language import wording
+from makesomenoise.language.base import usual_dtype
+from makesomenoise.language.composing import compose
+from makesomenoise.language.listening import answers
+from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.prompts import Sound
+from makesomenoise.tokenizer.model import AudioTokenizer
+from makesomenoise.training.optimization import factor
+
+_LEARNED = "learned.safetensors"
+_LOG_EVERY = 10
+_log = logging.getLogger(__name__)
+_LONGEST_HEARD = 5.0
+_MADE_SECONDS = 2.0
+_LONGEST_CAPTION = 24
+
+
+class RatesConfig(Config):
+    """How fast weights move.
+
+    Attributes:
+        matrices: highest learning rate of AdamW for the low-rank matrices.
+        rows: highest learning rate for the rows of the new words.
+        warmup_steps: steps over which rates rise from 0.
+        falling: share of the run over which they fall in a straight line to a fiftieth.
+        weight_decay: of AdamW, for the matrices.
+        clip: largest norm of the gradient.
+    """
+
+    matrices: float = Field(default=5e-4, gt=0.0)
+    rows: float = Field(default=1e-3, gt=0.0)
+    warmup_steps: int = Field(default=50, ge=0)
+    falling: float = Field(default=0.6, gt=0.0, le=1.0)
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    clip: float = Field(default=1.0, gt=0.0)
+
+    def factor(self, step: int, steps: int) -> float:
+        """The rates of a step of a run of `steps`, as a factor of the highest."""
+        return factor(step, steps, self.warmup_steps, self.falling, least=0.02)
+
+
+class LanguageRunConfig(Config):
+    """Size of a step and of the machine.
+
+    Attributes:
+        batch_tokens: tokens of a batch on one device, padding included, about.
+        accumulated: batches of a step.
+        valid_every: steps between two validations, at which checkpoints are written.
+        seed: of rows, matrices, and the order of what is learned.
+        threads: CPU threads; none leaves the choice to torch.
+        bfloat16: whether the base and the products are in bfloat16; none: where the device computes in it.
+        checkpointed: whether activations are computed again in the backward pass, to save memory.
+    """
+
+    batch_tokens: int = Field(default=2000, ge=1)
+    accumulated: int = Field(default=1, ge=1)
+    valid_every: int = Field(default=100, ge=1)
+    seed: int = 0
+    threads: int | None = None
+    bfloat16: bool | None = None
+    checkpointed: bool = False
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the base and of products."""
+        if self.bfloat16 is None:
+            return usual_dtype("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.bfloat16 if self.bfloat16 else torch.float32
+
+
+class Learner(nn.Module):
+    """A language model with the loss that it learns by.
+
+    `forward` takes a batch and gives `loss` and what is logged: means `x` over as many tokens as `xs` says.
+
+    Args:
+        language: learns.
+    """
+
+    def __init__(self, language: LanguageModel):
+        super().__init__()
+        self.language = language
+
+    def learned(self) -> dict[str, Tensor]:
+        """All that moves, by name, sharing memory with the model."""
+        return self.language.learned()
+
+    def set_learned(self, state: dict[str, Tensor]) -> None:
+        """Takes what `learned` has given."""
+        self.language.set_learned(state)
+
+
+class Validation(TrainerCallback):
+    """Curves of training, losses on fixed batches, and the model folder, all in a run folder.
+
+    Args:
+        batches: what to look at.
+        folder: the run folder.
+        samples: adds what the model says and makes to the curves; none adds nothing.
+    """
+
+    def __init__(
+        self,
+        batches: Sequence[dict[str, Tensor]],
+        folder: Path,
+        samples: Callable[[SummaryWriter, int, LanguageModel], None] | None = None,
+    ):
+        self.batches = batches
+        self.samples = samples
+        self.folder = folder
+        self._noted: list[dict[str, float]] = []
+        self._curves: SummaryWriter | None = None
+
+    def note(self, losses: dict[str, Tensor]) -> None:
+        """Remembers the losses of a batch until the next step that is logged."""
+        self._noted.append({name: float(value.detach()) for name, value in losses.items()})
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Logs, and at times looks at the fixed batches."""
+        last = state.global_step == state.max_steps
+        if state.global_step % _LOG_EVERY == 0 or last:
+            self._log("train", self._noted, state.global_step)
+            self._noted = []
+        if state.is_world_process_zero and (control.should_save or last):
+            learner: Any = kwargs["model"]
+            self._look(getattr(learner, "module", learner), args, state.global_step)
+
+    def _look(self, learner: Learner, args: TrainingArguments, step: int) -> None:
+        learner.eval()
+        seen = []
+        for batch in self.batches:
+            moved = {name: tensor.to(args.device) for name, tensor in batch.items()}
+            with torch.no_grad(), torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
+                seen.append({name: float(value) for name, value in learner(**moved).items()})
+        self._log("valid", seen, step)
+        if self.samples is not None:
+            with torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
+                self.samples(self._writer(), step, learner.language)
+        learner.train()
+        learner.language.save(self.folder / "model")
+
+    def _log(self, stage: str, seen: list[dict[str, float]], step: int) -> None:
+        """Means over batches; those of kinds of tokens weigh each token alike."""
+        if not seen:
+            return
+        values = {"loss": sum(one["loss"] for one in seen) / len(seen)}
+        for kind in (name for name in seen[0] if f"{name}s" in seen[0]):
+            count = sum(one[f"{kind}s"] for one in seen)
+            if count:
+                values[kind] = sum(one[kind] * one[f"{kind}s"] for one in seen) / count
+        for name, value in values.items():
+            self._writer().add_scalar(f"{stage}/{name}", value, step)
+        self._writer().flush()
+        _log.info("step %d, %s: %s", step, stage, {name: round(value, 4) for name, value in values.items()})
+
+    def _writer(self) -> SummaryWriter:
+        if self._curves is None:
+            self._curves = SummaryWriter(str(self.folder / "curves"))
+        return self._curves
+
+
+class _Trainer(Trainer):
+    """Takes whole batches as they are, and keeps nothing of the base in checkpoints."""
+
+    def __init__(self, validation: Validation, **settings: Any):
+        super().__init__(**settings)
+        self._validation = validation
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        del num_items_in_batch
+        losses = model(**inputs)
+        self._validation.note(losses)
+        return (losses["loss"], losses) if return_outputs else losses["loss"]
+
+    def get_train_dataloader(self) -> DataLoader:
+        dataset: Any = self.train_dataset
+        loader = DataLoader(dataset, batch_size=1, sampler=SequentialSampler(dataset), collate_fn=_first)
+        return self.accelerator.prepare(loader)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        del state_dict
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.contiguous() for name, value in self._learned().items()}, folder / _LEARNED)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        del model
+        learner: Any = self.accelerator.unwrap_model(self.model)
+        learner.set_learned(load_file(Path(resume_from_checkpoint) / _LEARNED))
+
+    def _learned(self) -> dict[str, Tensor]:
+        learner: Any = self.accelerator.unwrap_model(self.model)
+        return {name: value.detach().float().cpu() for name, value in learner.learned().items()}
+
+
+def run_steps(
+    learner: Learner,
+    batches: Dataset,
+    steps: int,
+    validation: Validation,
+    rates: RatesConfig,
+    run: LanguageRunConfig,
+    last: Path | None,
+) -> None:
+    """Trains on all batches in order.
+
+    Args:
+        learner: what learns.
+        batches: one item is one batch.
+        steps: length of the run.
+        validation: watches, and knows the run folder.
+        rates: how fast weights move.
+        run: size of a step and of the machine.
+        last: checkpoint to go on from, or none.
+    """
+    if not torch.cuda.is_available():
+        # Backward, torch's fused attention takes a fifth of a step on a CPU; most of that is saved by the plain one.
+        learner.language.causal.set_attn_implementation("eager")
+    if run.checkpointed:
+        learner.language.causal.enable_input_require_grads()
+        learner.language.causal.gradient_checkpointing_enable({"use_reentrant": False})
+    settings = TrainingArguments(
+        output_dir=str(validation.folder),
+        max_steps=steps,
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=run.accumulated,
+        max_grad_norm=rates.clip,
+        bf16=run.dtype == torch.bfloat16,
+        use_cpu=not torch.cuda.is_available(),
+        save_steps=run.valid_every,
+        save_total_limit=1,
+        logging_strategy="no",
+        report_to=[],
+        seed=run.seed,
+        remove_unused_columns=False,
+        label_names=["labels"],
+    )
+    trainer = _Trainer(
+        validation,
+        model=learner,
+        args=settings,
+        train_dataset=batches,
+        optimizers=_optimisers(learner, rates, steps),
+        callbacks=[validation],
+    )
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+
+
+def _optimisers(learner: Learner, rates: RatesConfig, steps: int) -> Any:
+    """AdamW, with rows at a rate of their own, and its schedule."""
+    rows = {id(learner.language.rows), id(learner.language.output_rows)}
+    trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if id(p) in rows], "lr": rates.rows, "weight_decay": 0.0},
+        {"params": [p for p in trained if id(p) not in rows], "lr": rates.matrices, "weight_decay": rates.weight_decay},
+    ]
+    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+    return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rates.factor(step, steps))
+
+
+def _first(items: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return items[0]
+
+
+class Samples:
+    """A few clips of different names, always the same ones.
+
+    Args:
+        clips: what is chosen from; those labelled by hand come first.
+        count: how many are described, and how many of their names are made into sounds.
+        tokenizer: makes sounds of codes.
+    """
+
+    def __init__(self, clips: Sequence[CodeClip], count: int, tokenizer: AudioTokenizer):
+        self._tokenizer = tokenizer
+        self._chosen = _different(clips)[:count]
+
+    @torch.no_grad()
+    def add_to(self, curves: SummaryWriter, step: int, model: LanguageModel) -> None:
+        """Asks the model, and adds captions and sounds under a step."""
+        if not self._chosen:
+            return
+        longest = int(_LONGEST_HEARD * self._tokenizer.code_rate)
+        sounds = [Sound(clip.codes[:longest]) for clip, _ in self._chosen]
+        said = answers(model, sounds, wording.CAPTION, _LONGEST_CAPTION)
+        for (clip, name), text in zip(self._chosen, said, strict=True):
+            curves.add_text(f"captions/{name.name}", f"{clip.title or clip.key}: {text}", step)
+            made = compose(model, name.happens, _MADE_SECONDS)[0].sound
+            device = next(self._tokenizer.network.parameters()).device
+            waveform = self._tokenizer.decode(torch.tensor([made.codes], device=device), seed=0)
+            rate = self._tokenizer.sample_rate
+            curves.add_audio(f"sounds/{name.name}", waveform.cpu(), step, sample_rate=rate)
+
+
+def _different(clips: Sequence[CodeClip]) -> list[tuple[CodeClip, Name]]:
+    """One clip of each name, in an order of their own that has nothing to do with the alphabet."""
+    found: dict[str, tuple[CodeClip, Name]] = {}
+    for clip in sorted(clips, key=lambda clip: clip.dataset not in EXACT):
+        name = find(clip.label, clip.dataset) if clip.codes and not clip.events else None
+        if name is not None:
+            found.setdefault(name.name, (clip, name))
+    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0)).tolist()
+    return [list(found.values())[n] for n in order]

@@ -1,0 +1,183 @@
+"""One training run: its folder, loaders, trainer, checkpoints and exact resumption; knows no model.
+
+Tokenizer, semantic branch and vocoder are trained by Lightning; the language model opens its run folder here too.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from makesomenoise.checkpoint import source_commit
+from makesomenoise.config import Config
+from makesomenoise.errors import FileError
+
+Loaders = Callable[[int, int], tuple[DataLoader, DataLoader]]
+CONFIG_FILE = "config.yaml"
+COMMIT_FILE = "commit.txt"
+CHECKPOINT_FILE = "last.ckpt"
+
+
+class RunError(FileError):
+    """A run that cannot start; the message is one sentence for the user."""
+
+
+def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = False) -> Path | None:
+    """Makes or reopens a run folder and records the configuration and the git commit in it.
+
+    Args:
+        folder: the run folder.
+        config: what is about to be trained, written as `config.yaml`.
+        resume: go on from the last checkpoint, if there is one.
+        joins: this process takes part in a run that another one, of the first device, has opened: nothing is written.
+
+    Returns:
+        The checkpoint to go on from, or None for a fresh start.
+
+    Raises:
+        RunError: if the folder already holds a run and `resume` is not set, or holds one of another configuration.
+    """
+    folder = Path(folder)
+    last, recorded = last_checkpoint(folder), folder / CONFIG_FILE
+    if joins:
+        return last
+    if recorded.exists() and not resume:
+        raise RunError(f"The run folder {folder} is in use; resume that run (--resume) or give another folder.")
+    if last is not None and recorded.read_text(encoding="utf-8") != config.to_yaml():
+        raise RunError(f"The configuration differs from {recorded}; a run resumes only with its own.")
+    folder.mkdir(parents=True, exist_ok=True)
+    recorded.write_text(config.to_yaml(), encoding="utf-8")
+    (folder / COMMIT_FILE).write_text(f"{source_commit()}\n", encoding="utf-8")
+    return last
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint: a file, or a folder of transformers' trainer, which writes its state last."""
+    if (folder / CHECKPOINT_FILE).exists():
+        return folder / CHECKPOINT_FILE
+    whole = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
+    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+class EpochSampler(Sampler[int]):
+    """Example numbers of one epoch after another: epoch e holds e * size * world up to (e + 1) * size * world.
+
+    Args:
+        size: examples an epoch and device.
+        rank: number of this device.
+        world: number of devices.
+    """
+
+    def __init__(self, size: int, rank: int = 0, world: int = 1):
+        self.size, self.rank, self.world = size, rank, world
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch; Lightning calls it before each, also when a run is resumed."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        total = self.size * self.world
+        return iter(range(self.epoch * total + self.rank, (self.epoch + 1) * total, self.world))
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class RunConfig(Config):
+    """Length, seed and machine of a run.
+
+    Attributes:
+        steps: training steps; a multiple of `valid_every`.
+        valid_every: steps between two validations, each of which ends with a checkpoint.
+        batch_size: examples a step and device.
+        seed: of weights, examples and noise.
+        precision: of the arithmetic, as Lightning names it.
+        devices: number of devices; several train with DDP.
+        threads: CPU threads, or none for torch's choice.
+    """
+
+    steps: int = 10_000
+    valid_every: int = 250
+    batch_size: int = 8
+    seed: int = 0
+    precision: str = "32-true"
+    devices: int = 1
+    threads: int | None = None
+
+
+def endless(train: Dataset, valid: Dataset, valid_examples: int, workers: int, run: RunConfig) -> Loaders:
+    """Loaders of datasets whose examples never end.
+
+    Args:
+        train: examples to learn from, taken one after another.
+        valid: examples of which the first ones are looked at by each validation.
+        valid_examples: their number.
+        workers: processes that prepare training examples; 0 prepares them in the training process.
+        run: batch size and length of an epoch.
+
+    Returns:
+        A function from rank and number of devices to the loaders of training and validation.
+    """
+    pinned = torch.cuda.is_available()
+
+    def loaders(rank: int, world: int) -> tuple[DataLoader, DataLoader]:
+        sampler = EpochSampler(run.valid_every * run.batch_size, rank, world)
+        size, kept = run.batch_size, workers > 0
+        looked_at = range(rank, valid_examples, world)
+        return (
+            DataLoader(train, size, sampler=sampler, num_workers=workers, pin_memory=pinned, persistent_workers=kept),
+            DataLoader(valid, size, sampler=looked_at, num_workers=workers, pin_memory=pinned),
+        )
+
+    return loaders
+
+
+def fit(
+    module: lightning.LightningModule,
+    loaders: Loaders,
+    config: Config,
+    run: RunConfig,
+    folder: Path,
+    resume: bool,
+) -> None:
+    """Trains a module in a run folder.
+
+    Args:
+        module: what to train; it clips its gradients by itself.
+        loaders: from rank and number of devices to the loaders of training and validation.
+        config: the whole configuration, written to the folder.
+        run: its part about the run.
+        folder: the run folder.
+        resume: continue from the folder's checkpoint.
+
+    Raises:
+        RunError: if the folder already holds a run and `resume` is false, or a run of another configuration.
+    """
+    trainer = _trainer(run, folder)
+    last = open_run(folder, config, resume, joins=not trainer.is_global_zero)
+    if run.threads is not None:
+        torch.set_num_threads(run.threads)
+    train, valid = loaders(trainer.global_rank, trainer.world_size)
+    trainer.fit(module, train, valid, ckpt_path=last, weights_only=False)
+
+
+def _trainer(run: RunConfig, folder: Path) -> lightning.Trainer:
+    last = ModelCheckpoint(folder, filename=Path(CHECKPOINT_FILE).stem, enable_version_counter=False, save_top_k=1)
+    return lightning.Trainer(
+        max_epochs=-(-run.steps // run.valid_every),
+        precision=run.precision,  # pyright: ignore[reportArgumentType] - the trainer checks the name
+        devices=run.devices,
+        # The discriminators of a vocoder enter late and not in every step.
+        strategy="ddp_find_unused_parameters_true" if run.devices > 1 else "auto",
+        use_distributed_sampler=False,
+        logger=TensorBoardLogger(folder, name="", version="curves"),
+        callbacks=[last, LearningRateMonitor("step"), TQDMProgressBar(refresh_rate=10)],
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        enable_model_summary=False,
+    )

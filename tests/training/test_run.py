@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import pytest
+
+from makesomenoise.config import Config
+from makesomenoise.training.run import CHECKPOINT_FILE, RunError, open_run
+
+
+class Settings(Config):
+    steps: int = 3
+
+
+def test_a_fresh_run_records_what_is_trained(tmp_path: Path) -> None:
+    assert open_run(tmp_path / "run", Settings(), resume=False) is None
+    assert Settings.from_yaml(tmp_path / "run" / "config.yaml") == Settings()
+    assert (tmp_path / "run" / "commit.txt").read_text().strip()
+
+
+def test_a_used_folder_is_refused_unless_the_run_goes_on(tmp_path: Path) -> None:
+    open_run(tmp_path, Settings(), resume=False)
+    with pytest.raises(RunError, match="in use"):
+        open_run(tmp_path, Settings(), resume=False)
+    (tmp_path / CHECKPOINT_FILE).touch()
+    assert open_run(tmp_path, Settings(), resume=True) == tmp_path / CHECKPOINT_FILE
+
+
+def test_a_process_that_joins_a_run_writes_nothing_and_finds_its_checkpoint(tmp_path: Path) -> None:
+    assert open_run(tmp_path / "run", Settings(), resume=False, joins=True) is None
+    assert not (tmp_path / "run").exists()
+    open_run(tmp_path, Settings(), resume=False)
+    (tmp_path / CHECKPOINT_FILE).touch()
+    assert open_run(tmp_path, Settings(), resume=True, joins=True) == tmp_path / CHECKPOINT_FILE
+
+
+def test_a_run_goes_on_with_its_own_configuration_only(tmp_path: Path) -> None:
+    open_run(tmp_path, Settings(), resume=False)
+    (tmp_path / CHECKPOINT_FILE).touch()
+    with pytest.raises(RunError, match="differs"):
+        open_run(tmp_path, Settings(steps=4), resume=True)
