@@ -12,6 +12,7 @@ import makesomenoise
 
 FLOORS = [  # ground floor first; names on one floor do not know each other
     {"errors"},
+    {"files"},
     {"config"},  # below the rest of the ground floor, since a mel has settings too
     {"audio", "engine"},
     {"nn", "flow"},

@@ -16,9 +16,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.audio.io import replacing
 from makesomenoise.config import Config
 from makesomenoise.errors import ConfigError, ModelError
+from makesomenoise.files import make_folder, write_bytes
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "model.safetensors"
@@ -53,9 +53,11 @@ def save_model(
         storage: how floating-point tensors are kept. `int8` keeps the large matrices of a decoder in 8 bits with a
             scale for each row, 0.4 % of the largest weight of a row apart at most, and all else in 16.
         card: text of the model card.
+
+    Raises:
+        FileError: if it cannot be written.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(folder)
     tensors: dict[str, Tensor] = {}
     for name, tensor in state.items():
         tensors |= _stored(name, tensor, storage)
@@ -63,8 +65,7 @@ def save_model(
     if card is not None:
         files[CARD_FILE] = card.encode()
     for name, data in files.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_bytes(data)
+        write_bytes(folder / name, data)
 
 
 def is_free(folder: str | Path) -> bool:

@@ -1,6 +1,9 @@
 """Any sound file in, mono float32 out; chunked equals whole; whatever is wrong is said in one sentence."""
 
 import io as _io
+import os
+import resource
+import threading
 import tracemalloc
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import torch
 from torch import Tensor
 
 from makesomenoise.audio import io
+from makesomenoise.errors import FileError
 
 STEREO_48K = ("OGG", "OPUS")
 
@@ -195,7 +199,7 @@ def test_saving_clips_what_is_too_loud(tmp_path: Path):
     ],
 )
 def test_what_cannot_be_saved_is_refused_and_leaves_nothing(name: str, waveform: Tensor, message: str, tmp_path: Path):
-    with pytest.raises(io.AudioError, match=message):
+    with pytest.raises(FileError, match=message):
         io.save(tmp_path / name, waveform)
     assert list(tmp_path.iterdir()) == []
 
@@ -228,3 +232,27 @@ def test_a_written_stream_equals_a_saved_whole(tmp_path: Path, tone):
             write(chunk)
     io.save(tmp_path / "whole.wav", tone(3.0))
     assert (tmp_path / "chunks.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
+
+
+def test_a_full_disk_is_told_as_the_system_tells_it(tmp_path: Path, tone):
+    with pytest.raises(FileError, match="Cannot write /dev/full: No space left on device"):
+        io.save("/dev/full", tone(1.0))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    try:
+        for suffix in io.FORMATS:
+            with pytest.raises(FileError, match="File too large"):
+                io.save(tmp_path / f"a{suffix}", torch.from_numpy(noise(100_000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_gets_wav(tmp_path: Path, tone):
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    io.save(pipe, tone(1.0))
+    reader.join(20)
+    assert len(io.load(got[0])) == 24_000

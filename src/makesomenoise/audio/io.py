@@ -7,12 +7,12 @@ its name whole or not at all.
 
 import contextlib
 import io as _io
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from makesomenoise.audio.ffmpeg import converted
 from makesomenoise.errors import FileError
+from makesomenoise.files import atomic_write, is_stream
 
 SAMPLE_RATE = 24_000
 FORMATS = {
@@ -87,15 +88,33 @@ def save(path: str | Path, waveform: Tensor, sample_rate: int = SAMPLE_RATE) -> 
     """Writes a file in the format that its suffix names.
 
     Args:
-        path: ends in one of `FORMATS`; an existing file is replaced.
+        path: ends in one of `FORMATS`; an existing file is replaced, a pipe or device written into.
         waveform: [S]; what lies outside [-1, 1] is clipped.
         sample_rate: of the waveform, Hz.
 
     Raises:
         AudioError: if the suffix, the shape or the values cannot be written.
+        FileError: if the file cannot be written, a full disk included.
     """
     with writer(path, sample_rate) as write:
         write(waveform)
+
+
+def format_of(path: Path) -> tuple[str, str]:
+    """Format and subtype, as libsndfile calls them, of a file that is to be written.
+
+    Args:
+        path: ends in one of `FORMATS`; a pipe or device whose name has no suffix gets WAV.
+
+    Raises:
+        AudioError: if it does not.
+    """
+    suffix = path.suffix.lower()
+    if not suffix and is_stream(path):
+        suffix = ".wav"
+    if suffix not in FORMATS:
+        raise AudioError(f"Cannot write {path}: its name must end in one of {', '.join(FORMATS)}.")
+    return FORMATS[suffix]
 
 
 @contextlib.contextmanager
@@ -111,42 +130,25 @@ def writer(path: str | Path, sample_rate: int = SAMPLE_RATE) -> Iterator[Write]:
         A function that appends a waveform [s].
 
     Raises:
-        AudioError: as `save`.
+        AudioError, FileError: as `save`.
     """
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise AudioError(f"Cannot write {path}: its name must end in one of {', '.join(FORMATS)}.")
-    file_format, subtype = FORMATS[path.suffix.lower()]
-    with replacing(path) as temporary:
+    file_format, subtype = format_of(path)
+    with atomic_write(path) as temporary, temporary.open("w+b", buffering=0) as raw:
+        kept = _Kept(raw)
+        binary: Any = kept  # it has of a file what soundfile calls
+
+        def write(waveform: Tensor) -> None:
+            _append(file, waveform, path)
+            kept.check()
+
         try:
-            with soundfile.SoundFile(temporary, "w", sample_rate, 1, subtype, format=file_format) as file:
-                yield lambda waveform: _append(file, waveform, path)
+            with soundfile.SoundFile(binary, "w", sample_rate, 1, subtype, format=file_format) as file:
+                yield write
         except soundfile.SoundFileError as error:
+            kept.check()
             raise AudioError(f"Cannot write {path} at {sample_rate} Hz: {_reason(error)}.") from None
-
-
-@contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Gives a temporary name beside `path`, renamed to it when the context ends without an error, else removed.
-
-    Raises:
-        AudioError: if the folder does not exist or cannot be written to.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise AudioError(f"Cannot write {path}: it is a folder; give the name of a file.")
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-    except OSError as error:
-        raise AudioError(f"Cannot write {path}: {error.strerror}; give a name in an existing folder.") from None
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        kept.check()
 
 
 class _ForwardFile(soundfile.SoundFile):
@@ -154,6 +156,29 @@ class _ForwardFile(soundfile.SoundFile):
 
     def seekable(self) -> bool:
         return False
+
+
+class _Kept:
+    """A file whose errors of writing are kept for `check`: of libsndfile's own only the fact comes through."""
+
+    def __init__(self, file: RawIOBase):
+        self._file, self._error = file, None
+        self.seek, self.tell, self.read = file.seek, file.tell, file.read
+
+    def write(self, data: bytes) -> int:
+        """Writes all that can be written."""
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self._file.write(left) or 0 :]
+        except OSError as error:
+            self._error = self._error or error
+        return len(data)
+
+    def check(self) -> None:
+        """Raises the first error there was."""
+        if self._error is not None:
+            raise self._error
 
 
 def _name(source: Source) -> str:

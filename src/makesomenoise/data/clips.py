@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from makesomenoise.audio import io
 from makesomenoise.config import Config
 from makesomenoise.data.manifest import Clip
+from makesomenoise.files import atomic_write, make_folder
 
 _log = logging.getLogger(__name__)
 
@@ -103,8 +104,8 @@ class ClipStore:
         if path.exists():
             return np.load(path)
         samples = _in_16_bits(decode(clip, self.sample_rate))
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with io.replacing(path) as temporary, temporary.open("wb") as file:
+        make_folder(self._cache)
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.save(file, samples)
         return samples
 

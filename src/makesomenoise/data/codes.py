@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from makesomenoise.audio.io import replacing
 from makesomenoise.errors import DataError
+from makesomenoise.files import atomic_write
 
 SUFFIX = ".parquet"
 _STAMP = b"makesomenoise"
@@ -108,7 +108,7 @@ def write_codes(path: str | Path, clips: Sequence[CodeClip], stamp: Stamp) -> No
 
     Raises:
         CodesError: if a code is outside [0, K).
-        AudioError: if the file cannot be written.
+        FileError: if the file cannot be written.
     """
     for clip in clips:
         wrong = [code for code in clip.codes if not 0 <= code < stamp.codebook_size]
@@ -116,7 +116,7 @@ def write_codes(path: str | Path, clips: Sequence[CodeClip], stamp: Stamp) -> No
             raise CodesError(f"Clip {clip.key} holds the code {wrong[0]}, outside [0, {stamp.codebook_size}).")
     schema = _SCHEMA.with_metadata({_STAMP: json.dumps(asdict(stamp)).encode()})
     table = pa.Table.from_pylist([asdict(clip) for clip in clips], schema=schema)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 

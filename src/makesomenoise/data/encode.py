@@ -28,6 +28,7 @@ from makesomenoise.data.scenes import SceneMaker
 from makesomenoise.data.sounds import find
 from makesomenoise.data.variation import varied
 from makesomenoise.errors import DataError
+from makesomenoise.files import make_folder
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 Report = Callable[[int, int], None]
@@ -95,7 +96,7 @@ def encode_corpus(
     if added.scenes or added.pairs:
         SceneMaker(ClipStore(trusted, 1))  # says now if there are too few sounds
     jobs = [*clip_jobs(clips, Path(output), stamp), *added_jobs(trusted, Path(output), stamp, added)]
-    Path(output).mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     for path in left_over(jobs):
         path.unlink()
     waiting = [job for job in jobs if not job.is_done()]

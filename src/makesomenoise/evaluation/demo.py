@@ -18,6 +18,7 @@ from torch import Tensor
 from makesomenoise.audio import io
 from makesomenoise.errors import RequestError
 from makesomenoise.evaluation.demo_language import Made, heard, made
+from makesomenoise.files import atomic_write, make_folder, write_text
 from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.files import decode_file, encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
@@ -85,7 +86,7 @@ def build_page(
     sources = sorted(p for p in clips.glob("*") if p.suffix.lower() in SUFFIXES)
     if not sources:
         raise DemoError(f"No sound files in {clips}: give a folder of clips (`--clips`), such as demo_clips.")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     mel = LogMel(ours.config.mel)
     rows = []
     for source in sources:
@@ -105,8 +106,7 @@ def build_page(
 def _written(output: Path, rows: list[str], ours: AudioTokenizer, words: str) -> Path:
     page = Template(resources.files("makesomenoise.evaluation").joinpath("demo.html").read_text(encoding="utf-8"))
     rates = {"rate": f"{ours.bits_per_second:.0f}", "codes": f"{ours.code_rate:.1f}"}
-    with io.replacing(output / "index.html") as temporary:
-        temporary.write_text(page.substitute(rates, rows="\n".join(rows), words=words), encoding="utf-8")
+    write_text(output / "index.html", page.substitute(rates, rows="\n".join(rows), words=words))
     return output / "index.html"
 
 
@@ -139,7 +139,7 @@ def _picture(waveform: Tensor, sound: Path, mel: LogMel) -> str:
     with torch.inference_mode():
         frames = mel(waveform[None])[0].numpy()
     name = sound.with_suffix(".png").name
-    with io.replacing(sound.with_name(name)) as temporary:
+    with atomic_write(sound.with_name(name)) as temporary:
         image.imsave(str(temporary), frames, format="png", origin="lower", cmap="magma", vmin=_DARKEST, vmax=_BRIGHTEST)
     return name
 

@@ -18,12 +18,12 @@ import safetensors.numpy
 import torch
 from torch import Tensor
 
-from makesomenoise.audio.io import replacing
 from makesomenoise.data.clips import decode
 from makesomenoise.data.manifest import Clip
 from makesomenoise.data.sounds import EXACT
 from makesomenoise.evaluation.corpus import by_dataset
 from makesomenoise.evaluation.ears import Ear, EarError
+from makesomenoise.files import atomic_write, make_folder
 from makesomenoise.metrics.classification import bootstrap_error
 from makesomenoise.metrics.frechet import fit_gaussian, frechet_distance
 
@@ -133,8 +133,8 @@ class EarJudge:
             return []
         path = self._folder / f"ear-{_digest([self._ear.identity, _identities(clips)])}.safetensors"
         if not path.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary:
+            make_folder(self._folder)
+            with atomic_write(path) as temporary:
                 safetensors.numpy.save_file(self._embedded(clips), temporary)
         kept = safetensors.numpy.load_file(path)
         return np.split(kept["frames"], np.cumsum(kept["counts"])[:-1])

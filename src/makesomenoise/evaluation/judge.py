@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.io import replacing
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.classifier import EventClassifier
@@ -24,6 +23,7 @@ from makesomenoise.evaluation.fidelity import fidelity
 from makesomenoise.evaluation.rendering import originals, render
 from makesomenoise.evaluation.survives import survival
 from makesomenoise.evaluation.systems import System
+from makesomenoise.files import make_folder, write_text
 from makesomenoise.nn.log_mel import LogMel
 
 ORIGINALS = "original"
@@ -64,9 +64,8 @@ class Judge:
         identity = hashlib.sha256(f"{self._identity}{system.name}".encode() + example).hexdigest()[:16]
         path = self._folder / f"{identity}.json"
         if not path.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary:
-                temporary.write_text(json.dumps(self._figures(system)), encoding="utf-8")
+            make_folder(self._folder)
+            write_text(path, json.dumps(self._figures(system)))
         return json.loads(path.read_text(encoding="utf-8"))
 
     def _figures(self, system: System) -> dict:

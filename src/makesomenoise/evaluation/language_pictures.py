@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from makesomenoise.audio.io import replacing
 from makesomenoise.evaluation.plots import plot_confusion, plot_groups
+from makesomenoise.files import atomic_write
 
 
 def draw_language(results: Mapping, output: Path) -> None:
@@ -41,5 +41,5 @@ def _answers(found: Mapping) -> dict[str, float]:
 
 
 def _drawn(path: Path, draw: Callable[[Path], None]) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         draw(temporary)

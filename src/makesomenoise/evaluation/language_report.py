@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.io import replacing
 from makesomenoise.data.codes import CodeClip, read_codes
 from makesomenoise.evaluation.caption_scores import CaptionError, CaptionScorer
 from makesomenoise.evaluation.captioning import describe_clips
@@ -41,6 +40,7 @@ from makesomenoise.evaluation.questioning import ask_scenes, question_scenes
 from makesomenoise.evaluation.recognition import name_clips
 from makesomenoise.evaluation.rivals import Rivals
 from makesomenoise.evaluation.verdicts import EarListener, Listener
+from makesomenoise.files import make_folder, write_text
 from makesomenoise.pipeline import AudioLanguageModel
 
 NAMED = ("esc50", "urbansound8k")
@@ -74,8 +74,7 @@ def evaluate_language(sources: Sources, output: str | Path, questions: LanguageQ
         ("results.json", json.dumps(results, indent=2) + "\n"),
         ("results.md", language_markdown(results)),
     ):
-        with replacing(Path(output) / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(Path(output) / name, text)
     draw_language(results, Path(output))
     return results
 
@@ -95,7 +94,7 @@ class _Asking:
         self.corpus = Corpus.read(sources.corpus, questions.cache)
         self.classifier = _classifier(sources.classifier)
         self.weights = _weights(sources.model)
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
         self.folder = output / "parts"
         self.parts = Parts(self.folder, json.dumps([self.weights, tokenizer.fingerprint, digest(self.all)]))
 

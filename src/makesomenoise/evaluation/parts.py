@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from makesomenoise.audio.io import replacing
+from makesomenoise.files import make_folder, write_text
 
 Item = TypeVar("Item")
 _BETWEEN_SECONDS = 20.0
@@ -78,6 +78,5 @@ class Parts:
 
 
 def _write(path: Path, answer: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(answer), encoding="utf-8")
+    make_folder(path.parent)
+    write_text(path, json.dumps(answer))

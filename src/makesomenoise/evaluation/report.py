@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 
 from makesomenoise import checkpoint
-from makesomenoise.audio.io import replacing
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip
 from makesomenoise.errors import RequestError
@@ -31,6 +30,7 @@ from makesomenoise.evaluation.plots import Bar, Column, choose_panel, plot_panel
 from makesomenoise.evaluation.probe import LabelledCodes, probe_codes
 from makesomenoise.evaluation.speed import measure_speed, public_contenders, tokenizer_contender
 from makesomenoise.evaluation.systems import System, TokenizerSystem, VocoderSystem
+from makesomenoise.files import atomic_write, make_folder, write_text
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 _PROBE_DATASET = "esc50"
@@ -102,7 +102,7 @@ def evaluate_tokenizer(
     loaded = {name: AudioTokenizer.load(source, vocoder) for name, source in tokenizers.items()}
     refuse_teachers(opened, loaded)
     output = Path(output_folder)
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     first = next(iter(loaded.values()))
     judges = [EarJudge(ear, corpus.train, corpus.cache or output / "parts") for ear in opened]
     classifier = _classifier(Path(classifier_folder), corpus)
@@ -186,7 +186,7 @@ def _draw(figures: Mapping[str, dict], loaded: Mapping[str, AudioTokenizer], sto
         Bar(name, row.get("fidelity", {}).get("all", {}).get("bits_per_second"), _accuracies(row["survives"]))
         for name, row in figures.items()
     ]
-    with replacing(output / "survives.png") as temporary:
+    with atomic_write(output / "survives.png") as temporary:
         plot_survival(bars, temporary)
     rows = choose_panel(store.clips)
     if rows:
@@ -194,7 +194,7 @@ def _draw(figures: Mapping[str, dict], loaded: Mapping[str, AudioTokenizer], sto
         columns = [Column(ORIGINALS, sounds)]
         for name, tokenizer in loaded.items():
             columns.append(Column(name, [TokenizerSystem(name, tokenizer).code(sound).waveform for sound in sounds]))
-        with replacing(output / "spectrograms.png") as temporary:
+        with atomic_write(output / "spectrograms.png") as temporary:
             plot_panel(list(rows), columns, next(iter(loaded.values())).network.mel, temporary)
 
 
@@ -203,5 +203,4 @@ def _accuracies(survives: Mapping[str, dict]) -> dict[str, float]:
 
 
 def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makesomenoise.audio import io
 from makesomenoise.errors import FileError
+from makesomenoise.files import write_bytes
 
 VERSION = 1
 _MAGIC = b"\x8bMSN"
@@ -127,14 +127,10 @@ def write(path: str | Path, bitstream: Bitstream) -> None:
     """Writes an `.msn` file; it appears under its name whole or not at all.
 
     Raises:
-        BitstreamError: as `to_bytes`, or if the file cannot be written.
+        BitstreamError: as `to_bytes`.
+        FileError: if the file cannot be written.
     """
-    data = to_bytes(bitstream)
-    try:
-        with io.replacing(path) as temporary:
-            temporary.write_bytes(data)
-    except (io.AudioError, OSError) as error:
-        raise BitstreamError(str(error)) from None
+    write_bytes(path, to_bytes(bitstream))
 
 
 def read(path: str | Path) -> Bitstream:

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from makesomenoise.checkpoint import source_commit
 from makesomenoise.config import Config
 from makesomenoise.errors import FileError
+from makesomenoise.files import make_folder, write_text
 
 Loaders = Callable[[int, int], tuple[DataLoader, DataLoader]]
 CONFIG_FILE = "config.yaml"
@@ -49,9 +50,9 @@ def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = Fal
         raise RunError(f"The run folder {folder} is in use; resume that run (--resume) or give another folder.")
     if last is not None and recorded.read_text(encoding="utf-8") != config.to_yaml():
         raise RunError(f"The configuration differs from {recorded}; a run resumes only with its own.")
-    folder.mkdir(parents=True, exist_ok=True)
-    recorded.write_text(config.to_yaml(), encoding="utf-8")
-    (folder / COMMIT_FILE).write_text(f"{source_commit()}\n", encoding="utf-8")
+    make_folder(folder)
+    write_text(recorded, config.to_yaml())
+    write_text(folder / COMMIT_FILE, f"{source_commit()}\n")
     return last
 
 

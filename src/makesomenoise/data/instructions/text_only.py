@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from makesomenoise.audio.io import replacing
 from makesomenoise.errors import DataError
+from makesomenoise.files import write_text
 
 _TOPICS = """
 apples, autumn, bees, bicycles, birthdays, books, bread, breakfast, bridges, butterflies, cameras, camping, carrots,
@@ -160,8 +160,7 @@ def write_chat(path: str | Path, chats: Sequence[Chat]) -> None:
         AudioError: if the file cannot be written.
     """
     lines = [json.dumps(asdict(chat), ensure_ascii=False) for chat in chats]
-    with replacing(path) as temporary:
-        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def read_chat(path: str | Path) -> list[Chat]:
