@@ -1,6 +1,7 @@
 """Model folders: what is saved is loaded, what does not fit is refused in one sentence, and nothing is half written."""
 
 import pytest
+import safetensors.numpy
 import safetensors.torch
 import torch
 from torch import nn
@@ -83,7 +84,7 @@ def test_nothing_but_the_model_is_left_in_the_folder(tmp_path):
 
 def test_a_failed_save_keeps_the_old_weights(tmp_path, monkeypatch):
     checkpoint.save_model(tmp_path, _Settings(), _state())
-    monkeypatch.setattr(safetensors.torch, "save", lambda _: "not bytes")
+    monkeypatch.setattr(safetensors.numpy, "save", lambda _: "not bytes")
     with pytest.raises(TypeError):
         checkpoint.save_model(tmp_path, _Settings(), _state(1))
     torch.testing.assert_close(checkpoint.load_state(tmp_path), _state(), rtol=0, atol=0)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -62,7 +63,7 @@ def test_a_file_a_waveform_and_codes_are_the_same_sound(model, tone, tmp_path):
 def test_sounds_of_unequal_length_are_described_as_each_alone(model, tone):
     sounds = [tone(1.0), tone(2.3, 880.0), tone(0.1)]
     assert model.caption(sounds) == [model.caption([sound])[0] for sound in sounds]
-    assert model.caption(torch.stack([sounds[0], sounds[0]])) == model.caption([sounds[0]]) * 2
+    assert model.caption(np.stack([sounds[0], sounds[0]])) == model.caption([sounds[0]]) * 2
     assert "".join(model.stream_answer(sounds[1])) == model.caption(sounds)[1]
 
 
@@ -89,31 +90,31 @@ def test_long_sounds_are_taken_in_windows(model, tone):
 def test_made_sounds_have_the_length_that_was_asked_for(model):
     first, again = (model.generate("a dog barks", 0.7, seed=3, candidates=2) for _ in range(2))
     assert first.shape == (2, 16_800)
-    assert torch.equal(first, again)
+    assert np.array_equal(first, again)
     assert model.generate("rain", 1.5 / 24_000).shape == (1, 2)
 
 
 def test_the_quality_reaches_the_decoder(model):
     codes = model.compose("rain", 0.5)[0].sound
     best = model.render(codes, 0.5, quality="best")
-    torch.testing.assert_close(best, model.render(codes, 0.5, steps=12, quality="best"), rtol=0, atol=0)
-    assert not torch.allclose(model.render(codes, 0.5), best)
-    torch.testing.assert_close(model.generate("rain", 0.5, level_db=None, quality="best")[0], best, rtol=0, atol=0)
+    np.testing.assert_allclose(best, model.render(codes, 0.5, steps=12, quality="best"), rtol=0, atol=0)
+    assert not np.allclose(model.render(codes, 0.5), best)
+    np.testing.assert_allclose(model.generate("rain", 0.5, level_db=None, quality="best")[0], best, rtol=0, atol=0)
 
 
 def test_the_best_of_several_comes_first(model):
     made = model.compose("a dog barks", 0.2, candidates=3, best_by="caption")
     sounds = model.generate("a dog barks", 0.2, candidates=3, best_by="caption", steps=1)
     assert made[0].score >= made[1].score >= made[2].score
-    torch.testing.assert_close(sounds[0], model.render(made[0].sound, 0.2, steps=1, level_db=USUAL_DB))
+    np.testing.assert_allclose(sounds[0], model.render(made[0].sound, 0.2, steps=1, level_db=USUAL_DB))
 
 
 def test_made_sounds_are_as_loud_as_usual_unless_they_are_to_stay(model):
     loud, same = (model.generate("rain", 0.5, steps=1, level_db=wanted)[0] for wanted in (USUAL_DB, None))
     codes = model.compose("rain", 0.5)[0].sound
-    torch.testing.assert_close(same, model.render(codes, 0.5, steps=1))
-    torch.testing.assert_close(loud, levelled(same, 24_000))
-    assert not torch.allclose(loud, same)
+    np.testing.assert_allclose(same, model.render(codes, 0.5, steps=1))
+    np.testing.assert_allclose(loud, levelled(same, 24_000))
+    assert not np.allclose(loud, same)
 
 
 def test_a_conversation_takes_and_gives_sound(model, tone, monkeypatch):
@@ -123,15 +124,15 @@ def test_a_conversation_takes_and_gives_sound(model, tone, monkeypatch):
     chat = model.chat()
     chat.attach(tone(0.5))
     reply = list(chat.say("Make this again."))
-    (sound,) = (part for part in reply if isinstance(part, torch.Tensor))
-    assert torch.equal(sound, model.render(Sound((1, 2, 3))))  # as loud as what it may go on with
-    assert "".join("|" if isinstance(part, torch.Tensor) else part for part in reply) == "Here: |done"
+    (sound,) = (part for part in reply if isinstance(part, np.ndarray))
+    assert np.array_equal(sound, model.render(Sound((1, 2, 3))))  # as loud as what it may go on with
+    assert "".join("|" if isinstance(part, np.ndarray) else part for part in reply) == "Here: |done"
     assert chat.turns[0].parts == (model.hear(tone(0.5)), "Make this again.")
     assert chat.turns[1].parts == ("Here: ", Sound((1, 2, 3)), "done")
     chat.reset()
     assert chat.turns == ()
-    (sound,) = (part for part in chat.say("Make a sound.") if isinstance(part, torch.Tensor))
-    assert torch.equal(sound, model.render(Sound((1, 2, 3)), level_db=USUAL_DB))
+    (sound,) = (part for part in chat.say("Make a sound.") if isinstance(part, np.ndarray))
+    assert np.array_equal(sound, model.render(Sound((1, 2, 3)), level_db=USUAL_DB))
 
 
 def test_text_that_spells_a_sound_stays_text(model, tone):

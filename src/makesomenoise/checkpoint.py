@@ -7,18 +7,23 @@ is neither a folder nor a bundled name.
 import hashlib
 import subprocess
 import tempfile
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
+import numpy as np
 import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor, nn
+import safetensors.numpy
 
 from makesomenoise.config import Config
 from makesomenoise.errors import ConfigError, ModelError
 from makesomenoise.files import make_folder, write_bytes
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Weight = np.ndarray | Tensor
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "model.safetensors"
@@ -40,7 +45,7 @@ class CheckpointError(ModelError):
 def save_model(
     folder: str | Path,
     config: Config,
-    state: dict[str, Tensor],
+    state: "Mapping[str, Weight]",
     storage: Storage = "float32",
     card: str | None = None,
 ) -> None:
@@ -49,7 +54,7 @@ def save_model(
     Args:
         folder: made if missing; files in it are replaced.
         config: written as YAML.
-        state: tensors by name.
+        state: arrays or tensors by name.
         storage: how floating-point tensors are kept. `int8` keeps the large matrices of a decoder in 8 bits with a
             scale for each row, 0.4 % of the largest weight of a row apart at most, and all else in 16.
         card: text of the model card.
@@ -58,10 +63,10 @@ def save_model(
         FileError: if it cannot be written.
     """
     folder = make_folder(folder)
-    tensors: dict[str, Tensor] = {}
+    arrays: dict[str, np.ndarray] = {}
     for name, tensor in state.items():
-        tensors |= _stored(name, tensor, storage)
-    files = {WEIGHTS_FILE: safetensors.torch.save(tensors), CONFIG_FILE: config.to_yaml().encode()}
+        arrays |= _stored(name, _array(tensor), storage)
+    files = {WEIGHTS_FILE: safetensors.numpy.save(arrays), CONFIG_FILE: config.to_yaml().encode()}
     if card is not None:
         files[CARD_FILE] = card.encode()
     for name, data in files.items():
@@ -74,7 +79,7 @@ def is_free(folder: str | Path) -> bool:
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
-def upload(repo_id: str, config: Config, state: dict[str, Tensor], card: str | None = None) -> None:
+def upload(repo_id: str, config: Config, state: "Mapping[str, Weight]", card: str | None = None) -> None:
     """Writes the model folder to the Hugging Face Hub.
 
     Args:
@@ -127,27 +132,32 @@ def load_config(folder: str | Path, config_class: type[ConfigT]) -> ConfigT:
         raise CheckpointError(str(error)) from None
 
 
-def load_state(folder: str | Path) -> dict[str, Tensor]:
-    """Reads the weights of a model folder, however they are stored; floating-point ones as float32.
+def load_arrays(folder: str | Path, wanted: Callable[[str], bool] | None = None) -> dict[str, np.ndarray]:
+    """Reads weights of a model folder, however they are stored; floating-point ones as float32.
+
+    Args:
+        folder: the model folder.
+        wanted: says for a name whether it is wanted; none wants all.
 
     Raises:
         CheckpointError: if the file is missing or damaged.
     """
+    return _read(Path(folder) / WEIGHTS_FILE, wanted)
+
+
+def load_state(folder: str | Path) -> "dict[str, Tensor]":
+    """All weights of a model folder as tensors; see `load_arrays`."""
     return load_weights(Path(folder) / WEIGHTS_FILE)
 
 
-def load_weights(path: str | Path) -> dict[str, Tensor]:
+def load_weights(path: str | Path) -> "dict[str, Tensor]":
     """Reads a safetensors file; see `load_state`."""
-    try:
-        state = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"Cannot read the weights {path}: {error}.") from None
-    scales = {name: state.pop(name + _SCALE) for name in list(state) if name + _SCALE in state}
-    state = {name: t.float() if t.is_floating_point() or name in scales else t for name, t in state.items()}
-    return state | {name: state[name] * scale.float()[:, None] for name, scale in scales.items()}
+    import torch  # noqa: PLC0415 - what runs a model needs no torch
+
+    return {name: torch.from_numpy(array) for name, array in _read(path).items()}
 
 
-def load_into(module: nn.Module, state: dict[str, Tensor], origin: str) -> None:
+def load_into(module: "nn.Module", state: "dict[str, Tensor]", origin: str) -> None:
     """Copies weights into a module.
 
     Args:
@@ -170,7 +180,7 @@ def load_into(module: nn.Module, state: dict[str, Tensor], origin: str) -> None:
     module.load_state_dict(state)
 
 
-def fingerprint(config: Config, state: dict[str, Tensor], without: str | None = None) -> str:
+def fingerprint(config: Config, state: "Mapping[str, Weight]", without: str | None = None) -> str:
     """16 hexadecimal digits that change with the configuration and with any weight.
 
     Weights are compared as 16-bit floats, the precision they are shipped in, so that a model keeps its fingerprint
@@ -186,7 +196,7 @@ def fingerprint(config: Config, state: dict[str, Tensor], without: str | None = 
     digest = hashlib.sha256(chosen.encode())
     for name in sorted(name for name in state if name.split(".")[0] != without):
         digest.update(name.encode())
-        digest.update(_plain(state[name], "float16").numpy().tobytes())
+        digest.update(_plain(_array(state[name]), "float16").tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -199,25 +209,50 @@ def source_commit() -> str:
         return "unknown"
 
 
-def _stored(name: str, tensor: Tensor, storage: Storage) -> dict[str, Tensor]:
-    """The tensors that a file holds for one of the model."""
-    large = tensor.dim() == 2 and tensor.numel() > _ROUNDED_ELEMENTS  # noqa: PLR2004 - a matrix
+def _read(path: str | Path, wanted: Callable[[str], bool] | None = None) -> dict[str, np.ndarray]:
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            names = set(file.keys())
+            chosen = [name for name in names if not _is_scale(name, names) and (wanted is None or wanted(name))]
+            return {name: _widened(file, name, names) for name in chosen}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"Cannot read the weights {path}: {error}.") from None
+
+
+def _is_scale(name: str, names: set[str]) -> bool:
+    return name.endswith(_SCALE) and name.removesuffix(_SCALE) in names
+
+
+def _widened(file: "safetensors.safe_open", name: str, names: set[str]) -> np.ndarray:
+    array = file.get_tensor(name)
+    if name + _SCALE in names:
+        return array.astype(np.float32) * file.get_tensor(name + _SCALE).astype(np.float32)[:, None]
+    return array.astype(np.float32) if np.issubdtype(array.dtype, np.floating) else array
+
+
+def _stored(name: str, array: np.ndarray, storage: Storage) -> dict[str, np.ndarray]:
+    """The arrays that a file holds for one of the model."""
+    large = array.ndim == 2 and array.size > _ROUNDED_ELEMENTS  # noqa: PLR2004 - a matrix
     if storage == "int8" and large and name.startswith(_ROUNDED_PART):
-        return _rounded(name, _plain(tensor, "float32"))
-    return {name: _plain(tensor, storage)}
+        return _rounded(name, array.astype(np.float32))
+    return {name: _plain(array, storage)}
 
 
-def _rounded(name: str, matrix: Tensor) -> dict[str, Tensor]:
+def _rounded(name: str, matrix: np.ndarray) -> dict[str, np.ndarray]:
     # Below float16's normal numbers a scale would be too coarse for what is loaded to be stored the same again.
-    least = torch.finfo(torch.float16).tiny
-    scale = (matrix.abs().amax(dim=1) / _MOST).clamp_min(least).to(torch.float16)
-    steps = (matrix / scale.float()[:, None]).round().clamp(-_MOST, _MOST)
-    return {name: steps.to(torch.int8), name + _SCALE: scale}
+    scale = np.maximum(np.abs(matrix).max(axis=1) / np.float32(_MOST), np.finfo(np.float16).tiny).astype(np.float16)
+    steps = np.round(matrix / scale.astype(np.float32)[:, None]).clip(-_MOST, _MOST)
+    return {name: steps.astype(np.int8), name + _SCALE: scale}
 
 
-def _plain(tensor: Tensor, storage: Storage) -> Tensor:
-    tensor = tensor.detach().cpu().contiguous()
-    return tensor.to(torch.float16) if storage != "float32" and tensor.is_floating_point() else tensor
+def _plain(array: np.ndarray, storage: Storage) -> np.ndarray:
+    array = np.ascontiguousarray(array).reshape(array.shape)  # which makes a single number a row of one
+    floating = np.issubdtype(array.dtype, np.floating)
+    return array.astype(np.float16) if storage != "float32" and floating else array
+
+
+def _array(weight: "Weight") -> np.ndarray:
+    return weight if isinstance(weight, np.ndarray) else weight.detach().cpu().numpy()
 
 
 def _download(repo_id: str) -> Path:

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self, Union
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.audio import io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
@@ -19,11 +18,15 @@ from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import Ranked
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GENERATING, Sampling
-from makesomenoise.tokenizer.decoders.base import Quality
+from makesomenoise.tokenizer.decoding import Quality
 from makesomenoise.tokenizer.model import AudioTokenizer
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 DEFAULT = "language"
-Heard = Tensor | Sound | str | Path
+Heard = Union[np.ndarray, "Tensor", Sound, str, Path]
+Sounds = Union[Sequence[Heard], np.ndarray, "Tensor"]
 
 
 class PipelineError(RequestError):
@@ -92,20 +95,21 @@ class AudioLanguageModel:
         """
         if isinstance(sound, Sound):
             return sound
-        if isinstance(sound, Tensor):
-            if sound.dim() != 1 or not len(sound) or not torch.isfinite(sound).all():
-                raise PipelineError(f"Expected a finite waveform [S] with S > 0; got one of shape {list(sound.shape)}.")
-            chunks = iter([sound])
-        else:
+        if isinstance(sound, str | Path):
             chunks = io.stream(sound, self.tokenizer.sample_rate)
-        pieces = self.tokenizer.stream_encode(chunk.to(self._device) for chunk in chunks)
-        return Sound(tuple(torch.cat([piece.cpu() for piece in pieces]).tolist()))
+        else:
+            waveform = np.asarray(sound, np.float32)
+            if waveform.ndim != 1 or not len(waveform) or not np.isfinite(waveform).all():
+                shape = list(waveform.shape)
+                raise PipelineError(f"Expected a finite waveform [S] with S > 0; got one of shape {shape}.")
+            chunks = iter([waveform])
+        return Sound(tuple(np.concatenate(list(self.tokenizer.stream_encode(chunks))).tolist()))
 
-    def caption(self, sounds: Sequence[Heard] | Tensor) -> list[str]:
+    def caption(self, sounds: Sounds) -> list[str]:
         """Describes each of the sounds in a sentence; errors are those of `answer`."""
         return self.answer(sounds, wording.CAPTION)
 
-    def answer(self, sounds: Sequence[Heard] | Tensor, question: str, most_tokens: int = LONGEST_ANSWER) -> list[str]:
+    def answer(self, sounds: Sounds, question: str, most_tokens: int = LONGEST_ANSWER) -> list[str]:
         """Answers a question about each of the sounds, several at once.
 
         Args:
@@ -146,7 +150,7 @@ class AudioLanguageModel:
 
     def classify(
         self,
-        sounds: Sequence[Heard] | Tensor,
+        sounds: Sounds,
         labels: Sequence[str],
         window: float | None = None,
         prior: float = naming.PRIOR,
@@ -187,7 +191,7 @@ class AudioLanguageModel:
         steps: int | None = None,
         level_db: float | None = None,
         quality: Quality = "fast",
-    ) -> Tensor:
+    ) -> np.ndarray:
         """The waveform [S] of codes.
 
         Args:
@@ -198,8 +202,8 @@ class AudioLanguageModel:
             level_db: make it as loud as this, see `audio.level`; else it is as loud as its codes say.
             quality: see `AudioTokenizer.decode`.
         """
-        codes, rate = torch.tensor([sound.codes], device=self._device), self.tokenizer.sample_rate
-        waveform = self.tokenizer.decode(codes, steps, seed=seed, quality=quality)[0].cpu()
+        rate = self.tokenizer.sample_rate
+        waveform = self.tokenizer.decode([sound.codes], steps, seed=seed, quality=quality)[0]
         waveform = waveform if seconds is None else waveform[: round(seconds * rate)]
         return waveform if level_db is None else level.levelled(waveform, rate, level_db)
 
@@ -215,7 +219,7 @@ class AudioLanguageModel:
         level_db: float | None = level.USUAL_DB,
         *,
         quality: Quality = "fast",
-    ) -> Tensor:
+    ) -> np.ndarray:
         """Makes sounds from a text.
 
         Args:
@@ -237,18 +241,14 @@ class AudioLanguageModel:
             LanguageError: if the text is empty, or the length is not above 0 or does not fit into the context.
         """
         made = self.compose(text, seconds, seed, sampling, candidates, best_by)
-        return torch.stack([self.render(one.sound, seconds, seed, steps, level_db, quality) for one in made])
+        return np.stack([self.render(one.sound, seconds, seed, steps, level_db, quality) for one in made])
 
     def chat(self, seed: int = 0) -> "Chat":
         """Begins a conversation; the same seed and the same turns give the same replies."""
         return Chat(self, seed)
 
-    @property
-    def _device(self) -> torch.device:
-        return next(self.tokenizer.network.parameters()).device
-
-    def _heard(self, sounds: Sequence[Heard] | Tensor) -> list[Sound]:
-        if isinstance(sounds, str | Path) or (isinstance(sounds, Tensor) and sounds.dim() != 2):  # noqa: PLR2004 - [B, S]
+    def _heard(self, sounds: Sounds) -> list[Sound]:
+        if isinstance(sounds, str | Path) or len(getattr(sounds, "shape", (0, 0))) != 2:  # noqa: PLR2004 - [B, S]
             raise PipelineError("Expected several sounds: give a list, or waveforms [B, S].")
         return [self.hear(sound) for sound in sounds]
 
@@ -281,7 +281,7 @@ class Chat:
         self._dialogue.attach(self._model.hear(sound))
         self._attached = True
 
-    def say(self, text: str) -> Iterator[str | Tensor]:
+    def say(self, text: str) -> Iterator[str | np.ndarray]:
         """Says something and streams the reply: pieces of text, and waveforms [S] of the sounds that are made.
 
         Sounds are as loud as those of `AudioLanguageModel.generate`; after one was attached they are as loud as they

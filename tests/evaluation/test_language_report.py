@@ -23,7 +23,8 @@ from makesomenoise.pipeline import PipelineError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.config import IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder
 
 LABELS = ("clicks", "noise", "tone")
 SIZES = {"frame_dim": 8, "frame_layers": 1, "dim": 16, "layers": 1, "heads": 2}

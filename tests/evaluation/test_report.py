@@ -17,7 +17,8 @@ from makesomenoise.evaluation.memory import peak_memory
 from makesomenoise.evaluation.report import EvaluationError, Questions, evaluate_tokenizer
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.config import IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder
 
 DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 QUESTIONS = Questions(least_clips=3, codecs=False, speed_seconds=1.0, public_codecs=False, memory_minutes=0)

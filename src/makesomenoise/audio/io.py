@@ -17,8 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 import soxr
-import torch
-from torch import Tensor
+from numpy.typing import ArrayLike
 
 from makesomenoise.audio.ffmpeg import converted
 from makesomenoise.errors import FileError
@@ -39,14 +38,14 @@ _FOREIGN = (1, 3)  # libsndfile's "format not recognised" and "malformed", for w
 _BLOCK_SAMPLES = 1 << 16  # libsndfile overflows its stack when it gets minutes of Ogg Vorbis in one call
 
 Source = str | Path | bytes | BinaryIO
-Write = Callable[[Tensor], None]
+Write = Callable[[ArrayLike], None]
 
 
 class AudioError(FileError):
     """A sound that cannot be read or written; the message is one sentence for the user."""
 
 
-def load(source: Source, sample_rate: int = SAMPLE_RATE) -> Tensor:
+def load(source: Source, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """Reads a whole file.
 
     Args:
@@ -60,10 +59,10 @@ def load(source: Source, sample_rate: int = SAMPLE_RATE) -> Tensor:
         AudioError: if there is no such file, if it is not a sound file, is empty, truncated or damaged, or if it holds
             values that are not finite.
     """
-    return torch.cat(list(stream(source, sample_rate)))
+    return np.concatenate(list(stream(source, sample_rate)))
 
 
-def stream(source: Source, sample_rate: int = SAMPLE_RATE, chunk_seconds: float = 10.0) -> Iterator[Tensor]:
+def stream(source: Source, sample_rate: int = SAMPLE_RATE, chunk_seconds: float = 10.0) -> Iterator[np.ndarray]:
     """Reads a file chunk by chunk in constant memory.
 
     Args:
@@ -80,16 +79,15 @@ def stream(source: Source, sample_rate: int = SAMPLE_RATE, chunk_seconds: float 
     name = _name(source)
     with _opened(source, name) as file:
         blocks = _mono_blocks(file, name, chunk_seconds)
-        for chunk in blocks if file.samplerate == sample_rate else _resampled(blocks, file.samplerate, sample_rate):
-            yield torch.from_numpy(chunk)
+        yield from blocks if file.samplerate == sample_rate else _resampled(blocks, file.samplerate, sample_rate)
 
 
-def save(path: str | Path, waveform: Tensor, sample_rate: int = SAMPLE_RATE) -> None:
+def save(path: str | Path, waveform: ArrayLike, sample_rate: int = SAMPLE_RATE) -> None:
     """Writes a file in the format that its suffix names.
 
     Args:
         path: ends in one of `FORMATS`; an existing file is replaced, a pipe or device written into.
-        waveform: [S]; what lies outside [-1, 1] is clipped.
+        waveform: [S], an array or a tensor on a CPU; what lies outside [-1, 1] is clipped.
         sample_rate: of the waveform, Hz.
 
     Raises:
@@ -138,7 +136,7 @@ def writer(path: str | Path, sample_rate: int = SAMPLE_RATE) -> Iterator[Write]:
         kept = _Kept(raw)
         binary: Any = kept  # it has of a file what soundfile calls
 
-        def write(waveform: Tensor) -> None:
+        def write(waveform: ArrayLike) -> None:
             _append(file, waveform, path)
             kept.check()
 
@@ -284,10 +282,11 @@ def _resampled(blocks: Iterator[np.ndarray], from_rate: int, to_rate: int) -> It
         yield chunk
 
 
-def _append(file: soundfile.SoundFile, waveform: Tensor, path: Path) -> None:
-    if waveform.dim() != 1:
-        raise AudioError(f"Cannot write {path}: expected a waveform [S], got the shape {list(waveform.shape)}.")
-    if not torch.isfinite(waveform).all():
+def _append(file: soundfile.SoundFile, waveform: ArrayLike, path: Path) -> None:
+    samples = np.asarray(waveform, np.float32)
+    if samples.ndim != 1:
+        raise AudioError(f"Cannot write {path}: expected a waveform [S], got the shape {list(samples.shape)}.")
+    if not np.isfinite(samples).all():
         raise AudioError(f"Cannot write {path}: the waveform holds values that are not finite numbers.")
-    for block in waveform.detach().cpu().float().clamp(-1.0, 1.0).split(_BLOCK_SAMPLES):
-        file.write(block.numpy())
+    for start in range(0, len(samples), _BLOCK_SAMPLES):
+        file.write(samples[start : start + _BLOCK_SAMPLES].clip(-1.0, 1.0))

@@ -2,7 +2,18 @@
 
 from pathlib import Path
 
-from makesomenoise.cli.options import Device, Guidance, Inputs, Model, Output, QualityName, Seed, Steps, VocoderName
+from makesomenoise.cli.options import (
+    Device,
+    EngineChoice,
+    Guidance,
+    Inputs,
+    Model,
+    Output,
+    QualityName,
+    Seed,
+    Steps,
+    VocoderName,
+)
 
 
 def decode(  # noqa: PLR0913 - each is an option
@@ -16,17 +27,18 @@ def decode(  # noqa: PLR0913 - each is an option
     model: Model = "default",
     vocoder: VocoderName = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
 ) -> None:
     """Turn .msn files back into sound: `msn decode rain.msn out.wav`."""
     from makesomenoise.cli.errors import each
     from makesomenoise.cli.targets import pairs
-    from makesomenoise.tokenizer.decoders.base import as_quality
+    from makesomenoise.tokenizer.decoding import as_quality
     from makesomenoise.tokenizer.files import decode_file
     from makesomenoise.tokenizer.model import AudioTokenizer
 
     chosen = as_quality(quality)
     work = pairs(inputs, output, ".wav")
-    tokenizer = AudioTokenizer.load(model, vocoder, device)
+    tokenizer = AudioTokenizer.load(model, vocoder, device, engine)
 
     def one(paths: tuple[Path, Path]) -> str:
         read = decode_file(tokenizer, *paths, steps, guidance, seed, chosen)

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from makesomenoise.cli.options import Device, Inputs, Model, Output
+from makesomenoise.cli.options import Device, EngineChoice, Inputs, Model, Output
 
 
-def encode(inputs: Inputs, output: Output, model: Model = "default", device: Device = "cpu") -> None:
+def encode(
+    inputs: Inputs, output: Output, model: Model = "default", device: Device = "cpu", engine: EngineChoice = "auto"
+) -> None:
     """Turn sound files into .msn files: `msn encode rain.wav rain.msn`."""
     from makesomenoise.cli.errors import each
     from makesomenoise.cli.targets import pairs
@@ -13,7 +15,7 @@ def encode(inputs: Inputs, output: Output, model: Model = "default", device: Dev
     from makesomenoise.tokenizer.model import AudioTokenizer
 
     work = pairs(inputs, output, ".msn")
-    tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim", device=device)
+    tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim", device=device, engine=engine)
 
     def one(paths: tuple[Path, Path]) -> str:
         written = encode_file(tokenizer, *paths)

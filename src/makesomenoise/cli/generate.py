@@ -52,7 +52,7 @@ def generate(  # noqa: PLR0913 - each is an option
     from makesomenoise.audio import io
     from makesomenoise.audio.level import USUAL_DB
     from makesomenoise.pipeline import AudioLanguageModel
-    from makesomenoise.tokenizer.decoders.base import as_quality
+    from makesomenoise.tokenizer.decoding import as_quality
 
     by, how, fine = judge(best_by), sampling(temperature, top_k, guidance), as_quality(quality)
     paths = targets(output, 1 if by else count)

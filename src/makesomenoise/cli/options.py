@@ -7,6 +7,8 @@ import typer
 
 
 def _available(device: str) -> str:
+    if device == "cpu":
+        return device
     import torch
 
     try:
@@ -28,6 +30,9 @@ Steps = Annotated[int | None, typer.Option(min=1, help="Steps of the decoder: mo
 QualityName = Annotated[str, typer.Option("--quality", help="`fast`, or `best`, which takes longer.")]
 Guidance = Annotated[float | None, typer.Option(help="Guidance scale; 1 turns it off.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same sound.")]
+EngineChoice = Annotated[
+    str, typer.Option("--engine", help="`onnx` on a cpu, `torch`, or `auto`, which is onnx where it can be.")
+]
 Device = Annotated[str, typer.Option(callback=_available, help="Where to compute: cpu or cuda.")]
 RunFolder = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoints, curves, weights.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder stopped.")]

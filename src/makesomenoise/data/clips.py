@@ -49,7 +49,7 @@ def decode(clip: Clip, sample_rate: int) -> np.ndarray:
         if not chunks:
             raise io.AudioError(f"Clip {clip.key}: {error}") from None
         _log.warning("clip %s: %s What was read of it is used.", clip.key, error)
-    return torch.cat(chunks).numpy()
+    return np.concatenate(chunks)
 
 
 class AugmentConfig(Config):

@@ -12,14 +12,13 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.audio import io
+from makesomenoise.audio.mel import MelSpectrogram
 from makesomenoise.errors import RequestError
 from makesomenoise.evaluation.demo_language import Made, heard, made
 from makesomenoise.files import atomic_write, make_folder, write_text
-from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.files import decode_file, encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
 
@@ -87,7 +86,7 @@ def build_page(
     if not sources:
         raise DemoError(f"No sound files in {clips}: give a folder of clips (`--clips`), such as demo_clips.")
     make_folder(output)
-    mel = LogMel(ours.config.mel)
+    mel = MelSpectrogram(ours.config.mel)
     rows = []
     for source in sources:
         waveform = io.load(source, ours.sample_rate)
@@ -110,34 +109,36 @@ def _written(output: Path, rows: list[str], ours: AudioTokenizer, words: str) ->
     return output / "index.html"
 
 
-def _original(source: Path, waveform: Tensor, output: Path, mel: LogMel, sample_rate: int) -> Column:
+def _original(source: Path, waveform: np.ndarray, output: Path, mel: MelSpectrogram, sample_rate: int) -> Column:
     sound = f"{source.stem}-original.wav"
     io.save(output / sound, waveform, sample_rate)
     bits = len(waveform) * _BITS_PER_SAMPLE
     return Column("original", sound, _picture(waveform, output / sound, mel), bits)
 
 
-def _decoded(source: Path, output: Path, mel: LogMel, tokenizer: AudioTokenizer, title: str, seed: int) -> Column:
+def _decoded(
+    source: Path, output: Path, mel: MelSpectrogram, tokenizer: AudioTokenizer, title: str, seed: int
+) -> Column:
     stem = f"{source.stem}-{title.split(maxsplit=1)[0].lower()}"
     encode_file(tokenizer, source, output / f"{stem}.msn")
     read = decode_file(tokenizer, output / f"{stem}.msn", output / f"{stem}.wav", seed=seed)
-    picture = _picture(io.load(output / f"{stem}.wav", tokenizer.sample_rate), output / f"{stem}.wav", mel)
+    sound = output / f"{stem}.wav"
+    picture = _picture(io.load(sound, tokenizer.sample_rate), sound, mel)
     bits = len(read.codes) * read.bits_per_code
     return Column(title, f"{stem}.wav", picture, bits, tuple(read.codes.tolist()))
 
 
-def _made(one: Made, output: Path, mel: LogMel, tokenizer: AudioTokenizer) -> Column:
+def _made(one: Made, output: Path, mel: MelSpectrogram, tokenizer: AudioTokenizer) -> Column:
     sound = f"made-{one.text.replace(' ', '-')}.wav"
     io.save(output / sound, one.waveform, tokenizer.sample_rate)
     bits = len(one.codes) * tokenizer.bits_per_code
     return Column(one.text, sound, _picture(one.waveform, output / sound, mel), bits, one.codes)
 
 
-def _picture(waveform: Tensor, sound: Path, mel: LogMel) -> str:
+def _picture(waveform: np.ndarray, sound: Path, mel: MelSpectrogram) -> str:
     from matplotlib import image  # noqa: PLC0415 - matplotlib comes with the extra `demo`
 
-    with torch.inference_mode():
-        frames = mel(waveform[None])[0].numpy()
+    frames = mel(waveform[None])[0]
     name = sound.with_suffix(".png").name
     with atomic_write(sound.with_name(name)) as temporary:
         image.imsave(str(temporary), frames, format="png", origin="lower", cmap="magma", vmin=_DARKEST, vmax=_BRIGHTEST)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.checkpoint import CheckpointError, load_config, resolve
@@ -37,7 +37,7 @@ class Made:
 
     text: str
     codes: tuple[int, ...]
-    waveform: Tensor
+    waveform: np.ndarray
 
 
 def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel | None":
@@ -76,11 +76,10 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
             f"The page needs {error.name} for its words: run pip install 'makesomenoise[language]', "
             f"or do without them (`--language {NONE}`)."
         ) from None
-    device = next(tokenizer.network.parameters()).device
-    return AudioLanguageModel(tokenizer, LanguageModel.load_to_answer(folder, device))
+    return AudioLanguageModel(tokenizer, LanguageModel.load_to_answer(folder, "cpu"))
 
 
-def heard(speaker: "AudioLanguageModel", waveform: Tensor) -> str:
+def heard(speaker: "AudioLanguageModel", waveform: np.ndarray) -> str:
     """What a language model hears in the first half minute of a waveform [S], in words."""
     longest = round(_LONGEST_HEARD * speaker.tokenizer.sample_rate)
     return speaker.caption(waveform[None, :longest])[0]

@@ -129,7 +129,7 @@ def _measured(models: tuple[str, ...], threads: int, sampling: Sampling, seconds
 
     def generate() -> None:
         made = model.generate("a dog barking", seconds, sampling=sampling)
-        io.save(Path(folder) / "made.wav", made[0].cpu(), rate)
+        io.save(Path(folder) / "made.wav", made[0], rate)
 
     caption_seconds, generate_seconds = _median_seconds(caption), _median_seconds(generate)
     return LanguageSpeed(

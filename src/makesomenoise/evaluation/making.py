@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from makesomenoise.audio.level import USUAL_DB
@@ -128,7 +129,7 @@ class Maker:
         """
 
         def decoded(codes: Sequence[int], level_db: float | None = None) -> Tensor:
-            return self._model.render(Sound(tuple(codes)), seed=self._seed, level_db=level_db)
+            return torch.from_numpy(self._model.render(Sound(tuple(codes)), seed=self._seed, level_db=level_db))
 
         clips = [(one.names, clip) for one in task.wanted for clip in one.clips]
         made = [(one.names, codes) for one, found in self._made(task, sampling) for codes in found]

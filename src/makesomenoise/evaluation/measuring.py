@@ -39,7 +39,7 @@ def measure_scenes(
 
     def measured(some: Sequence[tuple[CodeClip, list[Question]]]) -> list:
         rate = speaker.tokenizer.sample_rate
-        return [_outcomes(clip, asks, speaker.render(Sound(clip.codes)).numpy(), rate) for clip, asks in some]
+        return [_outcomes(clip, asks, speaker.render(Sound(clip.codes)), rate) for clip, asks in some]
 
     these = [about, [[clip.key, *(question.question for question in asks)] for clip, asks in items]]
     found = kept.each("scenes measured", these, items, measured)

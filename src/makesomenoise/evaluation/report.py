@@ -31,6 +31,8 @@ from makesomenoise.evaluation.probe import LabelledCodes, probe_codes
 from makesomenoise.evaluation.speed import measure_speed, public_contenders, tokenizer_contender
 from makesomenoise.evaluation.systems import System, TokenizerSystem, VocoderSystem
 from makesomenoise.files import atomic_write, make_folder, write_text
+from makesomenoise.nn.log_mel import LogMel
+from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 _PROBE_DATASET = "esc50"
@@ -109,14 +111,14 @@ def evaluate_tokenizer(
     store = ClipStore(subset(corpus.valid, questions.limit), first.sample_rate, corpus.cache)
     codecs = find_codecs() if questions.codecs else None
     systems: list[System] = [TokenizerSystem(name, tokenizer) for name, tokenizer in loaded.items()]
-    systems += [VocoderSystem("mel and vocoder, no codes", first.network.mel, first.vocoder)]
+    systems += [VocoderSystem("mel and vocoder, no codes", first.mel, first.vocoder)]
     systems += codecs.systems if codecs else []
 
     results: dict = {
         "machine": describe_machine(),
         "settings": {
             **asdict(questions),
-            "tokenizers": {name: _weights(t) for name, t in loaded.items()},
+            "tokenizers": {name: _weights(source) for name, source in tokenizers.items()},
             "ears": {ear.name: ear.identity for ear in opened},
         },
         "systems": Judge(classifier, store, questions.least_clips, output / "parts", judges).judge(systems),
@@ -142,9 +144,10 @@ def _classifier(folder: Path, corpus: Corpus) -> EventClassifier:
     return EventClassifier.load(folder)
 
 
-def _weights(tokenizer: AudioTokenizer) -> str:
+def _weights(source: str | Path) -> str:
     """Fingerprint of all weights, also those of the decoder."""
-    return checkpoint.fingerprint(tokenizer.config, tokenizer.network.state_dict())
+    folder = checkpoint.resolve(source)
+    return checkpoint.fingerprint(checkpoint.load_config(folder, TokenizerConfig), checkpoint.load_arrays(folder))
 
 
 def _probed(tokenizer: AudioTokenizer, corpus: Corpus) -> dict:
@@ -166,7 +169,7 @@ def _labelled_codes(
     tokenizer: AudioTokenizer, clips: list[Clip], names: list[str], cache: Path | None
 ) -> LabelledCodes:
     store = ClipStore(clips, tokenizer.sample_rate, cache)
-    codes = [tokenizer.encode(torch.from_numpy(store.waveform(number))[None])[0] for number in range(len(store))]
+    codes = [torch.from_numpy(tokenizer.encode(store.waveform(number)[None])[0]) for number in range(len(store))]
     return LabelledCodes(
         codes, torch.tensor([names.index(clip.label) for clip in clips]), [clip.fold for clip in clips]
     )
@@ -195,7 +198,7 @@ def _draw(figures: Mapping[str, dict], loaded: Mapping[str, AudioTokenizer], sto
         for name, tokenizer in loaded.items():
             columns.append(Column(name, [TokenizerSystem(name, tokenizer).code(sound).waveform for sound in sounds]))
         with atomic_write(output / "spectrograms.png") as temporary:
-            plot_panel(list(rows), columns, next(iter(loaded.values())).network.mel, temporary)
+            plot_panel(list(rows), columns, LogMel(next(iter(loaded.values())).config.mel), temporary)
 
 
 def _accuracies(survives: Mapping[str, dict]) -> dict[str, float]:

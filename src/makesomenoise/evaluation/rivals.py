@@ -77,8 +77,7 @@ class Rivals:
         return {"clips": len(clips), "mean": result.mean, "deviation": result.deviation, "recipe": result.recipe}
 
     def _encoded(self, store: ClipStore, number: int) -> Tensor:
-        device = next(self._tokenizer.network.parameters()).device
-        return self._tokenizer.encode(torch.from_numpy(store.waveform(number))[None].to(device))[0].cpu()
+        return torch.from_numpy(self._tokenizer.encode(store.waveform(number)[None])[0])
 
 
 @torch.inference_mode()

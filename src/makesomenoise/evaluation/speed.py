@@ -41,8 +41,8 @@ class Contender:
 
     name: str
     bits_per_second: float
-    encode: Callable[[Tensor], Tensor]
-    decode: Callable[[Tensor], object]
+    encode: Callable[[Tensor], Any]
+    decode: Callable[[Any], object]
 
 
 def tokenizer_contender(name: str, tokenizer: AudioTokenizer) -> Contender:

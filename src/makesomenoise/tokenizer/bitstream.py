@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from makesomenoise.errors import FileError
 from makesomenoise.files import write_bytes
@@ -42,7 +40,7 @@ class Bitstream:
         bits_per_code: bits that one code takes.
     """
 
-    codes: Tensor
+    codes: np.ndarray
     sample_count: int
     fingerprint: str
     sample_rate: int = 24_000
@@ -55,13 +53,13 @@ class Bitstream:
         return self.sample_count / self.sample_rate
 
 
-def pack(codes: Tensor, bits: int) -> bytes:
+def pack(codes: np.ndarray, bits: int) -> bytes:
     """Packs codes [N], each in [0, 2 ** bits), into ceil(N * bits / 8) bytes, most significant bit first.
 
     Raises:
         BitstreamError: if a code lies outside that range.
     """
-    values = codes.detach().cpu().numpy().astype(np.int64)
+    values = np.asarray(codes, np.int64)
     outside = (values < 0) | (values >= 1 << bits)
     if outside.any():
         raise BitstreamError(f"Code {values[outside][0]} lies outside [0, {1 << bits}), all that {bits} bits can hold.")
@@ -69,10 +67,10 @@ def pack(codes: Tensor, bits: int) -> bytes:
     return np.packbits((values[:, None] >> places & 1).astype(np.uint8)).tobytes()
 
 
-def unpack(data: bytes, count: int, bits: int) -> Tensor:
+def unpack(data: bytes, count: int, bits: int) -> np.ndarray:
     """The first `count` codes [N], int64, of bytes that `pack` made."""
     flat = np.unpackbits(np.frombuffer(data, np.uint8), count=count * bits)
-    return torch.from_numpy(flat.reshape(count, bits).astype(np.int64) @ (1 << np.arange(bits - 1, -1, -1)))
+    return flat.reshape(count, bits).astype(np.int64) @ (1 << np.arange(bits - 1, -1, -1))
 
 
 def to_bytes(bitstream: Bitstream) -> bytes:

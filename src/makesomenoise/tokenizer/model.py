@@ -5,69 +5,82 @@ time. That is what makes the promises exact: the codes of a clip do not depend o
 a stream was chunked, and memory does not grow with length.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 from makesomenoise import checkpoint
+from makesomenoise.audio.mel import MelSpectrogram
+from makesomenoise.engine.base import CodecEngine, VocoderEngine, chosen_engine
 from makesomenoise.errors import RequestError
-from makesomenoise.tokenizer.config import FRAMES_PER_CODE, TokenizerConfig
-from makesomenoise.tokenizer.decoders.base import Quality, as_quality
-from makesomenoise.tokenizer.network import TokenizerNetwork
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE, EmaConfig, FsqConfig, TokenizerConfig, VariationalConfig
+from makesomenoise.tokenizer.decoding import MelDecoder, Quality, as_quality
+from makesomenoise.tokenizer.onnx import OnnxCodec
 from makesomenoise.tokenizer.streaming import Block, blocks, joined, padded
-from makesomenoise.vocoder.loading import Vocoder, load_vocoder
+from makesomenoise.vocoder.loading import load_vocoder
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _VOCODER_FRAMES = 384
 
 
-class AudioTokenizer(nn.Module):
-    """Sound as integers.
+class AudioTokenizer:
+    """Sound as integers; arrays or tensors in, arrays out.
 
     Args:
-        network: the trained part.
+        config: settings.
+        weights: arrays by name, at least those that decide on the codes and those that `MelDecoder` needs.
+        engine: runs the networks.
         vocoder: log-mel [B, M, T] to waveform.
     """
 
-    def __init__(self, network: TokenizerNetwork, vocoder: Vocoder):
-        super().__init__()
-        self.network = network.eval()
+    def __init__(
+        self,
+        config: TokenizerConfig,
+        weights: Mapping[str, np.ndarray],
+        engine: CodecEngine,
+        vocoder: VocoderEngine,
+    ):
+        self.config = config
         self.vocoder = vocoder
         # What decides on the codes. A decoder may be trained further: what was encoded before stays readable, and a
         # language model that learned the codes keeps its worth.
-        self.fingerprint = checkpoint.fingerprint(network.config, network.state_dict(), without="decoder")
+        self.fingerprint = checkpoint.fingerprint(config, weights, without="decoder")
+        self.mel = MelSpectrogram(config.mel)
+        self._engine, self._codebook = engine, codebook(config, weights)
+        self._decoder = MelDecoder(config, weights, engine)
 
     @classmethod
-    def load(cls, source: str | Path = "default", vocoder: str | Path = "default", device: str = "cpu") -> Self:
+    def load(
+        cls,
+        source: str | Path = "default",
+        vocoder: str | Path = "default",
+        device: str = "cpu",
+        engine: str = "auto",
+    ) -> Self:
         """Loads a tokenizer.
 
         Args:
             source: a model folder, a bundled name (`default`, `vqvae`) or a Hub id.
             vocoder: `default`, `griffin-lim`, a vocoder folder, or `hub:<id>` of Vocos weights.
             device: where it computes.
+            engine: `onnx` for a CPU, `torch`, or `auto`, which is torch where the device or the quantizer needs it.
 
         Raises:
             CheckpointError: if there is no such model, or if its weights and configuration do not match.
+            EngineError: if the engine is not installed or cannot run it.
         """
         folder = checkpoint.resolve(source)
-        network = TokenizerNetwork(checkpoint.load_config(folder, TokenizerConfig))
-        checkpoint.load_into(network, checkpoint.load_state(folder), origin=str(source))
-        return cls(network, load_vocoder(vocoder, network.config.mel)).to(device)
-
-    def save(self, folder: str | Path) -> None:
-        """Writes the tokenizer (without the vocoder) as a model folder."""
-        checkpoint.save_model(folder, self.config, self.network.state_dict())
-
-    def push_to_hub(self, repo_id: str) -> None:
-        """Uploads the tokenizer as a model repository `owner/name` of the Hugging Face Hub."""
-        checkpoint.upload(repo_id, self.config, self.network.state_dict())
-
-    @property
-    def config(self) -> TokenizerConfig:
-        """The configuration of the trained part."""
-        return self.network.config
+        config = checkpoint.load_config(folder, TokenizerConfig)
+        if engine == "auto" and isinstance(config.quantizer, FsqConfig):
+            engine = "torch"
+        chosen = chosen_engine(engine, device)
+        weights = checkpoint.load_arrays(folder, wanted=lambda name: not name.startswith("decoder.network."))
+        networks = _in_torch(folder, device) if chosen == "torch" else OnnxCodec(config, folder)
+        return cls(config, weights, networks, load_vocoder(vocoder, config.mel, engine, device))
 
     @property
     def sample_rate(self) -> int:
@@ -87,7 +100,12 @@ class AudioTokenizer(nn.Module):
     @property
     def codebook_size(self) -> int:
         """Number of codes K."""
-        return self.network.quantizer.codebook_size
+        return len(self._codebook)
+
+    @property
+    def codebook(self) -> np.ndarray:
+        """The latent of every code [K, D]."""
+        return self._codebook
 
     @property
     def bits_per_code(self) -> int:
@@ -99,7 +117,7 @@ class AudioTokenizer(nn.Module):
         """Bitrate of the packed codes."""
         return self.code_rate * self.bits_per_code
 
-    def encode(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def encode(self, waveform: "ArrayLike", lengths: "ArrayLike | None" = None) -> np.ndarray:
         """Waveforms to codes.
 
         Args:
@@ -113,26 +131,26 @@ class AudioTokenizer(nn.Module):
         Raises:
             RequestError: if the waveform is not [B, S], is empty or is not finite.
         """
-        if waveform.dim() != 2 or waveform.shape[1] == 0:  # noqa: PLR2004 - [B, S]
-            raise RequestError(f"Expected a waveform [B, S] with S > 0, got shape {list(waveform.shape)}.")
-        sizes = [waveform.shape[1]] * len(waveform) if lengths is None else lengths.tolist()
-        if len(sizes) != len(waveform) or not all(0 < size <= waveform.shape[1] for size in sizes):
-            raise RequestError(f"Expected {len(waveform)} lengths in 1..{waveform.shape[1]}, got {sizes}.")
-        count = -(-waveform.shape[1] // self.samples_per_code)
-        codes = torch.zeros(len(waveform), count, dtype=torch.int64, device=waveform.device)
-        for row, clip, size in zip(codes, waveform, sizes, strict=True):
-            found = torch.cat(list(self.stream_encode([clip[:size]])))
+        sound = np.asarray(waveform, np.float32)
+        if sound.ndim != 2 or sound.shape[1] == 0:  # noqa: PLR2004 - [B, S]
+            raise RequestError(f"Expected a waveform [B, S] with S > 0, got shape {list(sound.shape)}.")
+        sizes = [sound.shape[1]] * len(sound) if lengths is None else np.asarray(lengths).tolist()
+        if len(sizes) != len(sound) or not all(0 < size <= sound.shape[1] for size in sizes):
+            raise RequestError(f"Expected {len(sound)} lengths in 1..{sound.shape[1]}, got {sizes}.")
+        codes = np.zeros((len(sound), -(-sound.shape[1] // self.samples_per_code)), np.int64)
+        for row, clip, size in zip(codes, sound, sizes, strict=True):
+            found = np.concatenate(list(self.stream_encode([clip[:size]])))
             row[: len(found)] = found
         return codes
 
     def decode(
         self,
-        codes: Tensor,
+        codes: "ArrayLike",
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
         quality: Quality = "fast",
-    ) -> Tensor:
+    ) -> np.ndarray:
         """Codes to waveforms.
 
         Args:
@@ -148,26 +166,26 @@ class AudioTokenizer(nn.Module):
         Raises:
             RequestError: if the shape is wrong, a code is not in [0, K), or there is no such quality.
         """
-        self._check_codes(codes, dimensions=2)
-        return torch.stack(
-            [torch.cat(list(self.stream_decode([row], steps, guidance, seed, quality))) for row in codes]
+        rows = self._checked(codes, dimensions=2)
+        return np.stack(
+            [np.concatenate(list(self.stream_decode([row], steps, guidance, seed, quality))) for row in rows]
         )
 
     def decode_mel(
         self,
-        codes: Tensor,
+        codes: "ArrayLike",
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
         quality: Quality = "fast",
-    ) -> Tensor:
+    ) -> np.ndarray:
         """Codes [B, N] to log-mel [B, M, 4N]: `decode` without the vocoder; arguments and errors are the same."""
-        self._check_codes(codes, dimensions=2)
-        return torch.stack(
-            [torch.cat(list(self._stream_mel([row], steps, guidance, seed, quality)), -1) for row in codes]
+        rows = self._checked(codes, dimensions=2)
+        return np.stack(
+            [np.concatenate(list(self._stream_mel([row], steps, guidance, seed, quality)), -1) for row in rows]
         )
 
-    def stream_encode(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
+    def stream_encode(self, chunks: Iterable["ArrayLike"]) -> Iterator[np.ndarray]:
         """Encodes a stream in constant memory; the codes are those of the whole sound.
 
         Args:
@@ -180,18 +198,19 @@ class AudioTokenizer(nn.Module):
             RequestError: if a sample is not finite.
         """
         window, unit = self.config.window, self.samples_per_code
+        arrays = (np.asarray(chunk, np.float32) for chunk in chunks)
         # One code more on each side than the network sees: the mel window reaches beyond the frames.
-        for block in blocks(padded(chunks, unit), window.codes * unit, (window.context + 1) * unit, filled=True):
+        for block in blocks(padded(arrays, unit), window.codes * unit, (window.context + 1) * unit, filled=True):
             yield self._encode_block(block)
 
     def stream_decode(
         self,
-        chunks: Iterable[Tensor],
+        chunks: Iterable["ArrayLike"],
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
         quality: Quality = "fast",
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[np.ndarray]:
         """Decodes a stream in constant memory; the waveform is that of the whole sequence of codes.
 
         Args:
@@ -210,61 +229,89 @@ class AudioTokenizer(nn.Module):
         hop = self.config.mel.hop_samples
         mel = self._stream_mel(chunks, steps, guidance, seed, quality)
         for block in blocks(mel, _VOCODER_FRAMES, self.vocoder.context_frames):
-            with torch.inference_mode():
-                waveform = self.vocoder(block.content[None])[0]
+            waveform = self.vocoder(block.content[None])[0]
             yield waveform[block.left * hop : (block.left + block.size) * hop]
 
-    @torch.inference_mode()
-    def _encode_block(self, block: Block) -> Tensor:
-        if not torch.isfinite(block.content).all():
+    def _encode_block(self, block: Block) -> np.ndarray:
+        if not np.isfinite(block.content).all():
             raise RequestError("The waveform holds samples that are not finite (NaN or infinity).")
         unit, full = self.samples_per_code, (self.config.window.context + 1) * self.samples_per_code
-        mel = self.network.mel(block.content[None])
+        mel = self.mel(block.content[None])
         start = FRAMES_PER_CODE if block.left < block.number * self.config.window.codes * unit else 0
         stop = mel.shape[-1] - (FRAMES_PER_CODE if block.right == full else 0)
         first = (block.left - (unit if start else 0)) // unit
-        return self.network.encode(mel[..., start:stop])[0, first : first + block.size // unit].clone()
+        return self._engine.encode(mel[..., start:stop])[0, first : first + block.size // unit]
 
     def _stream_mel(
-        self, chunks: Iterable[Tensor], steps: int | None, guidance: float | None, seed: int, quality: Quality
-    ) -> Iterator[Tensor]:
+        self, chunks: Iterable["ArrayLike"], steps: int | None, guidance: float | None, seed: int, quality: Quality
+    ) -> Iterator[np.ndarray]:
         as_quality(quality)
         window = self.config.decoder.window
 
-        @torch.inference_mode()
-        def decoded(block: Block) -> Tensor:
-            self._check_codes(block.content, dimensions=1)
-            noise = self._noise(block, seed)
-            return self.network.decode(block.content[None], noise[None], steps, guidance, quality)[0]
+        def decoded(block: Block) -> np.ndarray:
+            latents = self._codebook[self._checked(block.content, dimensions=1)]
+            return self._decoder.decode(latents[None], self._noise(block, seed)[None], steps, guidance, quality)[0]
 
+        arrays = (np.asarray(chunk) for chunk in chunks)
         pieces = (
             (decoded(block), block.left * FRAMES_PER_CODE, block.right * FRAMES_PER_CODE)
-            for block in blocks(chunks, window.codes, window.context, filled=True)
+            for block in blocks(arrays, window.codes, window.context, filled=True)
         )
         return joined(pieces, self.config.window.seam_frames)
 
-    def _noise(self, block: Block, seed: int) -> Tensor:
-        """Noise [M, 4n] that belongs to absolute places, so that neighbouring windows agree on what they share."""
+    def _noise(self, block: Block, seed: int) -> np.ndarray:
+        """Noise [4n, M] that belongs to absolute places, so that neighbouring windows agree on what they share."""
         window = self.config.decoder.window
-        shape = (self.config.mel.n_mels, window.codes * FRAMES_PER_CODE)
+        shape = (window.codes * FRAMES_PER_CODE, self.config.mel.n_mels)
         reach = -(-max(block.left, block.right) // window.codes)
         numbers = range(block.number - reach, block.number + reach + 1)
-        noise = torch.cat([_drawn(shape, seed, number) for number in numbers], dim=-1)
+        noise = np.concatenate([_drawn(shape, seed, number) for number in numbers])
         start = (reach * window.codes - block.left) * FRAMES_PER_CODE
-        length = block.content.shape[-1] * FRAMES_PER_CODE
-        return noise[:, start : start + length].to(block.content.device)
+        return noise[start : start + len(block.content) * FRAMES_PER_CODE]
 
-    def _check_codes(self, codes: Tensor, dimensions: int) -> None:
-        if codes.dim() != dimensions or codes.shape[-1] == 0 or codes.is_floating_point():
+    def _checked(self, codes: "ArrayLike", dimensions: int) -> np.ndarray:
+        found = np.asarray(codes)
+        if found.ndim != dimensions or found.shape[-1] == 0 or not np.issubdtype(found.dtype, np.integer):
             shape = "[B, N]" if dimensions == 2 else "[N]"  # noqa: PLR2004 - [B, N]
-            raise RequestError(f"Expected integer codes {shape} with N > 0, got {codes.dtype} {list(codes.shape)}.")
-        low, high = int(codes.min()), int(codes.max())
+            raise RequestError(f"Expected integer codes {shape} with N > 0, got {found.dtype} {list(found.shape)}.")
+        low, high = int(found.min()), int(found.max())
         if low < 0 or high >= self.codebook_size:
             wrong = low if low < 0 else high
             raise RequestError(f"Code {wrong} is outside [0, {self.codebook_size}) of this tokenizer.")
+        return found
 
 
-def _drawn(shape: tuple[int, int], seed: int, number: int) -> Tensor:
-    # Numbers before the first block belong to no sound; any value does, and manual_seed takes none below zero.
-    mixed = (seed * 1_000_003 + max(number, 0)) % 2**63
-    return torch.randn(shape, generator=torch.Generator().manual_seed(mixed))
+def codebook(config: TokenizerConfig, weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The latent of every code [K, D], of length sqrt(D): `Quantizer.codebook` on arrays."""
+    match config.quantizer:
+        case VariationalConfig():
+            vectors = weights["quantizer.embeddings"]
+        case EmaConfig():
+            vectors = weights["quantizer.layer._codebook.embed"][0]
+        case FsqConfig() as fsq:
+            return _fsq_codebook(fsq.levels, weights)
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True) * np.float32(vectors.shape[-1] ** 0.5)
+
+
+def _fsq_codebook(levels: tuple[int, ...], weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The channels of finite scalar quantization, the first changing fastest, each -1 to 1, and their projection."""
+    places = np.array(np.unravel_index(np.arange(np.prod(levels)), levels[::-1])[::-1], np.float32).T
+    halves = np.array([level // 2 for level in levels], np.float32)
+    values = (places - halves) / halves
+    name = "quantizer.layer.project_out"
+    if f"{name}.weight" not in weights:
+        return values
+    return values @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+
+def _in_torch(folder: Path, device: str) -> CodecEngine:
+    from makesomenoise.tokenizer.network import TokenizerNetwork  # noqa: PLC0415 - torch is loaded where it computes
+    from makesomenoise.tokenizer.torch import TorchCodec  # noqa: PLC0415
+
+    return TorchCodec(TokenizerNetwork.load(folder), device)
+
+
+def _drawn(shape: tuple[int, int], seed: int, number: int) -> np.ndarray:
+    # Numbers before the first block belong to no sound; any value does, and no seed is below zero.
+    generator = np.random.default_rng((seed % 2**64, max(number, 0)))
+    return generator.standard_normal(shape, np.float32)

@@ -5,8 +5,10 @@ modules of this package, by which vocoders are trained, compute the same.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from makesomenoise.audio.mel import MelConfig, hann_window, magnitude, mel_filters
+from makesomenoise.config import Teacher
 
 PERIOD = 32
 _ROUNDS = 32
@@ -26,7 +28,7 @@ class Fourier:
         self._n_fft, self._hop = n_fft, hop_samples
         self._window = hann_window(n_fft)
 
-    def forward(self, waveform: np.ndarray) -> np.ndarray:
+    def forward(self, waveform: np.ndarray) -> NDArray[np.complexfloating]:
         """The spectrum of each frame."""
         half = self._n_fft // 2
         padded = np.pad(waveform, ((0, 0), (half, half - self._hop)))
@@ -73,6 +75,11 @@ class GriffinLim:
         self._turns = np.exp(2j * np.pi * _first_turns(mel.n_fft // 2 + 1)).astype(np.complex64)
 
     @property
+    def teachers(self) -> tuple[Teacher, ...]:
+        """None: it was not trained."""
+        return ()
+
+    @property
     def context_frames(self) -> int:
         """Frames on either side that a sample depends on, a multiple of `PERIOD`."""
         return whole_periods(self._reach)
@@ -81,7 +88,7 @@ class GriffinLim:
         """Waveform [B, T * hop] of log-mel frames [B, M, T]."""
         return self.fourier.inverse(self.spectrum(mel))
 
-    def spectrum(self, mel: np.ndarray) -> np.ndarray:
+    def spectrum(self, mel: np.ndarray) -> NDArray[np.complexfloating]:
         """Complex spectrum [B, T, n_fft // 2 + 1] with the magnitudes that the frames ask for and the phases found."""
         wanted = np.maximum(np.exp(mel.transpose(0, 2, 1)) @ self._inverse_filters, _SMALLEST)
         frames = mel.shape[-1]

@@ -177,7 +177,7 @@ def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Seq
             )
         model.tell_time(config.timestamps)
         return model
-    codebook = tokenizer.network.quantizer.codebook().detach()
+    codebook = torch.from_numpy(tokenizer.codebook)
     settings = LanguageConfig(
         base=config.base,
         codes=tokenizer.fingerprint,
