@@ -1,16 +1,13 @@
-# `make demo` and `make test` do all the set-up on a machine that has nothing but Python 3.11 (or later) and make.
+# `make demo` and `make check` do all the set-up on a machine that has nothing but Python 3.11 (or later) and make.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
-.PHONY: demo test check format clean
+.PHONY: demo check format reference clean
 
 demo: .venv/.core
 	.venv/bin/msn demo demo --clips demo_clips
-
-test: .venv/.dev
-	.venv/bin/python -m pytest -q -n auto
 
 check: .venv/.dev
 	.venv/bin/ruff format --check .
@@ -21,6 +18,9 @@ check: .venv/.dev
 format: .venv/.dev
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+
+reference: .venv/.dev
+	.venv/bin/python -m tools.reference
 
 clean:
 	rm -rf .venv demo dist

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError, Storage
+from makesomenoise.files import is_free
 from makesomenoise.tokenizer.config import DecoderConfig, FlowConfig, NetworkConfig, RegressionConfig, TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from recipes.gpu.errors import ending
@@ -155,7 +156,7 @@ def write_tokenizer(
     Raises:
         CheckpointError: if the folder is in use, if there is no such tokenizer, or if the weights do not fit.
     """
-    if not checkpoint.is_free(folder):
+    if not is_free(folder):
         raise CheckpointError(f"{folder} holds something already: name a new or empty folder.")
     source = checkpoint.resolve(tokenizer)
     config = TokenizerConfig.from_dict(decoderless(source) | {"decoder": decoder_config.model_dump()})

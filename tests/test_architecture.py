@@ -14,7 +14,7 @@ FLOORS = [  # ground floor first; names on one floor do not know each other
     {"errors"},
     {"files"},
     {"config"},  # below the rest of the ground floor, since a mel has settings too
-    {"audio", "engine"},
+    {"audio", "engine", "model_folder"},
     {"nn", "flow"},
     {"checkpoint"},
     {"vocoder"},
@@ -33,7 +33,20 @@ INNER = sorted(m for m in FILES if m not in {"makesomenoise", "makesomenoise.__m
 HEAVY = ["torch", "pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "huggingface_hub"]
 HEAVY += ["ai_edge_litert", "onnxruntime", "sklearn"]
 RUNTIMES = {"ai_edge_litert", "onnxruntime", "onnx", "tflite_runtime", "tensorflow", "sklearn"}
-CORE = ["audio", "engine", "nn", "flow", "vocoder", "tokenizer", "metrics", "checkpoint", "config", "errors", "files"]
+CORE = [
+    "audio",
+    "engine",
+    "nn",
+    "flow",
+    "vocoder",
+    "tokenizer",
+    "metrics",
+    "checkpoint",
+    "config",
+    "errors",
+    "files",
+    "model_folder",
+]
 NOT_IN_CORE = {"pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "typer", "rich", "tqdm"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -26,8 +26,14 @@ def targets() -> set[str]:
 
 def test_make_targets_exist():
     named = {line.split()[1] for line in lines("bash") if line.startswith("make ")}
-    assert named == {"demo", "test"}
+    assert named >= {"demo", "check"}
     assert named <= targets()
+
+
+def test_ci_runs_the_documented_check():
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("make check")
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").split("\ncheck:")[1].split("\n\n")[0]
+    assert [word for word in ("ruff format --check", "ruff check", "pyright", "pytest") if word not in recipe] == []
 
 
 def test_msn_commands_exist_and_take_what_is_shown():
@@ -53,13 +59,17 @@ def test_every_command_is_documented():
 def test_links_and_paths_lead_somewhere(page: Path):
     text = page.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert [link for link in links if not (page.parent / link.split("#")[0]).exists()] == []
     paths = re.findall(r"\b(?:configs|demo_clips|tests)/[\w/]+\.\w+", text)
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_the_tree_in_the_readme_is_the_real_one():
-    (tree,) = (block for block in blocks(ROOT / "README.md", "text") if block.startswith("src/makesomenoise/"))
+def test_the_tree_in_the_docs_is_the_real_one():
+    (tree,) = (
+        block
+        for block in blocks(ROOT / "docs" / "explanation" / "architecture.md", "text")
+        if block.startswith("src/makesomenoise/")
+    )
     named = set(re.findall(r"(\w+)/", tree.split("\n", 1)[1])) - {"configs"}
     real = {p.name for p in (ROOT / "src" / "makesomenoise").iterdir() if p.is_dir() and not p.name.startswith("_")}
     assert named == real - {"pretrained"}
@@ -78,6 +88,16 @@ def test_the_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert shapes.keys() == {"waveform", "codes", "sound", "sounds"}
     assert (tmp_path / "rain.wav").stat().st_size == 44 + 2 * 120_000
     assert (tmp_path / "made.wav").stat().st_size == 44 + 2 * 48_000
+
+
+@pytest.mark.parametrize("page", ["getting-started.md", "how-to/encode-and-decode.md"])
+def test_the_python_in_the_docs_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "demo_clips").symlink_to(ROOT / "demo_clips")
+    monkeypatch.chdir(tmp_path)
+    snippets = blocks(ROOT / "docs" / page, "python")
+    assert snippets
+    for code in snippets:
+        exec(compile(code, page, "exec"), {})
 
 
 def test_demo_clips_are_short_small_and_attributed():

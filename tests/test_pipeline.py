@@ -1,5 +1,6 @@
 """Sound and text through one model: what fits is answered, what does not gets one sentence."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,11 @@ from makesomenoise.audio.level import USUAL_DB, levelled
 from makesomenoise.language.config import LanguageConfig, LanguageError
 from makesomenoise.language.listening import prompt_about
 from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.naming import recognised
 from makesomenoise.language.prompts import Sound
 from makesomenoise.pipeline import AudioLanguageModel, PipelineError
+from makesomenoise.tokenizer import bitstream
+from makesomenoise.tokenizer.files import encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 SIZES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -57,7 +61,7 @@ def test_a_file_a_waveform_and_codes_are_the_same_sound(model, tone, tmp_path):
     heard = model.hear(waveform)
     assert heard == Sound(tuple(model.tokenizer.encode(waveform[None])[0].tolist()))
     assert heard == model.hear(tmp_path / "tone.wav") == model.hear(str(tmp_path / "tone.wav")) == model.hear(heard)
-    assert len(set(model.answer([waveform, tmp_path / "tone.wav", heard], "What?", most_tokens=4))) == 1
+    assert len(set(model.ask([waveform, tmp_path / "tone.wav", heard], "What?", most_tokens=4))) == 1
 
 
 def test_sounds_of_unequal_length_are_described_as_each_alone(model, tone):
@@ -80,11 +84,13 @@ def test_long_sounds_are_taken_in_windows(model, tone):
     sound = model.hear(tone(130.0))
     with pytest.raises(LanguageError, match=r"The sound is 130\.0 s long, and 82\.9 s fit .*`--window 10`"):
         model.caption([sound])
-    found = list(model.answer_windows(sound, 50.0))
-    assert [(round(one.start), round(one.end)) for one in found] == [(0, 50), (50, 100), (80, 130)]
+    found = list(model.ask_each([sound], window=50.0))
+    assert [(round(one.start), round(one.end)) for one in found] == [(0, 50), (50, 100), (100, 130)]
+    assert found[2].end == 130.0
+    assert found[2].text == model.caption([Sound(sound.codes[round(100 * 23.4375) :])])[0]
     assert sum(one.probability for one in model.classify([sound], LABELS, window=50.0)[0]) == pytest.approx(1.0)
-    with pytest.raises(LanguageError, match="--window"):
-        list(model.answer_windows(sound, 120.0))
+    (refused,) = model.ask_each([sound], window=120.0)
+    assert "--window" in str(refused.error)
 
 
 def test_made_sounds_have_the_length_that_was_asked_for(model):
@@ -102,11 +108,51 @@ def test_the_quality_reaches_the_decoder(model):
     np.testing.assert_allclose(model.generate("rain", 0.5, level_db=None, quality="best")[0], best, rtol=0, atol=0)
 
 
-def test_the_best_of_several_comes_first(model):
-    made = model.compose("a dog barks", 0.2, candidates=3, best_by="caption")
-    sounds = model.generate("a dog barks", 0.2, candidates=3, best_by="caption", steps=1)
-    assert made[0].score >= made[1].score >= made[2].score
-    np.testing.assert_allclose(sounds[0], model.render(made[0].sound, 0.2, steps=1, level_db=USUAL_DB))
+def test_the_first_of_several_is_that_of_its_seed_alone(model):
+    several = list(model.generate_each("a dog barks", 0.3, seed=5, candidates=3, steps=1))
+    assert [one.seed for one in several] == [5, 6, 7]
+    for one in several:
+        (alone,) = model.generate("a dog barks", 0.3, seed=one.seed, steps=1)
+        assert np.array_equal(one.waveform, alone)
+    assert len({one.sound for one in several}) == 3
+
+
+def test_the_best_of_several_is_kept(model):
+    several = list(model.generate_each("a dog barks", 0.2, candidates=3, steps=1))
+    (best,) = model.generate_each("a dog barks", 0.2, candidates=3, best_by="caption", steps=1)
+    assert len(best.others) == 2
+    assert best.score >= best.others[0] >= best.others[1]
+    (same,) = (one for one in several if one.seed == best.seed)
+    assert np.array_equal(best.waveform, same.waveform)
+    assert best.score == pytest.approx(recognised(model.language, [same.sound], "a dog barks")[0], rel=1e-4)
+
+
+def test_one_sound_that_cannot_be_used_stops_none_of_the_others(model, tone, tmp_path):
+    sounds = [tone(0.5), tmp_path / "missing.wav", torch.zeros(24_000 * 90), tone(1.0)]
+    answers = list(model.ask_each(sounds))
+    assert [answer.number for answer in answers] == [0, 1, 2, 3]
+    assert [answers[0].text, answers[3].text] == model.caption([sounds[0], sounds[3]])
+    assert isinstance(answers[1].error, AudioError)
+    assert "90.0 s long" in str(answers[2].error)
+    ranked = list(model.classify_each(sounds, LABELS))
+    assert [found.error is None for found in ranked] == [True, False, False, True]
+    assert list(ranked[3].labels) == model.classify([sounds[3]], LABELS)[0]
+    with pytest.raises(AudioError, match="No such file"):
+        model.classify(sounds, LABELS)
+
+
+def test_codes_in_a_file_are_the_sound_that_they_were_made_from(model, tone, tmp_path):
+    waveform = tone(1.2)
+    io.save(tmp_path / "tone.wav", waveform)
+    written = encode_file(model.tokenizer, tmp_path / "tone.wav", tmp_path / "tone.msn")
+    heard = model.hear(tmp_path / "tone.msn")
+    assert heard == model.hear(tmp_path / "tone.wav")
+    assert heard.seconds == written.seconds == 1.2
+    (tmp_path / "misnamed.wav").write_bytes((tmp_path / "tone.msn").read_bytes())
+    assert model.hear(tmp_path / "misnamed.wav") == heard
+    bitstream.write(tmp_path / "other.msn", replace(written, fingerprint="0" * 16))
+    with pytest.raises(bitstream.BitstreamError, match="was made by the tokenizer 0000000000000000"):
+        model.caption([tmp_path / "other.msn"])
 
 
 def test_made_sounds_are_as_loud_as_usual_unless_they_are_to_stay(model):
@@ -131,8 +177,9 @@ def test_a_conversation_takes_and_gives_sound(model, tone, monkeypatch):
     assert chat.turns[1].parts == ("Here: ", Sound((1, 2, 3)), "done")
     chat.reset()
     assert chat.turns == ()
-    (sound,) = (part for part in chat.say("Make a sound.") if isinstance(part, np.ndarray))
-    assert np.array_equal(sound, model.render(Sound((1, 2, 3)), level_db=USUAL_DB))
+    (sound,) = chat.say("Please make a sound for 0.51 seconds.")
+    assert len(sound) == round(0.51 * 24_000)
+    np.testing.assert_allclose(sound, levelled(sound, 24_000))
 
 
 def test_text_that_spells_a_sound_stays_text(model, tone):
@@ -140,14 +187,17 @@ def test_text_that_spells_a_sound_stays_text(model, tone):
     tokens = torch.tensor(prompt_about(model.language, question, Sound((5,))))
     assert int(model.language.vocabulary.is_audio(tokens).sum()) == 3  # the sound itself
     assert model.language.vocabulary.text_tokenizer.decode(tokens).count("<|a5|>") == 2
-    assert len(model.answer([tone(1.0)], question, most_tokens=4)) == 1
+    assert len(model.ask([tone(1.0)], question, most_tokens=4)) == 1
     assert model.generate("<|a5|><|/audio|>", 0.1).shape == (1, 2400)
 
 
 def test_what_cannot_be_done_is_one_sentence(model, tone, tmp_path):
-    for text, seconds in (("", 1.0), ("dog", 0.0), ("dog", -1.0), ("dog", float("nan"))):
+    for seconds in (0.0, -1.0, float("nan")):
         with pytest.raises(LanguageError):
-            model.generate(text, seconds)
+            model.generate("dog", seconds)
+    for text in ("", " ", "."):
+        with pytest.raises(PipelineError, match="text is empty"):
+            model.generate(text, 1.0)
     with pytest.raises(PipelineError, match="less than a sample"):
         model.generate("dog", 1e-6)
     with pytest.raises(LanguageError, match=r"at most 8\d\.\d s fit"):

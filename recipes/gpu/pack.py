@@ -29,6 +29,7 @@ from makesomenoise.audio.io import AudioError
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.manifest import Clip, ManifestError, read_clips
+from makesomenoise.files import is_free
 from makesomenoise.tokenizer.config import TokenizerConfig
 from recipes.gpu.errors import RecipeError, ending
 from recipes.gpu.tape import SAMPLE_RATE, SOUNDS_FILE, Packed, write_index
@@ -95,7 +96,7 @@ def pack(corpus: Path, out: Path, start: str | None, new_decoder: bool, choice: 
     Raises:
         RecipeError: if the pack does not fit, or if wheels cannot be fetched.
     """
-    if not checkpoint.is_free(out):
+    if not is_free(out):
         raise RecipeError(f"{out} holds something already: name a new or empty folder.")
     if not 0 <= choice.part < choice.parts:
         raise RecipeError(f"There is no part {choice.part} of {choice.parts}: give 0 to {choice.parts - 1}.")

@@ -1,45 +1,36 @@
-"""Model folders: `config.yaml` beside `model.safetensors` and `MODEL_CARD.md`; by path, bundled name or Hub id.
+"""Weights of model folders: `model.safetensors` beside `config.yaml` and `MODEL_CARD.md`.
 
-Knows how weights are kept, not what they mean. Nothing is ever unpickled, and the Hub is asked only for a source that
-is neither a folder nor a bundled name.
+Knows how weights are kept, not what they mean. Nothing is ever unpickled.
 """
 
 import hashlib
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
 from makesomenoise.config import Config
-from makesomenoise.errors import ConfigError, ModelError
 from makesomenoise.files import make_folder, write_bytes
+from makesomenoise.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, CheckpointError
+from makesomenoise.model_folder import load_config as load_config  # noqa: PLC0414 - said here too: who loads a model needs both
+from makesomenoise.model_folder import resolve as resolve  # noqa: PLC0414
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     Weight = np.ndarray | Tensor
 
-CONFIG_FILE = "config.yaml"
-WEIGHTS_FILE = "model.safetensors"
-CARD_FILE = "MODEL_CARD.md"
-
-ConfigT = TypeVar("ConfigT", bound=Config)
 Storage = Literal["float32", "float16", "int8"]
 
 # What int8 may round: large matrices of a decoder. Encoder and quantizer decide on the codes, and vectors are small.
 _ROUNDED_PART, _ROUNDED_ELEMENTS = "decoder.", 100_000
 _SCALE = ".scale"
 _MOST = 127
-
-
-class CheckpointError(ModelError):
-    """A model folder that cannot be used; the message is one sentence for the user."""
 
 
 def save_model(
@@ -73,12 +64,6 @@ def save_model(
         write_bytes(folder / name, data)
 
 
-def is_free(folder: str | Path) -> bool:
-    """Whether a folder is new or empty, so that nothing is lost by writing it."""
-    folder = Path(folder)
-    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-
-
 def upload(repo_id: str, config: Config, state: "Mapping[str, Weight]", card: str | None = None) -> None:
     """Writes the model folder to the Hugging Face Hub.
 
@@ -94,42 +79,6 @@ def upload(repo_id: str, config: Config, state: "Mapping[str, Weight]", card: st
         save_model(folder, config, state, card=card)
         HfApi().create_repo(repo_id, exist_ok=True)
         HfApi().upload_folder(repo_id=repo_id, folder_path=folder)
-
-
-def resolve(source: str | Path) -> Path:
-    """The folder that `source` names: the name of a bundled model, a path, or a Hub id such as `owner/name`.
-
-    A bundled name means the bundled model wherever it is said: a folder that happens to have it is `./name`.
-
-    Raises:
-        CheckpointError: if nothing is found there.
-    """
-    name = str(source)
-    bundled = Path(str(resources.files("makesomenoise"))) / "pretrained"
-    if source == Path(name).name and (bundled / name / CONFIG_FILE).is_file():
-        return bundled / name
-    if Path(source).is_dir():
-        return Path(source)
-    parts = name.split("/")
-    if len(parts) == 2 and all(parts) and not name.startswith("."):  # noqa: PLR2004 - owner and name
-        return _download(name)
-    names = ", ".join(sorted(config.parent.name for config in bundled.glob(f"*/{CONFIG_FILE}"))) or "none"
-    raise CheckpointError(f"No model '{name}': give a model folder, a bundled name ({names}) or a Hub id owner/name.")
-
-
-def load_config(folder: str | Path, config_class: type[ConfigT]) -> ConfigT:
-    """Reads the configuration of a model folder.
-
-    Raises:
-        CheckpointError: if it is missing or does not fit `config_class`.
-    """
-    path = Path(folder) / CONFIG_FILE
-    if not path.is_file():
-        raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_FILE}.")
-    try:
-        return config_class.from_yaml(path)
-    except ConfigError as error:
-        raise CheckpointError(str(error)) from None
 
 
 def load_arrays(folder: str | Path, wanted: Callable[[str], bool] | None = None) -> dict[str, np.ndarray]:

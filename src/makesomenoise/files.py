@@ -83,7 +83,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     """Writes a file in UTF-8, bytes of names that are none escaped; see `atomic_write`."""
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes(path, as_text(text).encode())
 
 
 def check_writable(path: str | Path) -> None:
@@ -158,6 +158,27 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def is_free(path: str | Path) -> bool:
+    """Whether a folder is new or empty, so that nothing is lost by writing it."""
+    path = Path(path)
+    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+
+
+def check_free(path: str | Path) -> None:
+    """Tells before the work whether `atomic_folder` can begin, and that nothing is lost by it.
+
+    Raises:
+        FileError: if the folder is neither new nor empty, or cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if not is_free(target):
+            raise FileError(f"Cannot write to {path}: name a folder that is new or empty.")
+        _new_part(next(folder for folder in target.parents if folder.exists())).unlink()
+    except OSError as error:
+        raise cannot("write", path, error) from None
+
+
 @contextmanager
 def locked(path: str | Path) -> Iterator[None]:
     """Keeps other processes that ask for the same lock waiting; a process that dies gives it back.
@@ -181,6 +202,16 @@ def sweep(folder: str | Path, pattern: str = f"{_PREFIX}*{_PART}") -> None:
         else:
             with suppress(OSError):
                 left.unlink()
+
+
+def as_text(name: str | Path) -> str:
+    """A name as text that can be written anywhere: its bytes that are no UTF-8 are escaped."""
+    return str(name).encode("utf-8", "backslashreplace").decode()
+
+
+def printable(name: str | Path) -> str:
+    """A name or sentence on one line: control characters too are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in as_text(name))
 
 
 def reason(error: OSError) -> str:

@@ -1,24 +1,28 @@
 """`AudioLanguageModel`: sound and text to text and sound. The only place where tokenizer and language meet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, Union
+from typing import TYPE_CHECKING, Self, TypeVar, Union
 
 import numpy as np
 
 from makesomenoise.audio import io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
-from makesomenoise.errors import RequestError
+from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.language import listening, naming, wording
-from makesomenoise.language.composing import BestBy, Composed, compose
+from makesomenoise.language.composing import BestBy, Composed, Generated, code_count, compose
 from makesomenoise.language.dialogue import Dialogue
-from makesomenoise.language.listening import LONGEST_ANSWER, Answered
+from makesomenoise.language.listening import LONGEST_ANSWER, Answer
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.language.naming import Ranked
+from makesomenoise.language.naming import Namer, Ranked, Ranking, recognised
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GENERATING, Sampling
+from makesomenoise.tokenizer import bitstream
 from makesomenoise.tokenizer.decoding import Quality
+from makesomenoise.tokenizer.files import counted, read_codes
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 DEFAULT = "language"
 Heard = Union[np.ndarray, "Tensor", Sound, str, Path]
 Sounds = Union[Sequence[Heard], np.ndarray, "Tensor"]
+_AT_ONCE = 8
+Found = TypeVar("Found", Answer, Ranking)
 
 
 class PipelineError(RequestError):
@@ -37,7 +43,7 @@ class AudioLanguageModel:
     """One LLM that hears and makes sound.
 
     A sound that is given is a waveform [S] in [-1, 1] at the tokenizer's sample rate, the name of a sound file, which
-    is read in constant memory, or what `hear` made of either. Waveforms [B, S] are B of them.
+    is read in constant memory, that of an `.msn` file, or what `hear` made of any. Waveforms [B, S] are B of them.
 
     Args:
         tokenizer: waveforms to codes and back.
@@ -86,30 +92,36 @@ class AudioLanguageModel:
         language = LanguageModel.load_to_answer(folder, device)
         return cls(AudioTokenizer.load(tokenizer, vocoder, device), language)
 
-    def hear(self, sound: Heard) -> Sound:
+    def hear(self, sound: Heard, strict: bool = False) -> Sound:
         """The codes of a sound, which every method takes in its place.
+
+        Args:
+            sound: any.
+            strict: refuse a file of which something is missing.
 
         Raises:
             AudioError: if a file cannot be read.
+            BitstreamError: if an `.msn` file cannot be read, or is of another tokenizer.
             PipelineError: if a waveform is not [S], is empty or is not finite.
         """
         if isinstance(sound, Sound):
             return sound
-        if isinstance(sound, str | Path):
-            chunks = io.stream(sound, self.tokenizer.sample_rate)
-        else:
+        if not isinstance(sound, str | Path):
             waveform = np.asarray(sound, np.float32)
             if waveform.ndim != 1 or not len(waveform) or not np.isfinite(waveform).all():
                 shape = list(waveform.shape)
                 raise PipelineError(f"Expected a finite waveform [S] with S > 0; got one of shape {shape}.")
-            chunks = iter([waveform])
-        return Sound(tuple(np.concatenate(list(self.tokenizer.stream_encode(chunks))).tolist()))
+            return self._encoded(iter([waveform]))
+        if bitstream.is_bitstream(sound):
+            held = read_codes(self.tokenizer, sound)
+            return Sound(tuple(held.codes.tolist()), held.seconds)
+        return self._encoded(io.stream(sound, self.tokenizer.sample_rate, strict=strict))
 
     def caption(self, sounds: Sounds) -> list[str]:
-        """Describes each of the sounds in a sentence; errors are those of `answer`."""
-        return self.answer(sounds, wording.CAPTION)
+        """Describes each of the sounds in a sentence; errors are those of `ask`."""
+        return self.ask(sounds, wording.CAPTION)
 
-    def answer(self, sounds: Sounds, question: str, most_tokens: int = LONGEST_ANSWER) -> list[str]:
+    def ask(self, sounds: Sounds, question: str, most_tokens: int = LONGEST_ANSWER) -> list[str]:
         """Answers a question about each of the sounds, several at once.
 
         Args:
@@ -118,35 +130,45 @@ class AudioLanguageModel:
             most_tokens: the longest answer.
 
         Raises:
-            AudioError, PipelineError: as `hear`.
+            AudioError, BitstreamError, PipelineError: as `hear`.
             LanguageError: if the question is empty, or a sound is too long for the context.
         """
-        return listening.answers(self.language, self._heard(sounds), question, most_tokens)
+        found = self.ask_each(_several(sounds), question, most_tokens=most_tokens)
+        return [_raised(answer).text for answer in found]
+
+    def ask_each(
+        self,
+        sounds: Iterable[Heard],
+        question: str = wording.CAPTION,
+        window: float | None = None,
+        most_tokens: int = LONGEST_ANSWER,
+        strict: bool = False,
+    ) -> Iterator[Answer]:
+        """Answers a question about each of many sounds as they come; one that cannot be used stops none of the others.
+
+        Args:
+            sounds: of any lengths.
+            question: not empty.
+            window: cut each sound into pieces of so many seconds, and answer about each piece.
+            most_tokens: the longest answer.
+            strict: give none about a file of which something is missing.
+
+        Yields:
+            for each sound in order its answer, or that of each of its windows; or why there is none.
+
+        Raises:
+            LanguageError: if the question is empty or too long, before the first answer is asked for.
+        """
+        listening.prompt_about(self.language, question, room=most_tokens)
+        if window is None:
+            return self._whole(sounds, question, most_tokens, strict)
+        return self._in_windows(sounds, question, window, most_tokens, strict)
 
     def stream_answer(
         self, sound: Heard, question: str = wording.CAPTION, most_tokens: int = LONGEST_ANSWER
     ) -> Iterator[str]:
-        """Answers a question about a sound in pieces of text as they come; errors are those of `answer`."""
+        """Answers a question about a sound in pieces of text as they come; errors are those of `ask`."""
         return listening.stream_answer(self.language, self.hear(sound), question, most_tokens)
-
-    def answer_windows(
-        self, sound: Heard, window: float, question: str = wording.CAPTION, most_tokens: int = LONGEST_ANSWER
-    ) -> Iterator[Answered]:
-        """Answers a question about each piece of a sound of any length.
-
-        Args:
-            sound: any.
-            window: length of each piece, seconds; the last reaches back to it.
-            question: not empty.
-            most_tokens: the longest answer.
-
-        Yields:
-            answers with their times.
-
-        Raises:
-            LanguageError: if a window is shorter than a code or too long for the context; and as `answer`.
-        """
-        return listening.answer_windows(self.language, self.hear(sound), question, window, most_tokens)
 
     def classify(
         self,
@@ -160,28 +182,36 @@ class AudioLanguageModel:
         Args:
             sounds: of any lengths.
             labels: different names.
-            window: cut each sound into pieces of so many seconds, and take the mean of their log-probabilities.
-            prior: how much of what is said without a sound is subtracted.
+            window: see `Namer.rank`.
+            prior: see `Namer`.
 
         Raises:
-            AudioError, PipelineError: as `hear`.
-            LanguageError: if there is no label, an empty one, or one twice; or if a sound is too long for the context.
+            AudioError, BitstreamError, PipelineError: as `hear`.
+            LanguageError: as `Namer`, or if a sound is too long for the context.
         """
-        return naming.classify(self.language, self._heard(sounds), naming.checked_labels(labels), window, prior)
+        return [list(_raised(found).labels) for found in self.classify_each(_several(sounds), labels, window, prior)]
+
+    def classify_each(
+        self,
+        sounds: Iterable[Heard],
+        labels: Sequence[str],
+        window: float | None = None,
+        prior: float = naming.PRIOR,
+        strict: bool = False,
+    ) -> Iterator[Ranking]:
+        """Ranks labels for each of many sounds as they come; one that cannot be used stops none of the others.
+
+        Args and errors about labels are those of `classify`, before the first ranking is asked for; with `strict` there
+        is none of a file of which something is missing.
+        """
+        namer = Namer(self.language, labels, prior)
+        return (self._ranked(namer, number, sound, window, strict) for number, sound in enumerate(sounds))
 
     def compose(
-        self,
-        text: str,
-        seconds: float,
-        seed: int = 0,
-        sampling: Sampling = GENERATING,
-        candidates: int = 1,
-        best_by: BestBy | None = None,
+        self, text: str, seconds: float, seed: int = 0, sampling: Sampling = GENERATING, candidates: int = 1
     ) -> list[Composed]:
-        """Makes sounds from a text, as codes for `render`; arguments and errors are those of `generate`."""
-        if 0.0 < seconds * self.tokenizer.sample_rate <= 0.5:  # noqa: PLR2004 - rounds to no sample
-            raise PipelineError(f"Cannot make {seconds:g} s of sound: that is less than a sample.")
-        return compose(self.language, text, seconds, seed, sampling, candidates, best_by)
+        """Makes sounds from a text, as codes for `render`, all of them drawn at once from one seed."""
+        return compose(self.language, text, seconds, seed, sampling, candidates)
 
     def render(
         self,
@@ -220,37 +250,124 @@ class AudioLanguageModel:
         *,
         quality: Quality = "fast",
     ) -> np.ndarray:
-        """Makes sounds from a text.
+        """Waveforms [C, S] of the sounds that `generate_each` makes, which explains the settings."""
+        made = self.generate_each(text, seconds, seed, sampling, candidates, best_by, steps, level_db, quality=quality)
+        return np.stack([one.waveform for one in made])
+
+    def generate_each(  # noqa: PLR0913 - each is a setting of the sound
+        self,
+        text: str,
+        seconds: float,
+        seed: int = 0,
+        sampling: Sampling = GENERATING,
+        candidates: int = 1,
+        best_by: BestBy | None = None,
+        steps: int | None = None,
+        level_db: float | None = level.USUAL_DB,
+        *,
+        quality: Quality = "fast",
+    ) -> Iterator[Generated]:
+        """Makes sounds from a text, one after the other.
 
         Args:
             text: what is to be heard, not empty.
             seconds: length of each.
-            seed: the same seed gives the same sounds.
+            seed: of the first sound, and one more for each further one; the same seed gives the same sound, however
+                many are made.
             sampling: how codes are drawn.
             candidates: number of sounds C.
-            best_by: `caption` puts those first in which the model itself best recognises the text.
+            best_by: `caption` gives only that of them in which the model itself best recognises the text.
             steps: see `AudioTokenizer.decode`.
             level_db: how loud they are made, see `audio.level`; none leaves them as soft or loud as they come.
             quality: see `AudioTokenizer.decode`.
 
-        Returns:
-            [C, S] waveforms of exactly that length.
+        Yields:
+            sounds [S] of exactly that length.
 
         Raises:
-            PipelineError: if the length is less than a sample.
-            LanguageError: if the text is empty, or the length is not above 0 or does not fit into the context.
+            PipelineError, LanguageError: if the text is empty, the length is not above 0, less than a sample or too
+                long for the context, or there is to be no sound; before the first sound is asked for.
         """
-        made = self.compose(text, seconds, seed, sampling, candidates, best_by)
-        return np.stack([self.render(one.sound, seconds, seed, steps, level_db, quality) for one in made])
+        if 0.0 < seconds * self.tokenizer.sample_rate <= 0.5:  # noqa: PLR2004 - rounds to no sample
+            raise PipelineError(f"Cannot make {seconds:g} s of sound: that is less than a sample.")
+        if candidates < 1:
+            raise PipelineError(f"Ask for at least one candidate; got {candidates}.")
+        if not wording.clause(text):
+            raise PipelineError("The text is empty: say what is to be heard.")
+        code_count(self.language, text, seconds)
+        drawn = (self._drawn(text, seconds, seed + number, sampling) for number in range(candidates))
+        chosen = drawn if best_by is None else self._best(text, drawn)
+        render = partial(self.render, seconds=seconds, steps=steps, level_db=level_db, quality=quality)
+        return (replace(one, waveform=render(one.sound, seed=one.seed)) for one in chosen)
 
     def chat(self, seed: int = 0) -> "Chat":
         """Begins a conversation; the same seed and the same turns give the same replies."""
         return Chat(self, seed)
 
-    def _heard(self, sounds: Sounds) -> list[Sound]:
-        if isinstance(sounds, str | Path) or len(getattr(sounds, "shape", (0, 0))) != 2:  # noqa: PLR2004 - [B, S]
-            raise PipelineError("Expected several sounds: give a list, or waveforms [B, S].")
-        return [self.hear(sound) for sound in sounds]
+    def _encoded(self, chunks: Iterator[np.ndarray]) -> Sound:
+        sizes: list[int] = []
+        codes = np.concatenate(list(self.tokenizer.stream_encode(counted(chunks, sizes)))).tolist()
+        return Sound(tuple(codes), sum(sizes) / self.tokenizer.sample_rate)
+
+    def _whole(self, sounds: Iterable[Heard], question: str, most_tokens: int, strict: bool) -> Iterator[Answer]:
+        numbered = enumerate(sounds)
+        while batch := list(islice(numbered, _AT_ONCE)):
+            heard = {number: self._fitting(sound, question, most_tokens, strict) for number, sound in batch}
+            good = {number: sound for number, sound in heard.items() if isinstance(sound, Sound)}
+            texts = listening.answers(self.language, list(good.values()), question, most_tokens)
+            said = dict(zip(good, texts, strict=True))
+            for number, sound in heard.items():
+                yield Answer(number, said[number]) if isinstance(sound, Sound) else Answer(number, error=sound)
+
+    def _fitting(self, sound: Heard, question: str, most_tokens: int, strict: bool) -> Sound | MakeSomeNoiseError:
+        """The codes of a sound that a question can be asked about, or why it cannot."""
+        try:
+            heard = self.hear(sound, strict)
+            listening.prompt_about(self.language, question, heard, most_tokens)
+        except MakeSomeNoiseError as error:
+            return error
+        return heard
+
+    def _in_windows(
+        self, sounds: Iterable[Heard], question: str, window: float, most_tokens: int, strict: bool
+    ) -> Iterator[Answer]:
+        for number, sound in enumerate(sounds):
+            try:
+                heard = self.hear(sound, strict)
+                for found in listening.answer_windows(self.language, heard, question, window, most_tokens):
+                    yield Answer(number, found.text, found.start, found.end)
+            except MakeSomeNoiseError as error:
+                yield Answer(number, error=error)
+
+    def _ranked(self, namer: Namer, number: int, sound: Heard, window: float | None, strict: bool) -> Ranking:
+        try:
+            return Ranking(number, tuple(namer.rank(self.hear(sound, strict), window)))
+        except MakeSomeNoiseError as error:
+            return Ranking(number, error=error)
+
+    def _drawn(self, text: str, seconds: float, seed: int, sampling: Sampling) -> Generated:
+        """One sound alone: drawn beside others it would be another, since sums over more rows round otherwise."""
+        (made,) = compose(self.language, text, seconds, seed, sampling)
+        return Generated(np.empty(0, np.float32), made.sound, seed)
+
+    def _best(self, text: str, drawn: Iterator[Generated]) -> Iterator[Generated]:
+        candidates = list(drawn)
+        scores = recognised(self.language, [one.sound for one in candidates], text)
+        order = sorted(range(len(scores)), key=lambda place: -scores[place])
+        yield replace(candidates[order[0]], score=scores[order[0]], others=tuple(scores[place] for place in order[1:]))
+
+
+def _several(sounds: Sounds) -> Sounds:
+    if isinstance(sounds, str | Path) or len(getattr(sounds, "shape", (0, 0))) != 2:  # noqa: PLR2004 - [B, S]
+        raise PipelineError("Expected several sounds: give a list, or waveforms [B, S].")
+    return sounds
+
+
+def _raised(found: Found) -> Found:
+    """What was found, where it was."""
+    if found.error is not None:
+        raise found.error
+    return found
 
 
 class Chat:
@@ -292,7 +409,7 @@ class Chat:
         """
         reply = self._dialogue.say(text)
         made = partial(self._model.render, seed=self._seed, level_db=None if self._attached else level.USUAL_DB)
-        return (made(part) if isinstance(part, Sound) else part for part in reply)
+        return (made(part, part.seconds) if isinstance(part, Sound) else part for part in reply)
 
     def reset(self) -> None:
         """Forgets all that was said and attached."""

@@ -130,21 +130,26 @@ WAV = encoded(noise(24_000), 24_000, subtype="PCM_16")
 MP3 = encoded(noise(24_000), 24_000, "MP3", "MPEG_LAYER_III")
 FLAC = encoded(noise(24_000), 24_000, "FLAC", "PCM_16")
 BAD = {
-    "empty": (b"", "empty|not a complete sound file"),
+    "empty": (b"", "the file is empty"),
     "zero-length": (encoded(noise(0), 24_000), "holds no samples"),
     "all-NaN": (encoded(np.full(1000, np.nan, np.float32), 24_000), "not finite"),
     "one-NaN": (not_finite(np.nan), "not finite"),
     "one-infinity": (not_finite(np.inf), "not finite"),
-    "text": (b"Dear sound,\n" * 100, "not a complete sound file of a known kind"),
-    "mp3 of half its bytes": (MP3[: len(MP3) // 2], r"truncated: it promises 1.00 s of sound and holds 0\.\d\d s"),
-    "mp3 of 200 bytes": (MP3[:200], "not a complete sound file"),
-    "flac of half its bytes": (FLAC[: len(FLAC) // 2], "damaged or truncated"),
+    "text": (b"Dear sound,\n" * 100, "not a sound file of a known kind"),
+    "mp3 of 200 bytes": (MP3[:200], "it is truncated, and nothing of its sound can be decoded"),
+    "flac of 60 bytes": (FLAC[:60], "flac"),
     "0 Hz header": (WAV[:24] + bytes(4) + WAV[28:], "0 Hz"),
     "1 Hz header": (WAV[:24] + b"\1\0\0\0" + WAV[28:], "its header says 1 Hz, expected 100 to"),
     "no channels": (WAV[:22] + bytes(2) + WAV[24:], "hannel"),
 }
 
 
+@pytest.fixture
+def no_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("no_ffmpeg")
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("as_path", [True, False])
 def test_a_bad_file_is_refused_in_one_sentence(case: str, as_path: bool, tmp_path: Path):
@@ -155,7 +160,7 @@ def test_a_bad_file_is_refused_in_one_sentence(case: str, as_path: bool, tmp_pat
         io.load(path if as_path else data)
     text = str(caught.value)
     assert "\n" not in text
-    assert text.endswith((".", ")"))
+    assert text.endswith(".")
     assert (str(path) if as_path else "the given bytes") in text
 
 
@@ -164,12 +169,6 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path):
         io.load(tmp_path / "missing.wav")
     with pytest.raises(io.AudioError, match="it is a folder"):
         io.load(tmp_path)
-
-
-def test_opus_that_libsndfile_cannot_read_names_the_way_out():
-    error = soundfile.LibsndfileError(3)
-    assert "malformed" in error.error_string  # the wording of libsndfile that the translation relies on
-    assert "with ffmpeg installed they can be read" in io._reason(error)
 
 
 @pytest.mark.parametrize("suffix", sorted(io.FORMATS))

@@ -49,7 +49,7 @@ def run(models, folders) -> Run:
     """Calls `msn` with the tiny models; `typed` is what comes through its standard input."""
     from makesomenoise.cli.main import app
 
-    def call(command: str, *arguments: object, typed: str = "", model: Path | None = None) -> Result:
+    def call(command: str, *arguments: object, typed: str | bytes = "", model: Path | None = None) -> Result:
         options = ["--model", model or folders["ours"], "--tokenizer", models.ours]
         options += ["--vocoder", models.vocoder] if command in ("generate", "chat") else []
         words = [command, *map(str, (*arguments, *options))]
@@ -95,17 +95,26 @@ def test_sounds_are_described(run, speaker, sounds):
     assert together == "".join(f"{f}: {text}\n" for f, text in zip(sounds, expected, strict=True))
 
 
-def test_questions_are_answered_and_come_last(run, speaker, sounds):
+def test_codes_are_described_as_their_sound(msn, models, run, sounds):
+    codes = sounds[0].with_suffix(".msn")
+    assert msn("encode", sounds[0], codes, "--model", models.ours).exit_code == 0
+    for words in (("caption",), ("classify", "--labels", "dog,rain"), ("ask", "What is it?")):
+        told = [run(words[0], file, *words[1:]).stdout for file in (sounds[0], codes)]
+        assert told[0] == told[1] != ""
+
+
+def test_questions_are_answered_wherever_they_stand(run, speaker, sounds):
     question = "Is it <|a5|> or <|/audio|>?"
     found = documents(run("ask", *sounds, question, "--json"))
-    assert [one["answer"] for one in found] == speaker.answer(sounds, question)
+    assert [one["answer"] for one in found] == speaker.ask(sounds, question)
     assert {one["question"] for one in found} == {question}
+    assert run("ask", question, *sounds, "--json").stdout == run("ask", *sounds, question, "--json").stdout
     assert "no room" in refused(run("ask", sounds[0], "word " * 1000))
 
 
 def test_windows_are_answered_with_their_times(run, sounds):
     found = documents(run("caption", sounds[1], "--window", 1, "--json"))
-    assert [(round(one["start"], 1), round(one["end"], 1)) for one in found] == [(0.0, 1.0), (1.0, 2.0), (1.2, 2.2)]
+    assert [(round(one["start"], 1), round(one["end"], 1)) for one in found] == [(0.0, 1.0), (1.0, 2.0), (2.0, 2.2)]
     shown = run("caption", *sounds, "--window", 1).stdout
     assert shown.count(f"{sounds[1]}: ") == 3
     assert f"{sounds[1]}: 1.0-2.0 s: " in shown
@@ -128,7 +137,11 @@ def test_one_bad_file_does_not_stop_the_others(run, sounds, tmp_path):
     for command, more in (("caption", ()), ("classify", ("--labels", "dog,rain")), ("ask", ("What?",))):
         result = run(command, bad, sounds[0], long, sounds[1], *more, "--json")
         assert result.exit_code == 2
-        assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == [str(path) for path in sounds]
+        told = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [one["file"] for one in told] == [str(path) for path in (bad, sounds[0], long, sounds[1])]
+        assert ["error" in one for one in told] == [True, False, True, False]
+        assert "30.0 s long" in told[2]["error"]
+        assert f"msn: {long}: The sound is" in result.stderr
         assert "bad.wav" in result.stderr
         assert "30.0 s long" in result.stderr
         assert "--window 10" in result.stderr
@@ -143,7 +156,7 @@ def test_a_sound_is_made_at_its_exact_length(run, speaker, tmp_path):
     io.save(tmp_path / "expected.wav", speaker.generate("a dog barks", 0.7, seed=3, steps=1)[0])
     assert len(io.load(path)) == 16_800
     assert path.read_bytes() == (tmp_path / "expected.wav").read_bytes()
-    again = ("--seconds", 0.7, "-o", path, "--seed", 3, "--steps", 1, "--keep-level")
+    again = ("--seconds", 0.7, "-o", path, "--seed", 3, "--steps", 1, "--keep-level", "--force")
     assert run("generate", "a dog barks", *again).exit_code == 0
     better = ("--seconds", 0.7, "-o", tmp_path / "best.wav", "--seed", 3, "--quality", "best")
     assert run("generate", "a dog barks", *better).exit_code == 0
@@ -157,14 +170,16 @@ def test_several_sounds_are_numbered_or_the_best_is_kept(run, tmp_path):
     arguments = ("rain", "--seconds", 0.2, "-o", tmp_path / "rain.flac", "--n", 3, "--steps", 1, "--json")
     made = documents(run("generate", *arguments))
     assert [Path(one["file"]).name for one in made] == ["rain-1.flac", "rain-2.flac", "rain-3.flac"]
+    assert [one["seed"] for one in made] == [0, 1, 2]
     assert sorted(path.name for path in tmp_path.glob("*.flac")) == ["rain-1.flac", "rain-2.flac", "rain-3.flac"]
     (best,) = documents(run("generate", *arguments, "--best-by", "caption"))
+    assert "is kept" in refused(run("generate", *arguments[:-1], "--best-by", "caption"))
     assert best["file"] == str(tmp_path / "rain.flac")
     assert len(best["others"]) == 2
     assert best["score"] >= max(best["others"])
     kept = (tmp_path / "rain.flac").read_bytes()
     assert kept in [(tmp_path / f"rain-{n}.flac").read_bytes() for n in (1, 2, 3)]
-    shown = run("generate", *arguments[:-1], "--best-by", "caption").stdout
+    shown = run("generate", *arguments[:-1], "--best-by", "caption", "--force").stdout
     assert "log-likelihood" in shown
     assert "(the others: " in shown
 
@@ -183,13 +198,13 @@ def test_how_codes_are_drawn_can_be_said(run, tmp_path):
     [
         (("", "--seconds", 1), "text is empty"),
         (("dog", "--seconds", 0), "give a length above 0 s"),
-        (("dog", "--seconds", "nan"), "give a length above 0 s"),
+        (("dog", "--seconds", "nan"), "nan is not a number to work with"),
         (("dog", "--seconds", 1e-6), "less than a sample"),
         (("dog", "--seconds", 10_000), "Cannot make 10000 s of sound: at most 2"),
-        (("dog", "--temperature", -1), "must not be negative"),
-        (("dog", "--guidance", "nan"), "Guidance must lie between"),
+        (("dog", "--temperature", -1), "greater than or equal to 0; got -1"),
+        (("dog", "--guidance", "nan"), "got nan"),
         (("dog", "--best-by", "luck"), "--best-by caption"),
-        (("dog", "--quality", "good"), "Unknown quality 'good': give fast or best."),
+        (("dog", "--quality", "good"), "unknown quality 'good': give fast or best"),
     ],
 )
 def test_what_cannot_be_made_is_one_sentence_and_no_file(run, tmp_path, arguments, sentence):
@@ -211,7 +226,7 @@ def test_a_name_that_cannot_be_written_is_said_before_anything_is_made(run, tmp_
         ((), "either with --labels"),
         (("--labels", "dog", "--label-set", "esc50"), "either with --labels"),
         (("--label-set", "birds"), "there are esc50, urbansound8k"),
-        (("--labels", "dog,rain", "--window", 0), "A window must be at least"),
+        (("--labels", "dog,rain", "--window", 0), "greater than or equal to 0.05; got 0"),
     ],
 )
 def test_labels_that_cannot_be_used_are_one_sentence(run, sounds, arguments, sentence):
@@ -220,8 +235,8 @@ def test_labels_that_cannot_be_used_are_one_sentence(run, sounds, arguments, sen
 
 def test_a_question_needs_a_sound_and_words(run, sounds):
     assert "No sound to ask about" in refused(run("ask", "What is it?"))
-    assert "No question after the files" in refused(run("ask", *sounds))
-    assert "No question after the files" in refused(run("ask", sounds[0], " "))
+    assert f"No question about {sounds[0]}" in refused(run("ask", *sounds))
+    assert f"No question about {sounds[0]}" in refused(run("ask", sounds[0], " "))
     assert "missing.wav" in refused(run("ask", "missing.wav", "What is it?"))
 
 
@@ -243,7 +258,7 @@ def test_a_conversation_through_a_pipe(run, sounds, tmp_path, monkeypatch):
 
     monkeypatch.setattr(dialogue, "stream_tokens", scripted)
     (tmp_path / "out").mkdir()
-    typed = f"/audio {sounds[0]}\nHello\n\n/reset\nAgain\n/quit\nnever said\n"
+    typed = f"/audio {sounds[0]}\nHello\n\n/reset\n/audio {sounds[0]}\nAgain\n/quit\nnever said\n"
     result = run("chat", "--folder", tmp_path / "out", typed=typed)
     assert result.exit_code == 0, result.output
     files = [tmp_path / "out" / f"sound-{n}.wav" for n in (1, 2)]
@@ -252,17 +267,35 @@ def test_a_conversation_through_a_pipe(run, sounds, tmp_path, monkeypatch):
     assert result.stdout.splitlines() == [
         f"[attached {sounds[0]}]",
         f"26 tokens. [{files[0]}: 0.09 s] Öh",
-        f"0 tokens. [{files[1]}: 0.09 s] Öh",
+        f"[attached {sounds[0]}]",
+        f"26 tokens. [{files[1]}: 0.09 s] Öh",
     ]
-    (document,) = documents(run("chat", "--folder", tmp_path / "out", "--json", typed="Hello"))
-    assert document == {"text": "0 tokens.  Öh", "sounds": [str(tmp_path / "out" / "sound-3.wav")]}
+    assert "/audio FILE attaches a sound" in result.stderr
+    typed = f"/audio {sounds[0]}\nHello"
+    (document,) = documents(run("chat", "--folder", tmp_path / "out", "--json", typed=typed))
+    assert document == {"text": "26 tokens.  Öh", "sounds": [str(tmp_path / "out" / "sound-3.wav")]}
+
+
+def test_who_asks_for_a_sound_in_a_conversation_gets_one(run, tmp_path):
+    typed = "Make 0.3 seconds of rain\nCan you play me half a second of thunder, please?\n"
+    result = run("chat", "--folder", tmp_path, "--json", typed=typed)
+    told = documents(result)
+    files = [tmp_path / f"sound-{n}.wav" for n in (1, 2)]
+    assert told == [{"text": "", "sounds": [str(path)]} for path in files]
+    assert [len(io.load(path)) for path in files] == [7200, 12_000]
+
+
+def test_bytes_that_are_no_text_do_not_end_a_conversation(run, tmp_path):
+    result = run("chat", "--folder", tmp_path, typed=b"caf\xe9?\n/reset\n\xff\xfe\n/quit\n")
+    assert result.exit_code == 0, result.output
+    assert result.exception is None
 
 
 def test_a_mistake_in_a_conversation_does_not_end_it(run, sounds, tmp_path):
     typed = f"/audio\n/audio missing.wav\n/sing\n{'word ' * 3000}\n/audio {sounds[0]}\n"
     result = run("chat", "--folder", tmp_path, typed=typed)
     assert result.exit_code == 2
-    wrong = result.stderr.splitlines()
+    wrong = [line for line in result.stderr.splitlines() if line.startswith("msn: ")]
     assert len(wrong) == 4
     assert all(line.startswith("msn: ") for line in wrong)
     assert "/reset" in wrong[3]

@@ -6,7 +6,7 @@ import torch
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.evaluation.parts import Parts
 from makesomenoise.evaluation.recognition import name_clips
-from makesomenoise.language.naming import classify
+from makesomenoise.language.naming import Namer
 from makesomenoise.language.prompts import Sound
 
 NAMES = ["cow", "dog", "rain"]
@@ -44,7 +44,7 @@ def test_the_prior_and_the_length_of_a_name_decide(language_model, canned):
 def test_the_usual_ranking_is_that_of_classify(language_model, parts: Parts):
     clips = [clip(number, "dog") for number in range(6)]
     found = name_clips(language_model, clips, NAMES, parts)
-    ranked = classify(language_model, [Sound(one.codes) for one in clips], NAMES)
+    ranked = [Namer(language_model, NAMES).rank(Sound(one.codes)) for one in clips]
     counts = torch.zeros(3, dtype=torch.int64)
     for first, *_ in ranked:
         counts[NAMES.index(first.label)] += 1

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from makesomenoise import checkpoint
+from makesomenoise.errors import FileError
 from makesomenoise.language.averaging import average
 from makesomenoise.language.config import LanguageConfig, LanguageError, LoraConfig
 from makesomenoise.language.model import LanguageModel
@@ -60,7 +61,7 @@ def test_other_tensors_and_full_folders_are_refused(folders):
     checkpoint.save_model(folders / "other", config, {"rows": torch.zeros(4, 8)})
     with pytest.raises(LanguageError, match="cannot be averaged"):
         average(folders / "after", folders / "other", folders / "mean")
-    with pytest.raises(LanguageError, match="new or empty"):
+    with pytest.raises(FileError, match="new or empty"):
         average(folders / "after", folders / "before", folders / "other")
 
 

@@ -3,9 +3,11 @@
 from itertools import pairwise
 
 import pytest
+import torch
 
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.dialogue import Dialogue
+from makesomenoise.language.generation import stream_tokens
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import Sampling
 
@@ -78,3 +80,48 @@ def test_what_does_not_fit_is_one_sentence_and_changes_nothing(dialogue):
             wrong()
     list(dialogue.say("Hello"))
     assert dialogue.turns[0] == Turn("user", ("Hello",))
+
+
+def test_who_asks_for_a_sound_gets_it_as_long_as_was_said(dialogue, model):
+    (made,) = dialogue.say("Please make half a second of rain.")
+    assert len(made.codes) == 12
+    assert made.seconds == 0.5
+    assert dialogue.turns == (
+        Turn("user", ("Make this sound for 0.5 seconds: rain.",)),
+        Turn("assistant", (made,)),
+    )
+    (other,) = dialogue.say("Please make half a second of rain.")
+    assert other != made
+    again = Dialogue(model, seed=1, sampling=Sampling())
+    assert list(again.say("make half a second of rain")) == [made]
+    (usual,) = again.say("Let me hear a dog")
+    assert usual.seconds == 5.0
+
+
+def test_a_sound_that_does_not_fit_is_refused_before_it_is_made(dialogue):
+    for said, sentence in (("Make 1000 seconds of rain", "at most 8"), ("Make 0 seconds of rain", "above 0 s")):
+        with pytest.raises(LanguageError, match=sentence):
+            dialogue.say(said)
+    list(dialogue.say("Make 50 seconds of rain"))
+    with pytest.raises(LanguageError, match="start anew"):
+        dialogue.say("Make 50 seconds of rain")
+
+
+def test_without_any_sound_the_base_answers(dialogue, model, monkeypatch):
+    asked = []
+    stream = stream_tokens
+
+    def spy(answering, *rest, **more):
+        asked.append(answering)
+        return stream(answering, *rest, **more)
+
+    monkeypatch.setattr("makesomenoise.language.dialogue.stream_tokens", spy)
+    list(dialogue.say("What is a dog?"))
+    dialogue.attach(SOUND)
+    list(dialogue.say("What is it?"))
+    list(dialogue.say("And now?"))
+    assert [answering is model for answering in asked] == [False, True, True]
+    tokens = torch.tensor([model.vocabulary.text("a dog")])
+    with model.network.disable_adapter():  # the rows of text are not learned
+        torch.testing.assert_close(asked[0].hidden(tokens), model.hidden(tokens))
+    assert asked[0].prompts.prompt([Turn("user", ("Hello",))]) == model.prompts.prompt([Turn("user", ("Hello",))])

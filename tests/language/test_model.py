@@ -1,6 +1,7 @@
 """A model says what its base says until it learns; it is saved, loaded, fused and merged without a change of mind."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from makesomenoise import checkpoint
+from makesomenoise.errors import FileError
 from makesomenoise.language.config import LanguageConfig, LanguageError, LoraConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound, Turn
@@ -99,9 +101,24 @@ def test_a_merged_folder_needs_no_code_of_ours(model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["merged"]
 
 
+def test_a_merged_folder_is_one_of_transformers_4_too(model, tmp_path):
+    umask = os.umask(0o022)
+    try:
+        model.merge(tmp_path / "merged")
+    finally:
+        os.umask(umask)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "merged").iterdir()} == {0o644}
+    config = json.loads((tmp_path / "merged" / "config.json").read_text())
+    assert config["rope_theta"] == config["rope_parameters"]["rope_theta"]
+    text = json.loads((tmp_path / "merged" / "tokenizer_config.json").read_text())
+    assert text["tokenizer_class"] == "PreTrainedTokenizerFast"
+    assert text["add_bos_token"] is False
+    assert not isinstance(text.get("extra_special_tokens"), list)
+
+
 def test_a_merged_model_never_overwrites(model, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(LanguageError, match="new or empty"):
+    with pytest.raises(FileError, match="new or empty"):
         model.merge(tmp_path)
     assert not model.fused
 

@@ -7,7 +7,7 @@ from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import prompt_about, windows
-from makesomenoise.language.naming import checked_labels, classify, recognised
+from makesomenoise.language.naming import Namer, checked_labels, recognised
 from makesomenoise.language.prompts import Sound
 
 SOUND, LONG = Sound((3, 4, 5)), Sound(tuple(n % 20 for n in range(60)))
@@ -34,7 +34,7 @@ def test_a_likelihood_is_that_of_the_whole_answer(model):
 
 @pytest.mark.parametrize("prior", [0.0, 0.5, 1.0])
 def test_what_is_said_without_a_sound_is_subtracted(model, prior: float):
-    (ranked,) = classify(model, [SOUND], LABELS, prior=prior)
+    ranked = Namer(model, LABELS, prior).rank(SOUND)
     expected = (scored(model, SOUND) - prior * scored(model, None)).softmax(0)
     torch.testing.assert_close(torch.tensor(chances(ranked)), expected, rtol=1e-3, atol=1e-4)
     assert [one.probability for one in ranked] == sorted(chances(ranked), reverse=True)
@@ -42,16 +42,16 @@ def test_what_is_said_without_a_sound_is_subtracted(model, prior: float):
 
 
 def test_windows_are_averaged(model):
-    (ranked,) = classify(model, [LONG], LABELS, window=1.0)
+    ranked = Namer(model, LABELS).rank(LONG, window=1.0)
     pieces = [scored(model, w.sound) for w in windows(LONG, 1.0, model.config.code_rate)]
     expected = (torch.stack(pieces).mean(0) - 0.5 * scored(model, None)).softmax(0)
     torch.testing.assert_close(torch.tensor(chances(ranked)), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_several_sounds_are_ranked_as_each_alone(model):
-    together = classify(model, [SOUND, LONG], LABELS)
-    for ranked, sound in zip(together, [SOUND, LONG], strict=True):
-        assert chances(ranked) == pytest.approx(chances(classify(model, [sound], LABELS)[0]))
+    namer = Namer(model, LABELS)
+    for sound in (SOUND, LONG):
+        assert chances(namer.rank(sound)) == pytest.approx(chances(Namer(model, LABELS).rank(sound)))
 
 
 def test_a_text_is_recognised_as_caption_or_as_name(model):
@@ -69,9 +69,9 @@ def test_a_text_is_recognised_as_caption_or_as_name(model):
 def test_labels_must_differ_and_say_something(model):
     assert checked_labels([" dog", "rain "]) == ["dog", "rain"]
     with pytest.raises(LanguageError, match="'Dog' is given twice"):
-        classify(model, [SOUND], ["dog", "rain", "Dog "])
+        Namer(model, ["dog", "rain", "Dog "])
     for labels in ([], ["dog", " "]):
         with pytest.raises(LanguageError, match="at least one label"):
-            classify(model, [SOUND], labels)
+            Namer(model, labels)
     with pytest.raises(LanguageError, match="window"):
-        classify(model, [SOUND], LABELS, window=0.0)
+        Namer(model, LABELS).rank(SOUND, window=0.0)

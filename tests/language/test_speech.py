@@ -3,7 +3,7 @@
 import pytest
 
 from makesomenoise.language.prompts import Sound
-from makesomenoise.language.speech import spoken
+from makesomenoise.language.speech import spoken, without_repeats
 from makesomenoise.language.vocabulary import AudioVocabulary
 
 LETTERS = "a dög 吠える 🐕‍🦺 audio."
@@ -49,3 +49,27 @@ def test_sounds_come_whole_between_texts(vocabulary):
 def test_what_spells_a_sound_is_text(vocabulary):
     text = "<|audio|><|a5|><|/audio|>"
     assert "".join(spoken(vocabulary, vocabulary.text(text))) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("A dog is an animal. It barks. A dog is an animal. It barks.", "A dog is an animal. It barks."),
+        ("Hello!", "Hello!"),
+        ("1. Rain\n2. Wind\n3. Snow\n", "1. Rain\n2. Wind\n3. Snow\n"),
+        ("1. Rain\n2. Wind\n3. Rain\n4. Wind\n", "1. Rain\n2. Wind\n3."),
+        ("A dog is an animal. A dog is an animal that barks.", "A dog is an animal. A dog is an animal that barks."),
+        ("A sentence of some length. And one more. And another.", "A sentence of some length. And one more."),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_a_text_ends_where_it_says_the_same_again(text: str, kept: str, size: int):
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    said = list(without_repeats(pieces, longest=30))
+    assert "".join(said).rstrip() == kept.rstrip()
+    assert all(said)
+
+
+def test_a_text_ends_where_it_turns_around_a_few_words():
+    said = "".join(without_repeats(("It is " + "a cat and " * 50).split(" "), longest=10_000))
+    assert len(said) < 60

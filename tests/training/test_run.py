@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,17 @@ def test_a_run_goes_on_with_its_own_configuration_only(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT_FILE).touch()
     with pytest.raises(RunError, match="differs"):
         open_run(tmp_path, Settings(steps=4), resume=True)
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
+    open_run(tmp_path, Settings(), resume=False)
+    code = (
+        "import sys; from makesomenoise.config import Config\n"
+        "from makesomenoise.training.run import RunError, open_run\n"
+        "class Settings(Config):\n    steps: int = 3\n"
+        "try:\n    open_run(sys.argv[1], Settings(), resume=True)\n"
+        "except RunError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Another process trains in")
+    open_run(tmp_path, Settings(), resume=True)  # the process that has it may go on

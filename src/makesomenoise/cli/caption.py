@@ -1,18 +1,22 @@
 """`msn caption`."""
 
-from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, TokenizerName, Window
+from makesomenoise.cli.listening import Listener
+from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, Strict, TokenizerName, Window
 
 
 def caption(
     files: Inputs,
     window: Window = None,
     as_json: Json = False,
+    strict: Strict = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
 ) -> None:
-    """Describe sounds in a sentence each: `msn caption rain.wav`."""
-    from makesomenoise.cli.hearing import Asked, load
-    from makesomenoise.language import wording
+    """Describe sounds in a sentence each.
 
-    Asked(wording.CAPTION, "caption", window, as_json).show(load(model, tokenizer, device), files)
+    Sound files or .msn files: `msn caption rain.wav`.
+    """
+    from makesomenoise.language.wording import CAPTION
+
+    Listener(files, window, as_json, model, tokenizer, device, "caption", strict=strict).ask(CAPTION)

@@ -1,5 +1,6 @@
 """`msn chat`."""
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -9,13 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from makesomenoise.cli.errors import show
 from makesomenoise.cli.options import Device, Json, LanguageName, Seed, TokenizerName, VocoderName
-from makesomenoise.errors import RequestError
+from makesomenoise.cli.results import check_models
+from makesomenoise.errors import MakeSomeNoiseError, RequestError
+from makesomenoise.files import check_writable
 
 if TYPE_CHECKING:
     from makesomenoise.pipeline import Chat
 
-HELP = "Say something; /audio FILE attaches a sound, /reset starts anew, /quit ends."
+HELP = """\
+Say something, or ask for a sound: "Make the sound of rain", "Play me ten seconds of thunder".
+/audio FILE attaches a sound, /reset starts anew, /help shows this, /quit ends."""
 Folder = Annotated[Path, typer.Option("--folder", help="Where sounds are saved as sound-1.wav, sound-2.wav, ...")]
 
 
@@ -32,28 +38,39 @@ def chat(
     vocoder: VocoderName = "default",
     device: Device = "cpu",
 ) -> None:
-    """Talk about sounds and have some made, line by line: `msn chat`, or with lines from a file or pipe."""
-    from makesomenoise.cli.hearing import Failures
-    from makesomenoise.pipeline import AudioLanguageModel
+    """Talk about sounds and have some made.
 
+    Line by line: `msn chat`, or with lines from a file or pipe.
+    """
     if not folder.is_dir():
         raise ChatError(f"Cannot save sounds in {folder}: give an existing folder.")
-    speaker, failures = AudioLanguageModel.load(model, tokenizer, vocoder, device), Failures()
+    check_writable(folder / "sound-1.wav")
+    check_models(model, tokenizer)
+    if not as_json:
+        typer.echo(HELP, err=True)
+    from makesomenoise.pipeline import AudioLanguageModel
+
+    speaker, failed = AudioLanguageModel.load(model, tokenizer, vocoder, device), False
     talk = Talk(speaker.chat(seed), folder, speaker.tokenizer.sample_rate, as_json)
     for line in lines():
         if line.strip() == "/quit":
             break
-        with failures.shown():
+        try:
             talk.take(line.strip())
-    failures.end()
+        except MakeSomeNoiseError as error:
+            show(error)
+            failed = True
+    if failed:
+        raise typer.Exit(2)
 
 
 def lines() -> Iterator[str]:
-    """What is typed, with a prompt for it, or what comes through a pipe."""
+    """What is typed, with a prompt for it, or what comes through a pipe; bytes that are no text end nothing."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     if not sys.stdin.isatty():
         yield from sys.stdin
         return
-    typer.echo(HELP)
     while True:
         try:
             yield input("> ")
@@ -91,10 +108,12 @@ class Talk:
         command, _, rest = line.partition(" ")
         if command == "/audio":
             self._attach(rest.strip())
+        elif command == "/help":
+            typer.echo(HELP, err=True)
         elif command == "/reset":
             self.chat.reset()
         elif command.startswith("/"):
-            raise ChatError(f"There is no command {command}: there are /audio FILE, /reset and /quit.")
+            raise ChatError(f"There is no command {command}: there are /audio FILE, /reset, /help and /quit.")
         elif line:
             self._say(line)
 
@@ -105,7 +124,7 @@ class Talk:
         self._note(f"[attached {name}]")
 
     def _say(self, text: str) -> None:
-        from makesomenoise.audio import io
+        from makesomenoise.audio.io import save
 
         self._texts, self._files = [], []
         for part in self.chat.say(text):
@@ -114,7 +133,7 @@ class Talk:
                 self._note(part, end=False)
             else:
                 path = self._free()
-                io.save(path, part, self.sample_rate)
+                save(path, part, self.sample_rate)
                 self._files.append(str(path))
                 self._note(f"[{path}: {len(part) / self.sample_rate:.2f} s]", end=False)
         self._note("")

@@ -1,13 +1,12 @@
 """`msn data`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from makesomenoise.cli.options import Inputs, Model, Seed
+from makesomenoise.cli.progress import progress
 
 app = typer.Typer(no_args_is_help=True, help="Prepare data: `msn data encode corpus/train-*.tar codes/train`.")
 
@@ -17,17 +16,6 @@ Scenes = Annotated[int, typer.Option(min=0, help="How many scenes to make of the
 Pairs = Annotated[int, typer.Option(min=0, help="How many short scenes of two sounds to make, one clearly louder.")]
 Copies = Annotated[int, typer.Option(min=0, help="How many varied copies to add of each clip whose label is trusted.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder that keeps decoded clips for later runs.")]
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on the terminal that takes the numbers of clips done and of all clips."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("clips", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @app.command()
@@ -47,7 +35,7 @@ def encode(  # noqa: PLR0913 - each is an option
     from makesomenoise.data.encode import encode_corpus
     from makesomenoise.data.jobs import Added
 
-    with _progress() as report:
+    with progress("Encoding clips") as report:
         done = encode_corpus(sources, output, model, workers, Added(scenes, pairs, copies, seed), cache, report)
     hours = done.seconds / 3600
     typer.echo(f"{output}: {done.clips} clips ({hours:.2f} h) encoded, {done.kept} there before.")

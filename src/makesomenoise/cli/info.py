@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 
-def info(file: Annotated[Path, typer.Argument(help="An .msn file.", show_default=False)]) -> None:
+def info(file: Annotated[Path, typer.Argument(help="An .msn file, or `-`.", show_default=False)]) -> None:
     """Show what an .msn file holds, without any model."""
-    from makesomenoise.tokenizer import bitstream
+    from makesomenoise.tokenizer.msn_header import read_header
 
-    held = bitstream.read(file)
-    bits, different = len(held.codes) * held.bits_per_code, len(set(held.codes.tolist()))
+    held = read_header(file)
+    bits = held.code_count * held.bits_per_code
     typer.echo(f"length       {held.seconds:.3f} s ({held.sample_count} samples at {held.sample_rate} Hz)")
-    typer.echo(f"codes        {len(held.codes)} of {held.bits_per_code} bits, {different} different")
-    typer.echo(f"bitrate      {bits / held.seconds:.1f} bit/s ({bits} bits; {file.stat().st_size} bytes as a file)")
+    typer.echo(f"codes        {held.code_count} of {held.bits_per_code} bits")
+    typer.echo(f"bitrate      {bits / held.seconds:.1f} bit/s ({bits} bits; {held.file_bytes} bytes as a file)")
     typer.echo(f"tokenizer    {held.fingerprint}")

@@ -15,6 +15,9 @@ Whole = Annotated[bool, typer.Option("--float32", help="Write 32 bits a weight i
 
 def merge(model: Source, folder: Target, float32: Whole = False, as_json: Json = False) -> None:
     """Write a language model as a plain folder that transformers loads with no code of ours."""
+    from makesomenoise.files import check_free
+
+    check_free(folder)
     import torch
 
     from makesomenoise.language.model import LanguageModel

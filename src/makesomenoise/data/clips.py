@@ -6,9 +6,11 @@ exactly the examples that an uninterrupted run on one device would have seen.
 
 import hashlib
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +43,25 @@ def decode(clip: Clip, sample_rate: int) -> np.ndarray:
     Raises:
         AudioError: if nothing of it can be read.
     """
-    chunks = []
-    try:
-        chunks.extend(io.stream(clip.read(), sample_rate))
-    except io.AudioError as error:
-        # Hours into a run, one truncated clip among thousands is no reason to stop.
-        if not chunks:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", io.AudioWarning)
+        try:
+            waveform = io.load(_source(clip), sample_rate)
+        except io.AudioError as error:
             raise io.AudioError(f"Clip {clip.key}: {error}") from None
-        _log.warning("clip %s: %s What was read of it is used.", clip.key, error)
-    return np.concatenate(chunks)
+    for warning in caught:
+        # Hours into a run, one truncated clip among thousands is no reason to stop.
+        _log.warning("clip %s: %s", clip.key, warning.message)
+    return waveform
+
+
+def _source(clip: Clip) -> io.Source:
+    """A plain file, which may be long, is read where it lies."""
+    if clip.offset == 0:
+        return clip.path
+    data = BytesIO(clip.read())
+    data.name = f"{clip.path}[{clip.key}]"
+    return data
 
 
 class AugmentConfig(Config):
@@ -100,7 +112,7 @@ class ClipStore:
         if self._cache is None:
             return _in_16_bits(decode(clip, self.sample_rate))
         identity = f"{clip.path.resolve()}:{clip.offset}:{clip.size}:{self.sample_rate}"
-        path = self._cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.npy"
+        path = self._cache / f"{hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}.npy"
         if path.exists():
             return np.load(path)
         samples = _in_16_bits(decode(clip, self.sample_rate))

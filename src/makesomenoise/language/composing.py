@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import sample_codes
@@ -29,6 +31,25 @@ class Composed:
     score: float | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """A sound that was made from a text.
+
+    Attributes:
+        waveform: [S].
+        sound: its codes.
+        seed: the same text, length and seed give this sound.
+        score: how likely the model itself says that text of it, a log-likelihood; none where that was not asked.
+        others: the scores of the candidates that it is better than.
+    """
+
+    waveform: np.ndarray
+    sound: Sound
+    seed: int
+    score: float | None = None
+    others: tuple[float, ...] = ()
+
+
 def compose(
     model: LanguageModel,
     text: str,
@@ -42,7 +63,7 @@ def compose(
 
     Args:
         model: makes them.
-        text: what is to be heard, not empty.
+        text: what is to be heard; anything where it is empty.
         seconds: length of each; the last code may reach beyond it.
         seed: the same seed gives the same sounds.
         sampling: how codes are drawn.
@@ -50,27 +71,36 @@ def compose(
         best_by: `caption` puts those first of which the model itself most likely says the text.
 
     Raises:
-        LanguageError: if the text is empty, or the length is not above 0 or does not fit into the context.
+        LanguageError: if the length is not above 0 or does not fit into the context.
     """
-    clause = wording.clause(text)
-    if not clause:
-        raise LanguageError("The text is empty: say what is to be heard.")
-    if not 0.0 < seconds < math.inf:
-        raise LanguageError(f"Cannot make {seconds:g} s of sound: give a length above 0 s.")
-    count = max(math.ceil(round(seconds * model.config.code_rate, 6)), 1)
-    length = wording.length(seconds)
-    prompt, nothing = (
-        prompt_about(model, request, room=0)
-        for request in (wording.GENERATE.format(length=length, text=clause), wording.ANYTHING.format(length=length))
-    )
-    room = model.config.context_tokens - 1 - max(len(prompt), len(nothing))
-    if count > room:
-        most = room / model.config.code_rate
-        raise LanguageError(f"Cannot make {seconds:g} s of sound: at most {most:.1f} s fit into the context.")
-    generator = seeded(seed)
-    rows = sample_codes(model, prompt, nothing, count, sampling, generator, candidates).tolist()
-    sounds = [Sound(tuple(row)) for row in rows]
+    count = code_count(model, text, seconds)
+    prompt, nothing = (prompt_about(model, request(words, seconds), room=0) for words in (text, ""))
+    rows = sample_codes(model, prompt, nothing, count, sampling, seeded(seed), candidates).tolist()
+    sounds = [Sound(tuple(row), seconds) for row in rows]
     if best_by is None:
         return [Composed(sound) for sound in sounds]
     scored = [Composed(*pair) for pair in zip(sounds, recognised(model, sounds, text), strict=True)]
     return sorted(scored, key=lambda made: made.score or 0.0, reverse=True)
+
+
+def request(text: str, seconds: float) -> str:
+    """What asks for a sound, or for any sound of that length where the text is empty."""
+    clause, length = wording.clause(text), wording.length(seconds)
+    return wording.GENERATE.format(length=length, text=clause) if clause else wording.ANYTHING.format(length=length)
+
+
+def code_count(model: LanguageModel, text: str, seconds: float) -> int:
+    """How many codes a sound takes; the last may reach beyond it.
+
+    Raises:
+        LanguageError: if the length is not above 0 or does not fit into the context.
+    """
+    if not 0.0 < seconds < math.inf:
+        raise LanguageError(f"Cannot make {seconds:g} s of sound: give a length above 0 s.")
+    count = max(math.ceil(round(seconds * model.config.code_rate, 6)), 1)
+    taken = max(len(prompt_about(model, request(words, seconds), room=0)) for words in (text, ""))
+    room = model.config.context_tokens - 1 - taken
+    if count > room:
+        most = room / model.config.code_rate
+        raise LanguageError(f"Cannot make {seconds:g} s of sound: at most {most:.1f} s fit into the context.")
+    return count

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import sample_texts, stream_tokens
 from makesomenoise.language.model import LanguageModel
@@ -44,6 +46,25 @@ class Answered:
     start: float
     end: float
     text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said of a sound, or of a window of it.
+
+    Attributes:
+        number: which of the sounds that were given, from 0.
+        text: the answer; empty where there is none.
+        start: where what was heard begins, seconds; none where all of the sound was.
+        end: where it ends, seconds.
+        error: why there is no answer.
+    """
+
+    number: int
+    text: str = ""
+    start: float | None = None
+    end: float | None = None
+    error: MakeSomeNoiseError | None = None
 
 
 def prompt_about(
@@ -126,7 +147,9 @@ def stream_answer(model: LanguageModel, sound: Sound, question: str, most: int =
 
 
 def windows(sound: Sound, seconds: float, code_rate: float) -> list[Window]:
-    """Cuts a sound into pieces of one length; the last reaches back to it, and a short sound is one piece.
+    """Cuts a sound into pieces of one length, one after the other; the last ends where the sound ends.
+
+    What would be a last piece of a single code is left to the piece before it.
 
     Args:
         sound: what to cut.
@@ -141,13 +164,12 @@ def windows(sound: Sound, seconds: float, code_rate: float) -> list[Window]:
     if not 1.0 <= seconds * code_rate < math.inf:
         raise LanguageError(f"A window must be at least {1 / code_rate:.3f} s long; got {seconds:g} s.")
     total, length = len(sound.codes), seconds * code_rate
-    count = max(math.ceil((total - 1) / length), 1)  # the last code may hold no more than a sample
-    starts = [round(number * length) for number in range(count)]
-    ends = [*starts[1:], total]
-    starts[-1] = max(min(starts[-1], total - round(length)), 0)
+    count = max(math.ceil((total - 1) / length), 1)
+    edges = [*(round(number * length) for number in range(count)), total]
+    end_of_sound = total / code_rate if sound.seconds is None else sound.seconds
     return [
-        Window(start / code_rate, end / code_rate, Sound(sound.codes[start:end]))
-        for start, end in zip(starts, ends, strict=True)
+        Window(start / code_rate, min(end / code_rate, end_of_sound), Sound(sound.codes[start:end]))
+        for start, end in pairwise(edges)
     ]
 
 

@@ -3,7 +3,6 @@
 Only the matrices and the rows are learned and kept; the base, its embeddings of text included, stays as it is.
 """
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,8 +12,9 @@ from transformers import Cache, PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from makesomenoise import checkpoint
+from makesomenoise.files import atomic_folder, check_free
 from makesomenoise.language import adapter
-from makesomenoise.language.base import Base, load_base, no_bars, usual_dtype
+from makesomenoise.language.base import Base, load_base, save_plain, usual_dtype
 from makesomenoise.language.config import LanguageConfig, LanguageError
 from makesomenoise.language.prompts import Prompts
 from makesomenoise.language.vocabulary import AudioVocabulary, initial_rows
@@ -102,6 +102,11 @@ class LanguageModel(nn.Module):
         """Loads a model to be asked: fused, on a device and in what that computes fastest; errors as `load`."""
         return cls.load(folder, usual_dtype(device), fused=True).to(device)
 
+    def base_alone(self) -> Self:
+        """The base without what was learned, which takes its memory a second time; errors as `load`."""
+        base, vocabulary = _extended(self.config, self.rows.dtype)
+        return type(self)(self.config, base.network.requires_grad_(False), vocabulary).to(self.rows.device)
+
     def tell_time(self, timestamps: bool) -> None:
         """Decides whether sounds that the model hears tell the time; it must be trained as it is used."""
         self.config = self.config.model_copy(update={"timestamps": timestamps})
@@ -154,21 +159,12 @@ class LanguageModel(nn.Module):
             folder: must not exist, or be empty; appears whole or not at all.
 
         Raises:
-            LanguageError: if there is something in the folder, or it cannot be written.
+            FileError: if there is something in the folder, or it cannot be written.
         """
-        folder = Path(folder)
-        if not checkpoint.is_free(folder):
-            raise LanguageError(f"Cannot write a merged model to {folder}: name a folder that is new or empty.")
-        self.fuse()
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with no_bars(), tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-                whole = Path(temporary) / "whole"
-                self.causal.save_pretrained(whole)
-                self.vocabulary.text_tokenizer.save_pretrained(whole)
-                whole.replace(folder)
-        except OSError as error:
-            raise LanguageError(f"Cannot write a merged model to {folder}: {error.strerror}.") from None
+        check_free(folder)
+        with atomic_folder(folder) as whole:
+            self.fuse()
+            save_plain(Base(self.causal, self.vocabulary.text_tokenizer), whole)
 
     @property
     def causal(self) -> Any:

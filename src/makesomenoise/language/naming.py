@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import log_likelihood
@@ -30,6 +31,21 @@ class Ranked:
     probability: float
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """How well labels fit a sound.
+
+    Attributes:
+        number: which of the sounds that were given, from 0.
+        labels: the likeliest first; none where the sound could not be used.
+        error: why it could not.
+    """
+
+    number: int
+    labels: tuple[Ranked, ...] = ()
+    error: MakeSomeNoiseError | None = None
+
+
 def checked_labels(labels: Sequence[str]) -> list[str]:
     """Labels without the space around them.
 
@@ -45,40 +61,45 @@ def checked_labels(labels: Sequence[str]) -> list[str]:
     return names
 
 
-def classify(
-    model: LanguageModel,
-    sounds: Sequence[Sound],
-    labels: Sequence[str],
-    window: float | None = None,
-    prior: float = PRIOR,
-) -> list[list[Ranked]]:
-    """Ranks labels for each of the sounds by how likely the model names the sound so.
+class Namer:
+    """Ranks labels for sounds by how likely a model names them so.
 
     Some names are likelier than others whatever is heard: log p(label | sound) - prior * log p(label | no sound).
 
     Args:
         model: names the sounds.
-        sounds: of any lengths.
         labels: different names.
-        window: cut each sound into windows of so many seconds, and take the mean of what they score.
         prior: how much of what is said without a sound is subtracted.
 
-    Returns:
-        For each sound the labels, the likeliest first.
-
     Raises:
-        LanguageError: as `checked_labels`, `windows` and `prompt_about`.
+        LanguageError: as `checked_labels`.
     """
-    names = checked_labels(labels)
-    said = [[*model.vocabulary.text(name), model.prompts.end_of_turn] for name in names]
-    room = max(map(len, said))
-    pieces = [
-        [w.sound for w in windows(s, window, model.config.code_rate)] if window is not None else [s] for s in sounds
-    ]
-    prompts = [[prompt_about(model, wording.CLASSIFY, piece, room) for piece in each] for each in pieces]
-    free = prior * log_likelihood(model, prompt_about(model, wording.CLASSIFY, room=room), said) if prior else 0.0
-    scores = [torch.stack([log_likelihood(model, prompt, said) for prompt in each]).mean(0) for each in prompts]
-    return [_ranked(names, (score - free).softmax(0)) for score in scores]
+
+    def __init__(self, model: LanguageModel, labels: Sequence[str], prior: float = PRIOR):
+        self._model, self._names = model, checked_labels(labels)
+        self._said = [[*model.vocabulary.text(name), model.prompts.end_of_turn] for name in self._names]
+        self._room = max(map(len, self._said))
+        self._free = prior * self._scores() if prior else 0.0
+
+    def rank(self, sound: Sound, window: float | None = None) -> list[Ranked]:
+        """The labels, the likeliest first.
+
+        Args:
+            sound: of any length.
+            window: cut it into windows of so many seconds, and take the mean of what they score.
+
+        Raises:
+            LanguageError: as `windows` and `prompt_about`.
+        """
+        rate = self._model.config.code_rate
+        pieces = [sound] if window is None else [piece.sound for piece in windows(sound, window, rate)]
+        chances = (torch.stack([self._scores(piece) for piece in pieces]).mean(0) - self._free).softmax(0)
+        order = chances.argsort(descending=True).tolist()
+        return [Ranked(self._names[place], float(chances[place])) for place in order]
+
+    def _scores(self, sound: Sound | None = None) -> Tensor:
+        prompt = prompt_about(self._model, wording.CLASSIFY, sound, self._room)
+        return log_likelihood(self._model, prompt, self._said)
 
 
 def recognised(model: LanguageModel, sounds: Sequence[Sound], text: str) -> list[float]:
@@ -100,8 +121,3 @@ def recognised(model: LanguageModel, sounds: Sequence[Sound], text: str) -> list
         prompts = [prompt_about(model, question, sound, len(said[0])) for sound in sounds]
         scores.append(torch.cat([log_likelihood(model, prompt, said) for prompt in prompts]))
     return torch.stack(scores).logsumexp(0).tolist()
-
-
-def _ranked(names: list[str], chances: Tensor) -> list[Ranked]:
-    order = chances.argsort(descending=True).tolist()
-    return [Ranked(names[place], float(chances[place])) for place in order]

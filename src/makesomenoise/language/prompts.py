@@ -7,7 +7,7 @@ hears may tell the time, since counting codes is hard for an LLM; those that it 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from jinja2.exceptions import TemplateError
@@ -34,9 +34,11 @@ class Sound:
 
     Attributes:
         codes: [N] of the audio tokenizer.
+        seconds: how long it is, where that is known to the sample: its last code may reach beyond.
     """
 
     codes: tuple[int, ...]
+    seconds: float | None = field(default=None, compare=False)
 
 
 Part = str | Sound

@@ -1,11 +1,15 @@
 """Tokens that come one by one to text and sounds as they come; draws nothing itself."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from makesomenoise.language.prompts import Part, Sound
 from makesomenoise.language.vocabulary import AudioVocabulary
 
 _INCOMPLETE = "\ufffd"
+_SENTENCE = re.compile(r".*?(?:[.!?][\"')]*(?=\s)|\n)", re.S)
+_MARK = 2  # letters of what is no sentence but a mark, such as `2.`
+_ROUND = 12
 
 
 def spoken(vocabulary: AudioVocabulary, tokens: Iterable[int]) -> Iterator[Part]:
@@ -34,6 +38,49 @@ def spoken(vocabulary: AudioVocabulary, tokens: Iterable[int]) -> Iterator[Part]
         else:
             yield from written.after(token)
     yield from written.rest()
+
+
+def without_repeats(pieces: Iterable[str], longest: int) -> Iterator[str]:
+    """Text up to where it says a sentence again, or turns around a few words; as a small model babbles.
+
+    Args:
+        pieces: that follow each other.
+        longest: letters after which the text ends with its sentence.
+
+    Yields:
+        pieces that follow each other to the beginning of what was given. What may become a sentence that was said
+        before is kept back until it does not.
+    """
+    said: set[str] = set()
+    now, given, total = "", 0, 0
+    for piece in pieces:
+        now += piece
+        while end := _SENTENCE.match(now):
+            sentence = _plain(end[0])
+            if (sentence in said and len(sentence) > _MARK) or _turns_around(end[0]) or total > longest:
+                return
+            if len(end[0]) > given:
+                yield end[0][given:]
+            said.add(sentence)
+            total += len(end[0])
+            now, given = now[end.end() :], 0
+        if _turns_around(now):
+            return
+        if len(now) > given and not any(sentence.startswith(_plain(now)) for sentence in said):
+            yield now[given:]
+            given = len(now)
+    if _plain(now) not in said and len(now) > given:
+        yield now[given:]
+
+
+def _plain(sentence: str) -> str:
+    """A sentence without what tells apart the items of a list."""
+    return re.sub(r"^[\W\d]+|\W+$", "", sentence.lower())
+
+
+def _turns_around(sentence: str) -> bool:
+    words = sentence.lower().split()[-_ROUND:]
+    return len(words) == _ROUND and len(set(words)) <= _ROUND // 4
 
 
 class _Written:

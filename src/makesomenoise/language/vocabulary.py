@@ -126,7 +126,8 @@ class AudioVocabulary:
         return (tokens >= self.first) & (tokens < self.start)
 
     def text(self, text: str) -> list[int]:
-        """Text to tokens, none of which is special or added, whatever the text spells."""
+        """Text to tokens, none of which is special or added, whatever the text spells; what is no text becomes `?`."""
+        text = text.encode("utf-8", "replace").decode()  # halves of pairs stand for bytes that were no UTF-8
         return [token for part in self._harmless(text) for token in self._encode(part)]
 
     def template(self, text: str) -> list[int]:

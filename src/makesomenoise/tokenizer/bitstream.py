@@ -5,26 +5,26 @@ fingerprint of the tokenizer (8), number of samples (8), the codes packed most s
 bytes before it (4). That is 32 bytes beyond the codes: 326 bytes for ten seconds at 234.375 bit/s.
 """
 
-import struct
+import contextlib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from makesomenoise.errors import FileError
 from makesomenoise.files import write_bytes
+from makesomenoise.tokenizer.msn_header import (
+    CHECKSUM,
+    LAYOUT,
+    MAGIC,
+    MOST_BITS,
+    SUFFIX,
+    VERSION,
+    BitstreamError,
+    parse,
+)
 
-VERSION = 1
-_MAGIC = b"\x8bMSN"
-_HEADER = struct.Struct("<4sBBHI8sQ")
-_CHECKSUM = struct.Struct("<I")
-_MOST_BITS = 31
 _FINGERPRINT_DIGITS = 16
-
-
-class BitstreamError(FileError):
-    """A bitstream that cannot be written or read; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,11 @@ class Bitstream:
     def seconds(self) -> float:
         """Length of the sound."""
         return self.sample_count / self.sample_rate
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        return LAYOUT.size + -(-len(self.codes) * self.bits_per_code // 8) + CHECKSUM.size
 
 
 def pack(codes: np.ndarray, bits: int) -> bytes:
@@ -80,8 +85,8 @@ def to_bytes(bitstream: Bitstream) -> bytes:
         BitstreamError: if a field does not fit the format or the codes do not fit the number of samples.
     """
     _check(bitstream)
-    header = _HEADER.pack(
-        _MAGIC,
+    header = LAYOUT.pack(
+        MAGIC,
         VERSION,
         bitstream.bits_per_code,
         bitstream.samples_per_code,
@@ -90,7 +95,7 @@ def to_bytes(bitstream: Bitstream) -> bytes:
         bitstream.sample_count,
     )
     body = header + pack(bitstream.codes, bitstream.bits_per_code)
-    return body + _CHECKSUM.pack(zlib.crc32(body))
+    return body + CHECKSUM.pack(zlib.crc32(body))
 
 
 def from_bytes(data: bytes, name: str = "the given bytes") -> Bitstream:
@@ -103,20 +108,16 @@ def from_bytes(data: bytes, name: str = "the given bytes") -> Bitstream:
     Raises:
         BitstreamError: if it is foreign, of another version, truncated or damaged.
     """
-    if data[: len(_MAGIC)] != _MAGIC[: len(data)] or not data:
-        raise BitstreamError(f"{name} is not an .msn file; make one with `msn encode`.")
-    if len(data) < _HEADER.size + _CHECKSUM.size:
-        raise BitstreamError(f"{name} is truncated: an .msn file takes more than {len(data)} bytes.")
-    _, version, bits, samples_per_code, sample_rate, fingerprint, samples = _HEADER.unpack_from(data)
-    if version != VERSION:
-        raise BitstreamError(f"{name} is an .msn file of version {version}; this program reads version {VERSION}.")
-    if zlib.crc32(data[: -_CHECKSUM.size]) != _CHECKSUM.unpack(data[-_CHECKSUM.size :])[0]:
+    header = parse(data, name)
+    if zlib.crc32(data[: -CHECKSUM.size]) != CHECKSUM.unpack(data[-CHECKSUM.size :])[0]:
         raise BitstreamError(f"{name} is damaged or truncated: its checksum does not match; copy or encode it again.")
-    count = -(-samples // max(samples_per_code, 1))
-    payload = data[_HEADER.size : -_CHECKSUM.size]
-    if not 1 <= bits <= _MOST_BITS or len(payload) != -(-count * bits // 8):
+    payload, count, bits = data[LAYOUT.size : -CHECKSUM.size], header.code_count, header.bits_per_code
+    if not 1 <= bits <= MOST_BITS or len(payload) != header.payload_bytes:
         raise BitstreamError(f"{name} contradicts itself: {count} codes of {bits} bits in {len(payload)} bytes.")
-    bitstream = Bitstream(unpack(payload, count, bits), samples, fingerprint.hex(), sample_rate, samples_per_code, bits)
+    codes = unpack(payload, count, bits)
+    bitstream = Bitstream(
+        codes, header.sample_count, header.fingerprint, header.sample_rate, header.samples_per_code, bits
+    )
     _check(bitstream)
     return bitstream
 
@@ -132,16 +133,28 @@ def write(path: str | Path, bitstream: Bitstream) -> None:
 
 
 def read(path: str | Path) -> Bitstream:
-    """Reads an `.msn` file.
+    """Reads an `.msn` file; `-` is standard input.
 
     Raises:
         BitstreamError: as `from_bytes`, or if the file cannot be read.
     """
     try:
-        data = Path(path).read_bytes()
+        data = Path("/dev/stdin" if str(path) == "-" else path).read_bytes()
     except OSError as error:
         raise BitstreamError(f"Cannot read {path}: {error.strerror}.") from None
     return from_bytes(data, str(path))
+
+
+def is_bitstream(path: str | Path) -> bool:
+    """Whether a file is to be read as an `.msn` file: by its name, or by how it begins where it can be read twice."""
+    path = Path(path)
+    if path.suffix.lower() == SUFFIX:
+        return True
+    try:
+        with path.open("rb") if path.is_file() else contextlib.nullcontext() as file:
+            return file is not None and file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
 
 
 def _check(bitstream: Bitstream) -> None:
@@ -149,7 +162,7 @@ def _check(bitstream: Bitstream) -> None:
     if len(digits) != _FINGERPRINT_DIGITS or not set(digits.lower()) <= set("0123456789abcdef"):
         raise BitstreamError(f"The fingerprint '{digits}' is not {_FINGERPRINT_DIGITS} hexadecimal digits.")
     ranges = {
-        "bits_per_code": _MOST_BITS,
+        "bits_per_code": MOST_BITS,
         "samples_per_code": 2**16 - 1,
         "sample_rate": 2**32 - 1,
         "sample_count": 2**63 - 1,

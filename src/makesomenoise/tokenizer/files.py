@@ -14,13 +14,14 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 _CODES_AT_A_TIME = 256
 
 
-def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path) -> Bitstream:
+def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path, strict: bool = False) -> Bitstream:
     """Encodes a sound file to an `.msn` file, which appears whole or not at all.
 
     Args:
         tokenizer: makes the codes.
         source: any sound file that `audio.io` reads.
         target: name of the `.msn` file.
+        strict: refuse a sound file of which something is missing.
 
     Returns:
         What was written.
@@ -30,7 +31,7 @@ def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path
         BitstreamError: if the file cannot be written.
     """
     sizes: list[int] = []
-    chunks = _counted(io.stream(source, tokenizer.sample_rate), sizes)
+    chunks = counted(io.stream(source, tokenizer.sample_rate, strict=strict), sizes)
     codes = np.concatenate(list(tokenizer.stream_encode(chunks)))
     written = Bitstream(
         codes,
@@ -71,8 +72,7 @@ def decode_file(
         BitstreamError: if the file cannot be read or is not of this tokenizer.
         AudioError: if the sound cannot be written.
     """
-    read = bitstream.read(source)
-    _check_made_by(tokenizer, read, source)
+    read = read_codes(tokenizer, source)
     left = read.sample_count
     with io.writer(target, tokenizer.sample_rate) as write:
         for chunk in tokenizer.stream_decode(_pieces(read.codes), steps, guidance, seed, quality):
@@ -85,13 +85,17 @@ def _pieces(codes: np.ndarray) -> Iterator[np.ndarray]:
     return (codes[start : start + _CODES_AT_A_TIME] for start in range(0, len(codes), _CODES_AT_A_TIME))
 
 
-def _counted(chunks: Iterator[np.ndarray], sizes: list[int]) -> Iterator[np.ndarray]:
-    for chunk in chunks:
-        sizes.append(len(chunk))
-        yield chunk
+def read_codes(tokenizer: AudioTokenizer, source: str | Path) -> Bitstream:
+    """Reads an `.msn` file of a tokenizer's own codes.
 
+    Args:
+        tokenizer: must be the one that made the codes.
+        source: name of the `.msn` file.
 
-def _check_made_by(tokenizer: AudioTokenizer, read: Bitstream, source: str | Path) -> None:
+    Raises:
+        BitstreamError: if the file cannot be read or is not of this tokenizer.
+    """
+    read = bitstream.read(source)
     if read.fingerprint != tokenizer.fingerprint:
         raise BitstreamError(
             f"{source} was made by the tokenizer {read.fingerprint}, but the loaded one is {tokenizer.fingerprint}; "
@@ -101,3 +105,11 @@ def _check_made_by(tokenizer: AudioTokenizer, read: Bitstream, source: str | Pat
         raise BitstreamError(
             f"{source} holds the code {int(read.codes.max())}, outside [0, {tokenizer.codebook_size}) of its tokenizer."
         )
+    return read
+
+
+def counted(chunks: Iterator[np.ndarray], sizes: list[int]) -> Iterator[np.ndarray]:
+    """The chunks as they come, each with its number of samples added to `sizes`."""
+    for chunk in chunks:
+        sizes.append(len(chunk))
+        yield chunk

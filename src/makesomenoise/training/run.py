@@ -3,8 +3,10 @@
 Tokenizer, semantic branch and vocoder are trained by Lightning; the language model opens its run folder here too.
 """
 
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytorch_lightning as lightning
 import torch
@@ -21,6 +23,8 @@ Loaders = Callable[[int, int], tuple[DataLoader, DataLoader]]
 CONFIG_FILE = "config.yaml"
 COMMIT_FILE = "commit.txt"
 CHECKPOINT_FILE = "last.ckpt"
+LOCK_FILE = ".lock"
+_HELD: dict[Path, BinaryIO] = {}  # open as long as the process runs: to close one is to give the lock back
 
 
 class RunError(FileError):
@@ -40,7 +44,9 @@ def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = Fal
         The checkpoint to go on from, or None for a fresh start.
 
     Raises:
-        RunError: if the folder already holds a run and `resume` is not set, or holds one of another configuration.
+        RunError: if the folder already holds a run and `resume` is not set, or holds one of another configuration, or
+            if another process trains in it.
+        FileError: if the folder cannot be written.
     """
     folder = Path(folder)
     last, recorded = last_checkpoint(folder), folder / CONFIG_FILE
@@ -50,10 +56,32 @@ def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = Fal
         raise RunError(f"The run folder {folder} is in use; resume that run (--resume) or give another folder.")
     if last is not None and recorded.read_text(encoding="utf-8") != config.to_yaml():
         raise RunError(f"The configuration differs from {recorded}; a run resumes only with its own.")
-    make_folder(folder)
+    _hold(make_folder(folder))
     write_text(recorded, config.to_yaml())
     write_text(folder / COMMIT_FILE, f"{source_commit()}\n")
     return last
+
+
+def _hold(folder: Path) -> None:
+    """Keeps other processes out of a run folder until this process ends.
+
+    Raises:
+        RunError: if another process trains in it.
+    """
+    if folder.resolve() in _HELD:
+        return
+    file = (folder / LOCK_FILE).open("ab")
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has none
+
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            file.close()
+            raise RunError(f"Another process trains in {folder}; wait for it, or give another folder.") from None
+    except ImportError:
+        pass
+    _HELD[folder.resolve()] = file
 
 
 def last_checkpoint(folder: Path) -> Path | None:

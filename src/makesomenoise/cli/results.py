@@ -1,0 +1,128 @@
+"""What comes of each input of a command: a line or a JSON document, and the exit code at the end."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from makesomenoise.cli.errors import show
+from makesomenoise.cli.terminal import tell
+from makesomenoise.errors import MakeSomeNoiseError
+
+Values = dict[str, Any]
+
+
+@dataclass
+class Results:
+    """Prints what comes of inputs; one that fails does not keep the others from being worked on.
+
+    Attributes:
+        as_json: print JSON documents, one a line, also of what failed.
+        quiet: print no lines about files that were written.
+        aloud: standard output is free for messages, and not what is written to.
+        failed: whether something did.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+    aloud: bool = True
+    failed: bool = False
+
+    def tell(self, line: str, document: Values) -> None:
+        """Prints an answer."""
+        tell(json.dumps(document) if self.as_json else line, self.aloud)
+
+    def note(self, line: str, document: Values) -> None:
+        """Prints what was done, unless nobody wants to know."""
+        if self.as_json or not self.quiet:
+            self.tell(line, document)
+
+    def fail(self, error: MakeSomeNoiseError, document: Values) -> None:
+        """Shows why nothing came of an input, by its name.
+
+        Args:
+            error: the reason.
+            document: what is known of the input, `file` at least.
+        """
+        name, sentence = str(document["file"]), str(error)
+        show(sentence if name in sentence else f"{name}: {sentence}")
+        if self.as_json:
+            tell(json.dumps({**document, "error": sentence}), self.aloud)
+        self.failed = True
+
+    @contextmanager
+    def of(self, name: str | Path) -> Iterator[None]:
+        """Work on an input; an error of the project ends it and is shown, a bug keeps its traceback."""
+        try:
+            yield
+        except MakeSomeNoiseError as error:
+            self.fail(error, {"file": str(name)})
+
+    def end(self) -> None:
+        """Ends the command.
+
+        Raises:
+            typer.Exit: with code 2, if something failed.
+        """
+        if self.failed:
+            raise typer.Exit(2)
+
+
+def check_some_are_there(files: Sequence[Path]) -> None:
+    """Ends a command none of whose files can be read, before anything heavy is loaded.
+
+    Raises:
+        typer.Exit: with code 2, after what is wrong with each was shown.
+    """
+    wrong = [reason for file in files if (reason := _unreadable(file))]
+    if len(wrong) == len(files):
+        for sentence in wrong:
+            show(sentence)
+        raise typer.Exit(2)
+
+
+def check_models(*names: str) -> None:
+    """Refuses names that mean no model, before anything heavy is loaded; what is on the Hub is asked for later.
+
+    Raises:
+        CheckpointError: if one is neither a model folder, nor a bundled name, nor a Hub id.
+    """
+    from makesomenoise.model_folder import CONFIG_FILE, CheckpointError, find_folder
+
+    for name in names:
+        folder = find_folder(name)
+        if folder is not None and not (folder / CONFIG_FILE).is_file():
+            raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_FILE}.")
+
+
+def check_length(seconds: float, model: str) -> None:
+    """Refuses a length that no text is short enough for, before anything heavy is loaded.
+
+    Raises:
+        RequestError: if so long a sound does not fit into the context of a language model.
+    """
+    from makesomenoise.errors import RequestError
+    from makesomenoise.language.config import LanguageConfig
+    from makesomenoise.model_folder import find_folder, load_config
+
+    folder = find_folder(model)
+    if folder is not None:
+        config = load_config(folder, LanguageConfig)
+        most = config.context_tokens / config.code_rate
+        if seconds > most:
+            raise RequestError(f"Cannot make {seconds:g} s of sound: at most {most:.0f} s fit into the context.")
+
+
+def _unreadable(file: Path) -> str | None:
+    if str(file) == "-":
+        return None
+    try:
+        if file.is_dir():
+            return f"Cannot read {file}: it is a folder; give a sound file."
+        return None if file.exists() else f"Cannot read {file}: No such file or directory."
+    except OSError as error:
+        return f"Cannot read {file}: {error.strerror}."
