@@ -73,7 +73,7 @@ def test_every_rate_becomes_24_khz(rate: int, tone):
 
 def test_a_tone_above_the_new_nyquist_is_silent(tone):
     waveform = io.load(encoded(tone(1.0, 18_000.0, 48_000).numpy(), 48_000))
-    assert waveform[2400:-2400].abs().max() < 1e-3
+    assert np.abs(waveform[2400:-2400]).max() < 1e-3
 
 
 def test_channels_are_averaged():
@@ -178,7 +178,7 @@ def test_saved_files_are_read_back(suffix: str, tone, tmp_path: Path):
     back = io.load(path)
     assert len(back) == 24_000
     lossless = suffix in {".wav", ".flac"}
-    assert (back - waveform).abs().mean() < (2**-15 if lossless else 0.1)
+    assert np.abs(back - waveform.numpy()).mean() < (2**-15 if lossless else 0.1)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
