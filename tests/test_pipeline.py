@@ -204,7 +204,7 @@ def test_what_cannot_be_done_is_one_sentence(model, tone, tmp_path):
         model.generate("dog", 10_000)
     with pytest.raises(LanguageError, match="given twice"):
         model.classify([tone(1.0)], ["dog", "Dog"])
-    for wrong in (torch.zeros(0), torch.zeros(1, 100), torch.full((100,), float("nan"))):
+    for wrong in (torch.zeros(0), torch.zeros(9, 100), torch.full((100,), float("nan"))):
         with pytest.raises(PipelineError, match=r"finite waveform \[S\]"):
             model.caption([wrong])
     for wrong in (tone(1.0), "dog.wav"):

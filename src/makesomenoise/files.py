@@ -158,6 +158,11 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder of this name; there is none where the system cannot even look for it."""
+    return os.path.isdir(path)  # noqa: PTH112 - the one of pathlib raises where a name is too long
+
+
 def is_free(path: str | Path) -> bool:
     """Whether a folder is new or empty, so that nothing is lost by writing it."""
     path = Path(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar, Union
 
 import numpy as np
 
-from makesomenoise.audio import io, level
+from makesomenoise.audio import arrays, io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.language import listening, naming, wording
@@ -42,8 +42,9 @@ class PipelineError(RequestError):
 class AudioLanguageModel:
     """One LLM that hears and makes sound.
 
-    A sound that is given is a waveform [S] in [-1, 1] at the tokenizer's sample rate, the name of a sound file, which
-    is read in constant memory, that of an `.msn` file, or what `hear` made of any. Waveforms [B, S] are B of them.
+    A sound that is given is a waveform [S] in [-1, 1] at the tokenizer's rate (a tensor or NumPy array), the name of
+    a sound file, which is read in constant memory, that of an `.msn` file, or what `hear` made of any. Waveforms
+    [B, S] are B of them.
 
     Args:
         tokenizer: waveforms to codes and back.
@@ -92,12 +93,13 @@ class AudioLanguageModel:
         language = LanguageModel.load_to_answer(folder, device)
         return cls(AudioTokenizer.load(tokenizer, vocoder, device), language)
 
-    def hear(self, sound: Heard, strict: bool = False) -> Sound:
+    def hear(self, sound: Heard, strict: bool = False, sample_rate: int | None = None) -> Sound:
         """The codes of a sound, which every method takes in its place.
 
         Args:
             sound: any.
             strict: refuse a file of which something is missing.
+            sample_rate: of a waveform, Hz, if it is not that of the tokenizer.
 
         Raises:
             AudioError: if a file cannot be read.
@@ -106,16 +108,17 @@ class AudioLanguageModel:
         """
         if isinstance(sound, Sound):
             return sound
-        if not isinstance(sound, str | Path):
-            waveform = np.asarray(sound, np.float32)
-            if waveform.ndim != 1 or not len(waveform) or not np.isfinite(waveform).all():
-                shape = list(waveform.shape)
-                raise PipelineError(f"Expected a finite waveform [S] with S > 0; got one of shape {shape}.")
-            return self._encoded(iter([waveform]))
-        if bitstream.is_bitstream(sound):
-            held = read_codes(self.tokenizer, sound)
-            return Sound(tuple(held.codes.tolist()), held.seconds)
-        return self._encoded(io.stream(sound, self.tokenizer.sample_rate, strict=strict))
+        if isinstance(sound, str | Path | bytes) or hasattr(sound, "read"):
+            if isinstance(sound, str | Path) and bitstream.is_bitstream(sound):
+                held = read_codes(self.tokenizer, sound)
+                return Sound(tuple(held.codes.tolist()), held.seconds)
+            return self._encoded(io.stream(sound, self.tokenizer.sample_rate, strict=strict))
+        try:
+            waveform = arrays.single(sound)
+            rate = self.tokenizer.sample_rate if sample_rate is None else sample_rate
+            return self._encoded(iter([arrays.at_rate(waveform, rate, self.tokenizer.sample_rate)]))
+        except RequestError as error:
+            raise PipelineError(str(error)) from None
 
     def caption(self, sounds: Sounds) -> list[str]:
         """Describes each of the sounds in a sentence; errors are those of `ask`."""

@@ -168,8 +168,8 @@ def test_every_link_of_a_chain_is_read(data: bytes):
     (resampled,) = {len(io.load(data * 3)) // 3}
     assert resampled == len(once)
     twice = io.load(data * 2)
-    assert (twice[:23_000] - once[:23_000]).abs().max() < 1e-3
-    assert (twice[25_000:] - once[1_000:]).abs().max() < 1e-3
+    assert np.abs(twice[:23_000] - once[:23_000]).max() < 1e-3
+    assert np.abs(twice[25_000:] - once[1_000:]).max() < 1e-3
 
 
 @pytest.mark.parametrize("data", [OPUS, VORBIS], ids=["opus", "vorbis"])
@@ -178,7 +178,7 @@ def test_what_is_there_of_a_page_that_is_cut_off_is_read(data: bytes):
     with pytest.warns(io.AudioWarning, match="is truncated: it is cut off within a page; it holds"):
         waveform = io.load(cut)
     assert 8_000 < len(waveform) < 23_000
-    assert (waveform[:8_000] - once[:8_000]).abs().max() < 1e-3
+    assert np.abs(waveform[:8_000] - once[:8_000]).max() < 1e-3
 
 
 def test_a_damaged_page_is_said():
@@ -199,7 +199,7 @@ def test_opus_begins_with_its_first_sample():
     click[24_000] = 0.9
     waveform = io.load(encoded("OGG", "OPUS", click, 48_000))
     assert len(waveform) == RATE
-    assert abs(int(waveform.abs().argmax()) - 12_000) <= 1
+    assert abs(int(np.abs(waveform).argmax()) - 12_000) <= 1
 
 
 def frames_of(data: bytes) -> list[bytes]:
@@ -248,7 +248,7 @@ def test_a_note_of_no_frames_is_no_promise():
 def test_an_mp3_that_is_cut_off_is_said(capfd: pytest.CaptureFixture[str]):
     with pytest.warns(io.AudioWarning, match=r"truncated; it promises (1\.\d|0\.9)\d s of sound and holds 0\.[45]\d s"):
         waveform = io.load(MP3[: len(MP3) // 2])
-    assert (waveform[:8000] - io.load(MP3)[:8000]).abs().max() < 1e-3
+    assert np.abs(waveform[:8000] - io.load(MP3)[:8000]).max() < 1e-3
     assert capfd.readouterr().err == ""
 
 
@@ -277,7 +277,7 @@ def test_float_sound_far_beyond_full_scale_is_scaled_and_said(scale: float, divi
         return
     with pytest.warns(io.AudioWarning, match=f"far beyond full scale, which is 1: it is divided by {divisor}"):
         waveform = io.load(data)
-    assert waveform.abs().max() <= 1.0
+    assert np.abs(waveform).max() <= 1.0
     np.testing.assert_allclose(waveform / np.abs(waveform).max(), WAVEFORM / np.abs(WAVEFORM).max(), atol=1e-6)
 
 

@@ -277,7 +277,7 @@ def test_streams_go_in_and_out(models, sound: Path, tmp_path: Path):
     msn, (model, vocoder) = f'"{sys.executable}" -c "{code}"', ("--model", "--vocoder")
     options = f"{model} '{models.ours}' {vocoder} '{models.vocoder}'"
     line = (
-        f"{msn} encode - - {model} '{models.ours}' < '{sound}' > '{tmp_path}/a.msn' && "
+        f"{msn} encode '{sound}' - {model} '{models.ours}' > '{tmp_path}/a.msn' && "
         f"{msn} info - < '{tmp_path}/a.msn' >&2 && "
         f"{msn} decode - - {options} < '{tmp_path}/a.msn' | cat > '{tmp_path}/a.wav'"
     )

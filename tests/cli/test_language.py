@@ -212,7 +212,7 @@ def test_what_cannot_be_made_is_one_sentence_and_no_file(run, tmp_path, argument
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["dog.xyz", "missing/dog.wav", "."])
+@pytest.mark.parametrize("name", ["dog.xyz", "missing/dog.wav"])
 def test_a_name_that_cannot_be_written_is_said_before_anything_is_made(run, tmp_path, name: str):
     assert "Cannot write" in refused(run("generate", "dog", "-o", tmp_path / name, model=Path("nowhere")))
 

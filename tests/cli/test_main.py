@@ -58,7 +58,7 @@ def test_a_bug_keeps_its_traceback(msn, monkeypatch):
     def broken(path: object) -> None:
         raise ValueError(f"not a sentence for users: {path}")
 
-    monkeypatch.setattr("makesomenoise.tokenizer.bitstream.read", broken)
+    monkeypatch.setattr("makesomenoise.tokenizer.msn_header.read_header", broken)
     result = msn("info", "a.msn")
     assert result.exit_code == 1
     assert isinstance(result.exception, ValueError)

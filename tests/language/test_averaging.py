@@ -67,5 +67,5 @@ def test_other_tensors_and_full_folders_are_refused(folders):
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(folders):
     (folders / "file").touch()
-    with pytest.raises(LanguageError, match=r"Cannot write a model to .*file.*: Not a directory\."):
+    with pytest.raises(FileError, match=r"Cannot write .*file.*: Not a directory; give"):
         average(folders / "before", folders / "after", folders / "file" / "mean")

@@ -178,7 +178,7 @@ def test_codes_of_another_form_are_refused(tokenizer, codes):
         tokenizer.decode(codes)
 
 
-@pytest.mark.parametrize("shape", [(1, 0), (5,), (1, 2, 3)])
+@pytest.mark.parametrize("shape", [(1, 0), (0,), (1, 1, 2, 3), (1, 9, 5)])
 def test_waveforms_of_another_form_are_refused(tokenizer, shape):
     with pytest.raises(ValueError, match=r"Expected a waveform \[B, S\]"):
         tokenizer.encode(torch.zeros(shape))
@@ -196,3 +196,15 @@ def test_samples_that_are_not_finite_are_refused(tokenizer, value):
     waveform[0, 4000] = value
     with pytest.raises(ValueError, match="not finite"):
         tokenizer.encode(waveform)
+
+
+def test_arrays_of_other_types_and_rates_give_the_codes_of_their_sound(tokenizer, tone):
+    waveform = (tone(0.5)[None] * 32767).round() / 32768
+    codes = tokenizer.encode(waveform)
+    for same in (waveform.numpy(), waveform.tolist(), waveform.double(), (waveform * 32768).short(), waveform[0]):
+        assert torch.equal(tokenizer.encode(same), codes)
+    assert torch.equal(torch.cat(list(tokenizer.stream_encode([(waveform[0] * 32768).short().numpy()]))), codes[0])
+    slow = tokenizer.encode(tone(0.5, 440.0, 8000)[None], sample_rate=8000)
+    assert slow.shape == codes.shape
+    assert tokenizer.encode(torch.zeros(2, 8000), [8000, 100], 8000).shape == (2, 24)
+    assert torch.equal(tokenizer.decode(codes.tolist(), 1), tokenizer.decode(codes.numpy(), 1))

@@ -6,6 +6,17 @@ from makesomenoise.audio import chunks, mp3, ogg
 from makesomenoise.audio.source import SourceBytes
 from makesomenoise.audio.survey import Part, Survey, id3_bytes
 
+# Names of files that are looked into where a whole folder or shard is read; a file that is named is read whatever it is
+# called.
+SUFFIXES = frozenset(
+    f".{name}"
+    for names in (
+        ("wav", "wave", "rf64", "w64", "aif", "aiff", "aifc", "caf", "au", "snd", "voc", "flac"),
+        ("ogg", "oga", "opus", "spx", "mp3", "mp2", "m4a", "m4b", "aac", "ac3", "wma", "amr", "wv", "ape"),
+        ("mka", "weba", "webm", "mkv", "mp4", "m4v", "mov", "3gp", "ogv", "avi", "flv"),
+    )
+    for name in names
+)
 _FLAC = b"fLaC"
 _FLAC_STARTS = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
 _FOREIGN = {

@@ -14,7 +14,7 @@ from makesomenoise.cli.errors import show
 from makesomenoise.cli.options import Device, Json, LanguageName, Seed, TokenizerName, VocoderName
 from makesomenoise.cli.results import check_models
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
-from makesomenoise.files import check_writable
+from makesomenoise.files import check_writable, is_folder
 
 if TYPE_CHECKING:
     from makesomenoise.pipeline import Chat
@@ -42,7 +42,7 @@ def chat(
 
     Line by line: `msn chat`, or with lines from a file or pipe.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise ChatError(f"Cannot save sounds in {folder}: give an existing folder.")
     check_writable(folder / "sound-1.wav")
     check_models(model, tokenizer)

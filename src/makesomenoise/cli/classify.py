@@ -51,5 +51,5 @@ def classify(  # noqa: PLR0913 - each is an option
                 continue
             lines = [f"{file}:"] if len(files) > 1 else []
             lines += [f"{100 * one.probability:5.1f} %  {one.label}" for one in best]
-            results.tell("\n".join(lines), {"file": str(file), "labels": [asdict(one) for one in best]})
+            results.tell(lines, {"file": str(file), "labels": [asdict(one) for one in best]})
     results.end()

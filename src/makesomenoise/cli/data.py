@@ -16,6 +16,7 @@ Scenes = Annotated[int, typer.Option(min=0, help="How many scenes to make of the
 Pairs = Annotated[int, typer.Option(min=0, help="How many short scenes of two sounds to make, one clearly louder.")]
 Copies = Annotated[int, typer.Option(min=0, help="How many varied copies to add of each clip whose label is trusted.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder that keeps decoded clips for later runs.")]
+_NAMED = 10  # of the clips that cannot be read
 
 
 @app.command()
@@ -38,6 +39,9 @@ def encode(  # noqa: PLR0913 - each is an option
     with progress("Encoding clips") as report:
         done = encode_corpus(sources, output, model, workers, Added(scenes, pairs, copies, seed), cache, report)
     hours = done.seconds / 3600
-    typer.echo(f"{output}: {done.clips} clips ({hours:.2f} h) encoded, {done.kept} there before.")
-    for sentence in done.skipped:
+    skipped = f", {len(done.skipped)} skipped" if done.skipped else ""
+    typer.echo(f"{output}: {done.clips} clips ({hours:.2f} h) encoded, {done.kept} there before{skipped}.")
+    for sentence in done.skipped[:_NAMED]:
         typer.echo(f"msn: {sentence}", err=True)
+    if len(done.skipped) > _NAMED:
+        typer.echo(f"msn: {len(done.skipped) - _NAMED} more clips cannot be read and are skipped.", err=True)

@@ -69,12 +69,12 @@ def generate(  # noqa: PLR0913 - each is an option
     `msn generate "a dog barks twice" --seconds 5 -o dog.wav`; of several the second is that of the next seed.
     """
     check_asked(text, best_by)
-    check_models(model, tokenizer)
-    check_length(seconds, model)
     from makesomenoise.cli.targets import SOUND_FILES, is_aloud, numbered
 
     paths = numbered(output, 1 if best_by else count, SOUND_FILES, force)
     results = Results(as_json, quiet, aloud=is_aloud(paths[0]))
+    check_models(model, tokenizer)
+    check_length(seconds, model)
     from makesomenoise.audio import io
     from makesomenoise.audio.level import USUAL_DB
     from makesomenoise.pipeline import AudioLanguageModel

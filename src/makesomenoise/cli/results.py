@@ -32,9 +32,11 @@ class Results:
     aloud: bool = True
     failed: bool = False
 
-    def tell(self, line: str, document: Values) -> None:
-        """Prints an answer."""
-        tell(json.dumps(document) if self.as_json else line, self.aloud)
+    def tell(self, lines: str | Sequence[str], document: Values) -> None:
+        """Prints an answer of a line, or of several."""
+        lines = [lines] if isinstance(lines, str) else lines
+        for line in [json.dumps(document)] if self.as_json else lines:
+            tell(line, self.aloud)
 
     def note(self, line: str, document: Values) -> None:
         """Prints what was done, unless nobody wants to know."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from makesomenoise.cli.errors import show
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
-from makesomenoise.files import check_writable, is_stream, make_folder
+from makesomenoise.files import check_writable, is_folder, is_stream, make_folder
 
 STANDARD = "-"
 CODES = ".msn"
@@ -99,7 +99,7 @@ def plan(
     """
     if output == STANDARD:
         return Work([(_only(inputs), _standard_output(kind))], aloud=False)
-    folder = output.endswith(("/", os.sep)) or os.path.isdir(output)  # noqa: PTH112 - of names of any length
+    folder = output.endswith(("/", os.sep)) or is_folder(output)
     if not folder and names is not None:
         folder = _may_be_folder(Path(output), len(inputs))
     if not folder and len(inputs) > 1:
@@ -188,7 +188,7 @@ def _standard_output(kind: Kind) -> Path:
 
 def _may_be_folder(output: Path, count: int) -> bool:
     """Whether a name that does not end in a slash is free to become a folder."""
-    if output.exists() or is_stream(output):
+    if os.path.lexists(output) or is_stream(output):
         raise TargetError(f"{count} inputs need a folder as output, and {output} is a file: give a folder last.")
     if output.suffix.lower() in (*SOUNDS, CODES, *_OTHERS):
         raise TargetError(f"{count} inputs need a folder as output: give {output.with_suffix('')}/ or so.")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 import typer
 
@@ -30,25 +31,31 @@ def tell(text: str, aloud: bool = True) -> None:
 
 
 class _Raw(io.RawIOBase):
-    """A stream that keeps the error of writing to it instead of raising it, but for the first of a broken pipe."""
+    """A stream that keeps the error of writing to it, and ends nothing but at a pipe that nobody reads any more.
 
-    def __init__(self, raw: io.FileIO | None):
-        self._raw, self.error = raw, None
+    Args:
+        raw: the stream; none where it is closed.
+        stops: whether a pipe that nobody reads is an error, the first time.
+    """
+
+    def __init__(self, raw: io.FileIO | None, stops: bool):
+        self._raw, self._stops = raw, stops
+        self.error: OSError | None = None
 
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        try:
-            if self.error is None:
+    def write(self, data: Any) -> int:
+        if self.error is None:
+            try:
                 return self._written(data)
-        except OSError as error:
-            self.error = error
-            if error.errno == errno.EPIPE:
-                raise
+            except OSError as error:
+                self.error = error
+                if error.errno == errno.EPIPE and self._stops:
+                    raise
         return len(data)
 
-    def _written(self, data: bytes) -> int:
+    def _written(self, data: Any) -> int:
         if self._raw is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return self._raw.write(data) or 0
@@ -63,6 +70,8 @@ class _Raw(io.RawIOBase):
 
 
 class _Text(io.TextIOWrapper):
+    """Text in which control characters are escaped."""
+
     def write(self, text: str) -> int:
         return super().write(text.translate(_CONTROLS))
 
@@ -79,33 +88,37 @@ def steady() -> Iterator[None]:
         SystemExit: with code 2 if output was lost, with 0 if its reader went away.
     """
     _fill_closed()
-    before, raw = (sys.stdin, sys.stdout, sys.stderr), _steady_output()
+    before, raw = (sys.stdin, sys.stdout, sys.stderr), _steady_streams()
     handlers = _end_on_signals()
-    code: object = 0
+    ended: SystemExit | None = None
     try:
         yield
-    except SystemExit as ended:
-        code = ended.code
-        if raw is None:
-            raise
+    except SystemExit as error:
+        ended = error
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        if raw is not None:
+        for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):
-                sys.stdout.flush()
+                stream.flush()
         sys.stdin, sys.stdout, sys.stderr = before
-    error = raw.error if raw is not None else None
-    if error is not None and error.errno == errno.EPIPE and code in (0, 1):  # 1 is what click makes of it
-        code = 0
-    elif error is not None and code in (0, None):
-        typer.echo(f"msn: Cannot write to standard output: {error.strerror}.", err=True)
-        code = 2
-    sys.exit(code)  # type: ignore[arg-type]
+    _end(ended, raw.error if raw else None)
+
+
+def _end(ended: SystemExit | None, lost: OSError | None) -> None:
+    """Ends the program as it was to end, unless output was lost."""
+    code = ended.code if ended else 0
+    if lost is not None and lost.errno == errno.EPIPE and code in (0, 1):  # 1 is what click makes of it
+        sys.exit(0)
+    if lost is not None and code in (0, None):
+        typer.echo(f"msn: Cannot write to standard output: {lost.strerror}.", err=True)
+        sys.exit(2)
+    if ended is not None:
+        raise ended
 
 
 def _fill_closed() -> None:
-    """Opens what was closed so that nothing is taken for it, in a way that using it is an error, or for errors none."""
+    """Opens what was closed, so that no file that is opened later is taken for it; to use it stays an error."""
     for number, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
         try:
             os.fstat(number)
@@ -115,27 +128,38 @@ def _fill_closed() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
-def _steady_output() -> _Raw | None:
-    """Replaces standard output; none where it is no stream of the system, as in tests."""
-    out = sys.stdout
-    buffer = getattr(out, "buffer", None)
-    found = getattr(buffer, "raw", buffer)  # there is no buffer where Python was asked for none
-    if out is not None and not isinstance(found, io.FileIO):
+def _steady_streams() -> _Raw | None:
+    """Replaces standard output and error where they are streams of the system, as in tests they are not.
+
+    Returns:
+        What remembers the error of standard output.
+    """
+    if (found := _file(sys.stderr)) is not None:
+        buffer = io.BufferedWriter(_Raw(found, stops=False))
+        sys.stderr = io.TextIOWrapper(buffer, sys.stderr.encoding, "backslashreplace", line_buffering=True)
+    out: Any = sys.stdout
+    if out is not None and _file(out) is None:
         return None
-    raw, lines = _Raw(found), bool(out and out.line_buffering)
+    raw, lines = _Raw(_file(out), stops=True), bool(out and out.line_buffering)
     encoding = out.encoding if out else "utf-8"
     sys.stdout = _Text(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=lines)
     return raw
 
 
-def _end_on_signals() -> dict[int, object]:
+def _file(stream: Any) -> io.FileIO | None:
+    buffer = getattr(stream, "buffer", None)
+    found = getattr(buffer, "raw", buffer)  # there is no buffer where Python was asked for none
+    return found if isinstance(found, io.FileIO) else None
+
+
+def _end_on_signals() -> dict[int, Any]:
     """Has signals that ask for an end raise SystemExit; gives what they did before."""
 
     def end(number: int, frame: FrameType | None) -> None:
         del frame
         sys.exit(128 + number)
 
-    before: dict[int, object] = {}
+    before: dict[int, Any] = {}
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:

@@ -47,7 +47,7 @@ def decode(clip: Clip, sample_rate: int) -> np.ndarray:
         warnings.simplefilter("always", io.AudioWarning)
         try:
             waveform = io.load(_source(clip), sample_rate)
-        except io.AudioError as error:
+        except (io.AudioError, OSError) as error:
             raise io.AudioError(f"Clip {clip.key}: {error}") from None
     for warning in caught:
         # Hours into a run, one truncated clip among thousands is no reason to stop.

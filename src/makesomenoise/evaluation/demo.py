@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from makesomenoise.audio import io
+from makesomenoise.audio.kinds import SUFFIXES
 from makesomenoise.audio.mel import MelSpectrogram
 from makesomenoise.errors import RequestError
 from makesomenoise.evaluation.demo_language import Made, heard, made
@@ -25,7 +26,6 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 if TYPE_CHECKING:
     from makesomenoise.pipeline import AudioLanguageModel
 
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 _BITS_PER_SAMPLE = 16
 _WORDS = (
     "<p>What is <b>heard</b> in each sound was written by a language model that reads those integers; the sounds at "

@@ -24,7 +24,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from makesomenoise.errors import FileError
-from makesomenoise.files import atomic_folder, check_writable, locked, make_folder, sweep
+from makesomenoise.files import atomic_folder, check_writable, is_folder, locked, make_folder, sweep
 from makesomenoise.language.config import LanguageError
 
 _LOG = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def find_base(name: str) -> str:
     """
     if name == SMOLLM2:
         return str(_cached(SMOLLM2))
-    if Path(name).is_dir():
+    if is_folder(name):
         return name
     parts = name.split("/")
     if len(parts) == 2 and all(parts) and not name.startswith("."):  # noqa: PLR2004 - owner and name
@@ -139,7 +139,7 @@ def _cached(name: str) -> Path:
             return cache / name
     gguf = _gguf_file()
     cache = next((cache for cache in caches if _has_room(cache)), None) or _own_temporary_folder()
-    if cache not in caches[:1]:
+    if cache.name != _CACHE:  # the one for temporary files
         _LOG.warning("The language model is kept in %s; set XDG_CACHE_HOME to a folder that can be written to.", cache)
     with locked(cache / f"{name}.lock"):
         if not (cache / name).is_dir():  # another process may have been faster

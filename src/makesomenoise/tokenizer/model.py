@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from makesomenoise import checkpoint
+from makesomenoise.audio import arrays
 from makesomenoise.audio.mel import MelSpectrogram
 from makesomenoise.engine.base import CodecEngine, VocoderEngine, chosen_engine
 from makesomenoise.errors import RequestError
@@ -117,35 +118,42 @@ class AudioTokenizer:
         """Bitrate of the packed codes."""
         return self.code_rate * self.bits_per_code
 
-    def encode(self, waveform: "ArrayLike", lengths: "ArrayLike | None" = None) -> np.ndarray:
+    def encode(
+        self, waveform: arrays.Array, lengths: arrays.Array | None = None, sample_rate: int | None = None
+    ) -> np.ndarray:
         """Waveforms to codes.
 
         Args:
-            waveform: [B, S] mono in [-1, 1] at `sample_rate`.
+            waveform: [B, S] mono in [-1, 1]: a tensor, NumPy array or list. Integers of 8, 16 and 32 bits count from
+                their full scale; channels (`[S, C]` or `[B, C, S]`) are averaged, with an `AudioWarning`.
             lengths: [B] samples of each clip; what lies behind is ignored.
+            sample_rate: of the waveform, Hz, if it is not that of the tokenizer; it is resampled.
 
         Returns:
-            [B, N] int64 with N = ceil(S / samples_per_code). Clip b fills ceil(lengths[b] / samples_per_code) codes;
-            the rest of its row is 0.
+            [B, N] int64 with N = ceil(S / samples_per_code), where S counts at the tokenizer's rate. Clip b fills
+            ceil(lengths[b] / samples_per_code) codes; the rest of its row is 0.
 
         Raises:
             RequestError: if the waveform is not [B, S], is empty or is not finite.
         """
-        sound = np.asarray(waveform, np.float32)
-        if sound.ndim != 2 or sound.shape[1] == 0:  # noqa: PLR2004 - [B, S]
-            raise RequestError(f"Expected a waveform [B, S] with S > 0, got shape {list(sound.shape)}.")
-        sizes = [sound.shape[1]] * len(sound) if lengths is None else np.asarray(lengths).tolist()
+        sound = arrays.batch(waveform)
+        sizes = [sound.shape[1]] * len(sound) if lengths is None else arrays.integers(lengths).tolist()
         if len(sizes) != len(sound) or not all(0 < size <= sound.shape[1] for size in sizes):
             raise RequestError(f"Expected {len(sound)} lengths in 1..{sound.shape[1]}, got {sizes}.")
-        codes = np.zeros((len(sound), -(-sound.shape[1] // self.samples_per_code)), np.int64)
-        for row, clip, size in zip(codes, sound, sizes, strict=True):
-            found = np.concatenate(list(self.stream_encode([clip[:size]])))
+        rate, longest = self.sample_rate if sample_rate is None else sample_rate, sound.shape[1]
+        clips = [arrays.at_rate(clip[:size], rate, self.sample_rate) for clip, size in zip(sound, sizes, strict=True)]
+        if rate != self.sample_rate:
+            longest = max(len(clip) for clip in clips)
+        count = -(-longest // self.samples_per_code)
+        codes = np.zeros((len(clips), count), np.int64)
+        for row, clip in zip(codes, clips, strict=True):
+            found = np.concatenate(list(self.stream_encode([clip])))
             row[: len(found)] = found
         return codes
 
     def decode(
         self,
-        codes: "ArrayLike",
+        codes: arrays.Array,
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
@@ -173,7 +181,7 @@ class AudioTokenizer:
 
     def decode_mel(
         self,
-        codes: "ArrayLike",
+        codes: arrays.Array,
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
@@ -185,7 +193,7 @@ class AudioTokenizer:
             [np.concatenate(list(self._stream_mel([row], steps, guidance, seed, quality)), -1) for row in rows]
         )
 
-    def stream_encode(self, chunks: Iterable["ArrayLike"]) -> Iterator[np.ndarray]:
+    def stream_encode(self, chunks: Iterable[arrays.Array]) -> Iterator[np.ndarray]:
         """Encodes a stream in constant memory; the codes are those of the whole sound.
 
         Args:
@@ -198,14 +206,14 @@ class AudioTokenizer:
             RequestError: if a sample is not finite.
         """
         window, unit = self.config.window, self.samples_per_code
-        arrays = (np.asarray(chunk, np.float32) for chunk in chunks)
         # One code more on each side than the network sees: the mel window reaches beyond the frames.
-        for block in blocks(padded(arrays, unit), window.codes * unit, (window.context + 1) * unit, filled=True):
+        pieces = (arrays.piece(chunk) for chunk in chunks)
+        for block in blocks(padded(pieces, unit), window.codes * unit, (window.context + 1) * unit, filled=True):
             yield self._encode_block(block)
 
     def stream_decode(
         self,
-        chunks: Iterable["ArrayLike"],
+        chunks: Iterable[arrays.Array],
         steps: int | None = None,
         guidance: float | None = None,
         seed: int = 0,
@@ -243,7 +251,7 @@ class AudioTokenizer:
         return self._engine.encode(mel[..., start:stop])[0, first : first + block.size // unit]
 
     def _stream_mel(
-        self, chunks: Iterable["ArrayLike"], steps: int | None, guidance: float | None, seed: int, quality: Quality
+        self, chunks: Iterable[arrays.Array], steps: int | None, guidance: float | None, seed: int, quality: Quality
     ) -> Iterator[np.ndarray]:
         as_quality(quality)
         window = self.config.decoder.window
@@ -252,10 +260,10 @@ class AudioTokenizer:
             latents = self._codebook[self._checked(block.content, dimensions=1)]
             return self._decoder.decode(latents[None], self._noise(block, seed)[None], steps, guidance, quality)[0]
 
-        arrays = (np.asarray(chunk) for chunk in chunks)
+        given = map(arrays.integers, chunks)
         pieces = (
             (decoded(block), block.left * FRAMES_PER_CODE, block.right * FRAMES_PER_CODE)
-            for block in blocks(arrays, window.codes, window.context, filled=True)
+            for block in blocks(given, window.codes, window.context, filled=True)
         )
         return joined(pieces, self.config.window.seam_frames)
 
@@ -270,7 +278,7 @@ class AudioTokenizer:
         return noise[start : start + len(block.content) * FRAMES_PER_CODE]
 
     def _checked(self, codes: "ArrayLike", dimensions: int) -> np.ndarray:
-        found = np.asarray(codes)
+        found = arrays.integers(codes)
         if found.ndim != dimensions or found.shape[-1] == 0 or not np.issubdtype(found.dtype, np.integer):
             shape = "[B, N]" if dimensions == 2 else "[N]"  # noqa: PLR2004 - [B, N]
             raise RequestError(f"Expected integer codes {shape} with N > 0, got {found.dtype} {list(found.shape)}.")

@@ -6,6 +6,7 @@ from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.engine.base import EngineError, VocoderEngine, chosen_engine
+from makesomenoise.files import is_folder
 from makesomenoise.vocoder.config import VOCOS_WEIGHTS, is_vocos
 from makesomenoise.vocoder.onnx import OnnxVocoder
 from makesomenoise.vocoder.spectral import GriffinLim
@@ -66,7 +67,7 @@ def _found(source: str) -> Path:
         return _download(source.removeprefix(_HUB))
     if source == "default":
         return checkpoint.resolve(_BUNDLED)
-    if not Path(source).is_dir():
+    if not is_folder(source):
         raise CheckpointError(
             f"No vocoder '{source}': give 'default', 'griffin-lim', a model folder or hub:<owner>/<name>."
         )
