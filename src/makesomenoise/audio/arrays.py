@@ -15,7 +15,7 @@ from makesomenoise.audio.reader import resampled
 from makesomenoise.audio.scale import scale_of
 from makesomenoise.errors import RequestError
 
-Array = ArrayLike  # tensors are, where they are on a CPU
+Array = ArrayLike  # which tensors are too
 
 _FULL_SCALE = {"int8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31}
 _MOST_CHANNELS = 8
@@ -105,6 +105,10 @@ def integers(codes: Array) -> np.ndarray:
 
 
 def _array(values: Array, what: str) -> np.ndarray:
+    detach = getattr(values, "detach", None)
+    if detach is not None:  # a tensor, wherever it lies; NumPy knows no bfloat16
+        tensor = detach().cpu()
+        values = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":
