@@ -1,12 +1,10 @@
-"""Makes tokenizer folders from a decoder that was trained by itself: its weights, with an encoder and a quantizer.
+"""Makes a tokenizer folder of a flow decoder that was trained by itself: its weights, with an encoder and a quantizer.
 
-    python -m recipes.convert_decoder flow WEIGHTS.safetensors default FOLDER
-    python -m recipes.convert_decoder baseline FOLDER vqvae BASELINE
+    python -m recipes.convert_decoder WEIGHTS.safetensors default FOLDER
 
-`flow` reads weights in the layout of the experiment that the decoder comes from: a file of its own, with other names of
-layers, matrices in 8 bits with a scale for each row or plain floats. `baseline` copies the network of a flow decoder
-into a regression decoder, which is the start of the VQ-VAE baseline: both decoders then begin with the same knowledge.
-Codes stay what they are: encoder and quantizer are those of the tokenizer that is named.
+WEIGHTS has the layout of the experiment that the decoder comes from: a file of its own, with other names of layers,
+matrices in 8 bits with a scale for each row or plain floats. Codes stay what they are: encoder and quantizer are those
+of the tokenizer that is named.
 """
 
 import argparse
@@ -14,13 +12,12 @@ import re
 from pathlib import Path
 
 import torch
-import yaml
 from torch import Tensor
 
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError, Storage
 from makesomenoise.files import is_free
-from makesomenoise.tokenizer.config import DecoderConfig, FlowConfig, NetworkConfig, RegressionConfig, TokenizerConfig
+from makesomenoise.tokenizer.config import DecoderConfig, FlowConfig, NetworkConfig, TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from recipes.gpu.errors import ending
 
@@ -67,25 +64,6 @@ def convert_flow(weights: Path, tokenizer: str, folder: Path, storage: Storage) 
     write_tokenizer(folder, tokenizer, config, decoder, storage)
 
 
-def convert_baseline(source: str, tokenizer: str, folder: Path, storage: Storage) -> None:
-    """Writes a tokenizer whose regression decoder starts from a flow decoder.
-
-    Args:
-        source: model folder or bundled name of a tokenizer with a flow decoder.
-        tokenizer: model folder or bundled name that gives encoder and quantizer.
-        folder: receives the model.
-        storage: see `checkpoint.save_model`.
-
-    Raises:
-        CheckpointError: if a file is missing or damaged, or does not fit.
-    """
-    origin = checkpoint.resolve(source)
-    network = checkpoint.load_config(origin, TokenizerConfig).decoder.network
-    decoder = part(checkpoint.load_state(origin), DECODER)
-    decoder.pop("no_condition", None)
-    write_tokenizer(folder, tokenizer, RegressionConfig(network=network), decoder, storage)
-
-
 def flow_state(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights under the names of `FlowDecoder`.
 
@@ -130,11 +108,6 @@ def count(state: dict[str, Tensor], layers: str) -> int:
     return len({found[1] for name in state if (found := re.match(rf"{re.escape(layers)}\.(\d+)\.", name))})
 
 
-def part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors below a prefix, without it."""
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-
-
 def write_tokenizer(
     folder: Path,
     tokenizer: str,
@@ -159,35 +132,24 @@ def write_tokenizer(
     if not is_free(folder):
         raise CheckpointError(f"{folder} holds something already: name a new or empty folder.")
     source = checkpoint.resolve(tokenizer)
-    config = TokenizerConfig.from_dict(decoderless(source) | {"decoder": decoder_config.model_dump()})
+    config = checkpoint.load_config(source, TokenizerConfig, {"decoder": decoder_config.model_dump()})
     kept = {name: t for name, t in checkpoint.load_state(source).items() if not name.startswith(DECODER)}
     state = kept | {DECODER + name: tensor for name, tensor in decoder.items()}
     network = TokenizerNetwork(config)
     checkpoint.load_into(network, state, origin or str(folder))
     checkpoint.save_model(folder, config, network.state_dict(), storage)
-    print(f"{folder}: codes of {checkpoint.fingerprint(config, state, without='decoder')}")
-
-
-def decoderless(folder: Path) -> dict[str, object]:
-    """Settings of a tokenizer but those of its decoder, which may be of another version."""
-    values = dict(yaml.safe_load((folder / checkpoint.CONFIG_FILE).read_text(encoding="utf-8")))
-    values.pop("decoder", None)
-    return values
+    print(f"{folder}: codes of {checkpoint.model_fingerprint(config, state)}")
 
 
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["flow", "baseline"])
-    parser.add_argument("weights", help="flow: the safetensors file; baseline: a tokenizer with a flow decoder")
+    parser.add_argument("weights", type=Path, help="the safetensors file")
     parser.add_argument("tokenizer", help="gives encoder and quantizer: a model folder or a bundled name")
     parser.add_argument("folder", type=Path, help="receives the model, new or empty")
     parser.add_argument("--storage", choices=["float32", "float16", "int8"], default="int8")
     given = parser.parse_args()
-    if given.kind == "flow":
-        convert_flow(Path(given.weights), given.tokenizer, given.folder, given.storage)
-    else:
-        convert_baseline(given.weights, given.tokenizer, given.folder, given.storage)
+    convert_flow(given.weights, given.tokenizer, given.folder, given.storage)
 
 
 if __name__ == "__main__":

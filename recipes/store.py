@@ -33,7 +33,7 @@ def store(model: str, folder: Path, storage: Storage, card: str | None = None) -
     source = checkpoint.resolve(model)
     config, state = checkpoint.load_config(source, TokenizerConfig), checkpoint.load_state(source)
     checkpoint.save_model(folder, config, state, storage, card)
-    return checkpoint.fingerprint(config, state, without="decoder")
+    return checkpoint.model_fingerprint(config, state)
 
 
 def main() -> None:

@@ -33,20 +33,8 @@ INNER = sorted(m for m in FILES if m not in {"makesomenoise", "makesomenoise.__m
 HEAVY = ["torch", "pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "huggingface_hub"]
 HEAVY += ["ai_edge_litert", "onnxruntime", "sklearn"]
 RUNTIMES = {"ai_edge_litert", "onnxruntime", "onnx", "tflite_runtime", "tensorflow", "sklearn"}
-CORE = [
-    "audio",
-    "engine",
-    "nn",
-    "flow",
-    "vocoder",
-    "tokenizer",
-    "metrics",
-    "checkpoint",
-    "config",
-    "errors",
-    "files",
-    "model_folder",
-]
+CORE = ["audio", "engine", "nn", "flow", "vocoder", "tokenizer", "metrics"]
+CORE += ["checkpoint", "config", "errors", "files", "model_folder"]
 NOT_IN_CORE = {"pytorch_lightning", "matplotlib", "scipy", "transformers", "tensorboard", "typer", "rich", "tqdm"}
 
 

@@ -1,5 +1,7 @@
 """Model folders: what is saved is loaded, what does not fit is refused in one sentence, and nothing is half written."""
 
+from typing import Any, ClassVar
+
 import pytest
 import safetensors.numpy
 import safetensors.torch
@@ -8,11 +10,21 @@ from torch import nn
 
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError
-from makesomenoise.config import Config
+from makesomenoise.config import ModelConfig
 
 
-class _Settings(Config):
+class _Settings(ModelConfig):
+    model_type: ClassVar[str] = "small"
+    not_identifying: ClassVar[tuple[str, ...]] = ("decoder",)
+
     width: int = 3
+
+    def identity(self) -> dict[str, Any]:
+        return {"width": self.width}
+
+    @classmethod
+    def from_unversioned(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {"width" if name == "breadth" else name: value for name, value in values.items()}
 
 
 def _state(seed: int = 0) -> dict[str, torch.Tensor]:
@@ -132,23 +144,62 @@ def test_the_fingerprint_is_of_weights_and_settings():
     assert checkpoint.fingerprint(_Settings(), {k: v.half().float() for k, v in _state().items()}) == first
 
 
-def test_a_setting_that_a_later_version_adds_changes_no_fingerprint():
+def test_a_model_is_known_by_what_decides() -> None:
     class Later(_Settings):
         option: bool = False
 
-    assert checkpoint.fingerprint(Later(), _state()) == checkpoint.fingerprint(_Settings(), _state())
-    assert checkpoint.fingerprint(Later(option=True), _state()) != checkpoint.fingerprint(_Settings(), _state())
+    known = checkpoint.model_fingerprint(_Settings(), _state())
+    assert checkpoint.model_fingerprint(Later(option=True), _state()) == known
+    assert checkpoint.model_fingerprint(_Settings(), _state() | {"decoder.weight": torch.ones(2)}) == known
+    assert checkpoint.model_fingerprint(_Settings(width=4), _state()) != known
+    assert checkpoint.model_fingerprint(_Settings(), _state(1)) != known
 
 
-def test_a_part_can_be_left_out_of_the_fingerprint():
-    def without_width(width: int, module: torch.Tensor) -> str:
-        state = {**_state(), "width.weight": module}
-        return checkpoint.fingerprint(_Settings(width=width), state, without="width")
+def test_a_folder_says_what_it_holds(tmp_path) -> None:
+    checkpoint.save_model(tmp_path, _Settings(width=5), _state())
+    lines = (tmp_path / "config.yaml").read_text().splitlines()
+    known = checkpoint.model_fingerprint(_Settings(width=5), _state())
+    assert lines == ["model_type: small", "format_version: 1", f"fingerprint: {known}", "width: 5"]
+    stored = checkpoint.load_model(tmp_path, _Settings)
+    assert stored.config == _Settings(width=5)
+    torch.testing.assert_close(stored.tensors(), _state(), rtol=0, atol=0)
 
-    assert without_width(3, torch.zeros(2)) == without_width(4, torch.ones(2))
-    whole = [checkpoint.fingerprint(_Settings(width=width), _state()) for width in (3, 4)]
-    assert whole[0] != whole[1]
-    assert without_width(3, torch.zeros(2)) in whole
+
+def test_a_folder_of_before_still_loads(tmp_path) -> None:
+    checkpoint.save_model(tmp_path, _Settings(), _state())
+    (tmp_path / "config.yaml").write_text("breadth: 7\n")
+    assert checkpoint.load_model(tmp_path, _Settings).config.width == 7
+
+
+@pytest.mark.parametrize(
+    ("line", "changed", "message"),
+    [
+        ("width: 3", "width: 4", "says it is the model .*, but its config.yaml and model.safetensors are those of"),
+        (
+            "model_type: small",
+            "model_type: large",
+            "holds a model of type 'large', and one of type 'small' is",
+        ),
+        ("format_version: 1", "format_version: 9", "has format 9, and this makesomenoise reads up to 1"),
+        ("format_version: 1", "format_version: new", "has format new"),
+        ("width: 3", "breadth: 3", "Unknown key 'breadth'"),
+    ],
+)
+def test_a_folder_that_is_not_what_it_says_is_refused(tmp_path, line, changed, message) -> None:
+    checkpoint.save_model(tmp_path, _Settings(), _state())
+    path = tmp_path / "config.yaml"
+    path.write_text(path.read_text().replace(line, changed))
+    with pytest.raises(CheckpointError, match=message) as caught:
+        checkpoint.load_model(tmp_path, _Settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_weights_under_the_same_name_are_refused(tmp_path) -> None:
+    checkpoint.save_model(tmp_path / "ours", _Settings(), _state())
+    checkpoint.save_model(tmp_path / "other", _Settings(), _state(1))
+    (tmp_path / "other" / "model.safetensors").replace(tmp_path / "ours" / "model.safetensors")
+    with pytest.raises(CheckpointError, match="copy both files again"):
+        checkpoint.load_model(tmp_path / "ours", _Settings)
 
 
 def test_upload_sends_a_model_folder(monkeypatch):

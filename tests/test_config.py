@@ -62,7 +62,12 @@ def test_an_unknown_key_of_a_chosen_kind_lists_the_keys_of_that_kind():
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"a: [1", "is not valid YAML"), (b"\xff\xfe\x00", "Cannot read|not valid YAML"), (b"", "the top level")],
+    [
+        (b"a: [1", "is not valid YAML"),
+        (b"\xff\xfe\x00", "Cannot read|not valid YAML"),
+        (b"", "holds no keys"),
+        (b"- 1", "holds no keys"),
+    ],
 )
 def test_a_bad_file_is_one_sentence(content: bytes, message: str, tmp_path: Path):
     path = tmp_path / "bad.yaml"

@@ -7,7 +7,7 @@ import torch
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TOKENIZERS = sorted((CONFIGS / "tokenizer").glob("*.yaml"))
-ENCODERS = sorted((CONFIGS / "encoder").glob("*.yaml"))
+ENCODERS = sorted((CONFIGS / "semantic_branch").glob("*.yaml"))
 LANGUAGES = sorted((CONFIGS / "language").glob("*.yaml"))
 VOCODERS = sorted((CONFIGS / "vocoder").glob("*.yaml"))
 
@@ -25,11 +25,14 @@ def test_tokenizer_configs_build(path: Path):
 
 @pytest.mark.parametrize("path", ENCODERS, ids=lambda p: p.stem)
 def test_encoder_configs_fit_the_tokenizer_of_their_name(path: Path):
-    from makesomenoise.training.semantic_branch import EncoderTrainingConfig
+    from makesomenoise.training.semantic_branch import SemanticBranchTrainingConfig
     from makesomenoise.training.tokenizer import TokenizerTrainingConfig
 
     tokenizer = TokenizerTrainingConfig.from_yaml(CONFIGS / "tokenizer" / path.name)
-    assert EncoderTrainingConfig.from_yaml(path).model.encoder.scene == tokenizer.model.encoder.scene
+    assert (
+        SemanticBranchTrainingConfig.from_yaml(path).model.encoder.semantic_branch
+        == tokenizer.model.encoder.semantic_branch
+    )
 
 
 @pytest.mark.parametrize("path", VOCODERS, ids=lambda p: p.stem)
@@ -65,7 +68,9 @@ def test_a_small_base_of_the_same_architecture_reads_and_makes_codes(name: str, 
     shape = LanguageTrainingConfig.from_yaml(CONFIGS / "language" / f"{name}.yaml").shape
     AutoModelForCausalLM.from_config(AutoConfig.for_model(**(shape | SIZES))).save_pretrained(tmp_path)
     bytes_tokenizer().save_pretrained(tmp_path)
-    made = LanguageModel.create(LanguageConfig(base=str(tmp_path), codes="0" * 16, codebook_size=9), torch.randn(9, 4))
+    made = LanguageModel.create(
+        LanguageConfig(base=str(tmp_path), tokenizer_fingerprint="0" * 16, codebook_size=9), torch.randn(9, 4)
+    )
     tokens = torch.tensor([made.vocabulary.span([1, 2, 3])])
     assert made.logits(made.hidden(tokens)).isfinite().all()
 

@@ -160,7 +160,7 @@ class Preparation:
         mel = self.network.mel(windows.waveform)[..., _EDGE : _EDGE + frames]
         mel = scale.normalise(mel + draws.tilt[:, None, None] * slope[:, None])
         with torch.autocast(generator.device.type, torch.bfloat16):
-            latents = self.network.pass_mel(mel).quantized.latents
+            latents = self.network.forward_frozen_mel(mel).quantized.latents
         sounding = windows.inside[:, edge:-edge].unflatten(1, (self.codes, -1)).any(dim=-1)
         return Batch(mel, latents, frame_weights(sounding))
 

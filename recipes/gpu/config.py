@@ -22,11 +22,11 @@ class GpuTrainingConfig(Config):
         prepared: batches that are made at once.
         learning_rate: highest rate of AdamW; none: 1e-3 for a new decoder, 3e-4 for one that goes on.
         warmup_steps: steps over which it rises from 0.
-        held: share of the time for which it is held before it falls as a cosine.
+        decay_fraction: share of the time over which it falls as a cosine.
         weight_decay: of AdamW, for matrices.
-        clip: largest norm of the gradient.
-        average: decay of the average of the weights.
-        shares: share of the windows that come from a dataset.
+        grad_clip: largest norm of the gradient.
+        ema_decay: decay of the average of the weights.
+        dataset_weights: share of the windows that come from a dataset.
         vary: how windows are varied.
         distill: settings of the distillation.
         save_seconds: time between two checkpoints.
@@ -42,11 +42,11 @@ class GpuTrainingConfig(Config):
     prepared: int = Field(default=4, ge=1)
     learning_rate: float | None = None
     warmup_steps: int = 300
-    held: float = 0.15
+    decay_fraction: float = 0.85
     weight_decay: float = 0.02
-    clip: float = 1.0
-    average: float = 0.9992
-    shares: dict[str, float] = Field(default_factory=lambda: {"esc50": 0.28, "urbansound8k": 0.17})
+    grad_clip: float = 1.0
+    ema_decay: float = 0.9992
+    dataset_weights: dict[str, float] = Field(default_factory=lambda: {"esc50": 0.28, "urbansound8k": 0.17})
     vary: VariationConfig = VariationConfig()
     distill: DistillConfig = DistillConfig(batch_size=256, reuse=8, pool=2048)
     save_seconds: float = 60.0

@@ -1,15 +1,16 @@
-"""A decoder that learns: its optimiser, its learning rate by the clock, and the average of its weights."""
+"""A decoder that learns: its optimizer, its learning rate by the clock, and the average of its weights."""
 
 import copy
-import math
 import time
 
 import torch
 from torch import Tensor, nn
 
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
-from makesomenoise.training.optimization import adamw
+from makesomenoise.training.optimization import adamw, decay_factor, ema_weight
 from recipes.gpu.config import GpuTrainingConfig
+
+_FINAL_FACTOR = 0.005
 
 
 class Clock:
@@ -35,7 +36,7 @@ class Clock:
 
 
 class Learner:
-    """A decoder with its optimiser and the average of its weights.
+    """A decoder with its optimizer and the average of its weights.
 
     Args:
         decoder: learns.
@@ -48,22 +49,22 @@ class Learner:
         self.average = copy.deepcopy(decoder).requires_grad_(False).eval()
         self.weights = [p for p in decoder.parameters() if p.requires_grad]
         self._averaged = [p.detach() for p in self.average.parameters()]
-        self._optimiser = adamw(self.weights, learning_rate, config.weight_decay)
+        self._optimizer = adamw(self.weights, learning_rate, config.weight_decay)
         self.step = 0
 
     def learn(self, loss: Tensor, progress: float) -> None:
         """Takes a step down the loss."""
-        for group in self._optimiser.param_groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate * self._rate(progress)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.weights, self.config.clip, foreach=True)
-        self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
-        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(self._averaged, [p.detach() for p in self.weights], 1.0 - decay)  # pyright: ignore[reportPrivateImportUsage]
+        nn.utils.clip_grad_norm_(self.weights, self.config.grad_clip, foreach=True)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        weight = ema_weight(self.config.ema_decay, self.step)
+        torch._foreach_lerp_(self._averaged, [p.detach() for p in self.weights], weight)  # pyright: ignore[reportPrivateImportUsage]
         self.step += 1
 
     def _rate(self, progress: float) -> float:
         rising = min(1.0, (self.step + 1) / max(self.config.warmup_steps, 1))
-        falling = min(1.0, max(0.0, progress - self.config.held) / (1.0 - self.config.held))
-        return rising * (0.005 + 0.995 * 0.5 * (1.0 + math.cos(math.pi * falling)))
+        first = 1.0 - self.config.decay_fraction
+        return rising * decay_factor((progress - first) / self.config.decay_fraction, "cosine", _FINAL_FACTOR)

@@ -9,7 +9,7 @@ loaded, so that a run of any length ends annealed. `--objective distill` teaches
 
 The experiment that the shipped decoder starts from took 70 ms a step of 128 windows of 5.5 s on an H100, at some 60
 TFLOP/s. Here batches are made several at once, by few large kernels, in a stream of their own while the steps before
-compute; blocks are compiled with their convolutions fused; optimiser and average are each one fused call; nothing
+compute; blocks are compiled with their convolutions fused; optimizer and average are each one fused call; nothing
 waits for the device between two looks at the loss. Expected are 25 to 35 ms a step of 128, or 50 to 70 ms of 256: a
 count of products and of bytes moved that has NOT been measured, since no GPU was at hand. Weights stay in 32 bits and
 are cast by autocast within what is compiled: a copy in bfloat16 would save one pass over 108 MB, 0.1 ms a step.
@@ -111,7 +111,7 @@ class Run:
         self.compiled = device.type == "cuda" if config.compiled is None else config.compiled
         torch.manual_seed(config.seed)
         torch.set_float32_matmul_precision("high")
-        tapes = read_tapes(pack, config.shares, device)
+        tapes = read_tapes(pack, config.dataset_weights, device)
         start = load(model, device)
         self.hop_samples = start.network.config.mel.hop_samples
         split(start.decoder.state_dict(), config.piece_bytes)  # refuses what could not be brought back

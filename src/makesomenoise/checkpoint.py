@@ -4,19 +4,31 @@ Knows how weights are kept, not what they mean. Nothing is ever unpickled.
 """
 
 import hashlib
+import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal
 
 import numpy as np
 import safetensors
 import safetensors.numpy
+import yaml
 
-from makesomenoise.config import Config
+from makesomenoise.config import Config, ModelConfig
 from makesomenoise.files import make_folder, write_bytes
-from makesomenoise.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, CheckpointError
+from makesomenoise.model_folder import (
+    CARD_FILE,
+    CONFIG_FILE,
+    FORMAT_VERSION,
+    HEADER,
+    WEIGHTS_FILE,
+    CheckpointError,
+    ConfigT,
+    read_settings,
+)
 from makesomenoise.model_folder import load_config as load_config  # noqa: PLC0414 - said here too: who loads a model needs both
 from makesomenoise.model_folder import resolve as resolve  # noqa: PLC0414
 
@@ -33,9 +45,28 @@ _SCALE = ".scale"
 _MOST = 127
 
 
+@dataclass(frozen=True)
+class StoredModel(Generic[ConfigT]):
+    """What a model folder holds.
+
+    Attributes:
+        config: its settings.
+        state: its weights by name, floating-point ones as float32.
+        fingerprint: see `model_fingerprint`.
+    """
+
+    config: ConfigT
+    state: dict[str, np.ndarray]
+    fingerprint: str
+
+    def tensors(self) -> "dict[str, Tensor]":
+        """Its weights as tensors, which share their memory."""
+        return _tensors(self.state)
+
+
 def save_model(
     folder: str | Path,
-    config: Config,
+    config: ModelConfig,
     state: "Mapping[str, Weight]",
     storage: Storage = "float32",
     card: str | None = None,
@@ -44,7 +75,7 @@ def save_model(
 
     Args:
         folder: made if missing; files in it are replaced.
-        config: written as YAML.
+        config: written as YAML, below the kind of the model, the version of the format and the model's fingerprint.
         state: arrays or tensors by name.
         storage: how floating-point tensors are kept. `int8` keeps the large matrices of a decoder in 8 bits with a
             scale for each row, 0.4 % of the largest weight of a row apart at most, and all else in 16.
@@ -57,14 +88,14 @@ def save_model(
     arrays: dict[str, np.ndarray] = {}
     for name, tensor in state.items():
         arrays |= _stored(name, _array(tensor), storage)
-    files = {WEIGHTS_FILE: safetensors.numpy.save(arrays), CONFIG_FILE: config.to_yaml().encode()}
+    files = {WEIGHTS_FILE: safetensors.numpy.save(arrays), CONFIG_FILE: _config_text(config, state).encode()}
     if card is not None:
         files[CARD_FILE] = card.encode()
     for name, data in files.items():
         write_bytes(folder / name, data)
 
 
-def upload(repo_id: str, config: Config, state: "Mapping[str, Weight]", card: str | None = None) -> None:
+def upload(repo_id: str, config: ModelConfig, state: "Mapping[str, Weight]", card: str | None = None) -> None:
     """Writes the model folder to the Hugging Face Hub.
 
     Args:
@@ -79,6 +110,31 @@ def upload(repo_id: str, config: Config, state: "Mapping[str, Weight]", card: st
         save_model(folder, config, state, card=card)
         HfApi().create_repo(repo_id, exist_ok=True)
         HfApi().upload_folder(repo_id=repo_id, folder_path=folder)
+
+
+def load_model(
+    folder: str | Path, config_class: type[ConfigT], wanted: Callable[[str], bool] | None = None
+) -> StoredModel[ConfigT]:
+    """Reads a model folder, and sees whether it holds the model that it says it does.
+
+    Args:
+        folder: the model folder.
+        config_class: the kind of model that is expected.
+        wanted: says for a name whether that weight is wanted, which those that identify the model must be; none wants
+            all.
+
+    Raises:
+        CheckpointError: if a file is missing or damaged, if the folder holds a model of another kind or of a later
+            format, or if weights or settings are not those it was written with.
+    """
+    config, state = load_config(folder, config_class), load_arrays(folder, wanted)
+    told, found = read_settings(folder).get(HEADER[-1]), model_fingerprint(config, state)
+    if told is not None and told != found:
+        raise CheckpointError(
+            f"{folder} says it is the model {told}, but its {CONFIG_FILE} and {WEIGHTS_FILE} are those of {found}: "
+            "copy both files again from where they came, or train or save the model anew."
+        )
+    return StoredModel(config, state, found)
 
 
 def load_arrays(folder: str | Path, wanted: Callable[[str], bool] | None = None) -> dict[str, np.ndarray]:
@@ -101,9 +157,7 @@ def load_state(folder: str | Path) -> "dict[str, Tensor]":
 
 def load_weights(path: str | Path) -> "dict[str, Tensor]":
     """Reads a safetensors file; see `load_state`."""
-    import torch  # noqa: PLC0415 - what runs a model needs no torch
-
-    return {name: torch.from_numpy(array) for name, array in _read(path).items()}
+    return _tensors(_read(path))
 
 
 def load_into(module: "nn.Module", state: "dict[str, Tensor]", origin: str) -> None:
@@ -129,24 +183,23 @@ def load_into(module: "nn.Module", state: "dict[str, Tensor]", origin: str) -> N
     module.load_state_dict(state)
 
 
-def fingerprint(config: Config, state: "Mapping[str, Weight]", without: str | None = None) -> str:
-    """16 hexadecimal digits that change with the configuration and with any weight.
+def fingerprint(config: Config, state: "Mapping[str, Weight]") -> str:
+    """16 hexadecimal digits that change with any setting and with any weight.
 
     Weights are compared as 16-bit floats, the precision they are shipped in, so that a model keeps its fingerprint
-    when it is saved at half precision. Of the settings those count that are not at their defaults, so that a setting
-    which a later version adds changes no fingerprint.
-
-    Args:
-        config: settings of the model.
-        state: tensors by name.
-        without: a part that does not count: a field of the configuration and the module of that name.
+    when it is saved at half precision.
     """
-    chosen = config.model_dump_json(exclude={without} if without else None, exclude_defaults=True)
-    digest = hashlib.sha256(chosen.encode())
-    for name in sorted(name for name in state if name.split(".")[0] != without):
-        digest.update(name.encode())
-        digest.update(_plain(_array(state[name]), "float16").tobytes())
-    return digest.hexdigest()[:16]
+    return _digest(config.model_dump_json(), state)
+
+
+def model_fingerprint(config: ModelConfig, state: "Mapping[str, Weight]") -> str:
+    """16 hexadecimal digits by which a model is known: of the settings and weights that decide on what it gives.
+
+    A setting that a later version adds, or a part that is trained further, changes nothing where the configuration's
+    `identity` and `not_identifying` leave it out. Weights are compared as `fingerprint` does.
+    """
+    deciding = {name: weight for name, weight in state.items() if name.split(".")[0] not in config.not_identifying}
+    return _digest(json.dumps(config.identity(), separators=(",", ":")), deciding)
 
 
 def source_commit() -> str:
@@ -156,6 +209,19 @@ def source_commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _config_text(config: ModelConfig, state: "Mapping[str, Weight]") -> str:
+    told = (config.model_type, FORMAT_VERSION, model_fingerprint(config, state))
+    return yaml.safe_dump(dict(zip(HEADER, told, strict=True)), sort_keys=False) + config.to_yaml()
+
+
+def _digest(settings: str, state: "Mapping[str, Weight]") -> str:
+    digest = hashlib.sha256(settings.encode())
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(_plain(_array(state[name]), "float16").tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _read(path: str | Path, wanted: Callable[[str], bool] | None = None) -> dict[str, np.ndarray]:
@@ -204,13 +270,7 @@ def _array(weight: "Weight") -> np.ndarray:
     return weight if isinstance(weight, np.ndarray) else weight.detach().cpu().numpy()
 
 
-def _download(repo_id: str) -> Path:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only a Hub id needs the network client
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
+def _tensors(arrays: Mapping[str, np.ndarray]) -> "dict[str, Tensor]":
+    import torch  # noqa: PLC0415 - what runs a model needs no torch
 
-    patterns = [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE]
-    try:
-        return Path(snapshot_download(repo_id, allow_patterns=patterns))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"Neither a folder nor a reachable Hub model: '{repo_id}' ({reason}).") from None
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}

@@ -4,7 +4,7 @@ An unknown key, a wrong type or a missing file is an error of one sentence that 
 """
 
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -40,18 +40,50 @@ class Config(BaseModel):
         Raises:
             ConfigError: if the file is missing, is not YAML, or does not fit.
         """
-        path = Path(path)
-        try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"Cannot read the configuration {path}: {error}.") from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-        return cls.from_dict(values, origin=str(path))
+        return cls.from_dict(read_yaml(path), origin=str(path))
 
     def to_yaml(self) -> str:
         """The configuration as YAML text that `from_yaml` reads back."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Reads a YAML file of keys and values.
+
+    Raises:
+        ConfigError: if the file is missing or is not that.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Cannot read the configuration {path}: {error}.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds no keys: expected lines of the form 'key: value'.")
+    return values
+
+
+class ModelConfig(Config):
+    """Settings of a model that has a folder of its own, and what of them makes it this model and no other.
+
+    Attributes:
+        model_type: kind of the model, by which no folder is taken for one of another kind.
+        not_identifying: modules that may be trained further without the model becoming another one.
+    """
+
+    model_type: ClassVar[str]
+    not_identifying: ClassVar[tuple[str, ...]] = ()
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that its fingerprint counts, as JSON values: those that decide on what the model gives."""
+        return self.model_dump(mode="json", exclude={"teachers"})
+
+    @classmethod
+    def from_unversioned(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The keys of today for the settings of a folder from before folders said their version."""
+        return values
 
 
 class Teacher(Config):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar, Union
+from typing import TYPE_CHECKING, Self, TypeVar, Union, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from makesomenoise.audio import arrays, io, level
 from makesomenoise.checkpoint import CheckpointError, resolve
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.language import listening, naming, wording
-from makesomenoise.language.composing import BestBy, Composed, Generated, code_count, compose
+from makesomenoise.language.composing import BestBy, Generated, code_count, compose
 from makesomenoise.language.dialogue import Dialogue
 from makesomenoise.language.listening import LONGEST_ANSWER, Answer
 from makesomenoise.language.model import LanguageModel
@@ -55,10 +55,10 @@ class AudioLanguageModel:
     """
 
     def __init__(self, tokenizer: AudioTokenizer, language: LanguageModel):
-        if language.config.codes != tokenizer.fingerprint:
+        if language.config.tokenizer_fingerprint != tokenizer.fingerprint:
             raise PipelineError(
-                f"The language model learned the codes of the tokenizer {language.config.codes}, but the loaded one is "
-                f"{tokenizer.fingerprint}: load the tokenizer it was trained with."
+                f"The language model learned the codes of the tokenizer {language.config.tokenizer_fingerprint}, but "
+                f"the loaded one is {tokenizer.fingerprint}: load the tokenizer it was trained with."
             )
         self.tokenizer = tokenizer
         self.language = language
@@ -112,7 +112,7 @@ class AudioLanguageModel:
             if isinstance(sound, str | Path) and bitstream.is_bitstream(sound):
                 held = read_codes(self.tokenizer, sound)
                 return Sound(tuple(held.codes.tolist()), held.seconds)
-            return self._encoded(io.stream(sound, self.tokenizer.sample_rate, strict=strict))
+            return self._encoded(io.stream(cast("io.Source", sound), self.tokenizer.sample_rate, strict=strict))
         try:
             waveform = arrays.single(sound)
             rate = self.tokenizer.sample_rate if sample_rate is None else sample_rate
@@ -212,7 +212,7 @@ class AudioLanguageModel:
 
     def compose(
         self, text: str, seconds: float, seed: int = 0, sampling: Sampling = GENERATING, candidates: int = 1
-    ) -> list[Composed]:
+    ) -> list[Sound]:
         """Makes sounds from a text, as codes for `render`, all of them drawn at once from one seed."""
         return compose(self.language, text, seconds, seed, sampling, candidates)
 
@@ -350,8 +350,8 @@ class AudioLanguageModel:
 
     def _drawn(self, text: str, seconds: float, seed: int, sampling: Sampling) -> Generated:
         """One sound alone: drawn beside others it would be another, since sums over more rows round otherwise."""
-        (made,) = compose(self.language, text, seconds, seed, sampling)
-        return Generated(np.empty(0, np.float32), made.sound, seed)
+        (sound,) = compose(self.language, text, seconds, seed, sampling)
+        return Generated(np.empty(0, np.float32), sound, seed)
 
     def _best(self, text: str, drawn: Iterator[Generated]) -> Iterator[Generated]:
         candidates = list(drawn)

@@ -9,11 +9,11 @@ import torch
 from click.testing import Result
 from typer.testing import CliRunner
 
-SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
+BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 SIZES = {"frame_dim": 8, "frame_layers": 1, "dim": 16, "layers": 1, "heads": 2}
 DECODER = {"frame_dim": 8, "dim": 16, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 TINY = {
-    "encoder": {"scene": SCENE, **SIZES, "latent_dim": 8},
+    "encoder": {"semantic_branch": BRANCH, **SIZES, "latent_dim": 8},
     "window": {"codes": 12, "context": 4, "seam_frames": 8},
     "decoder": {"kind": "flow", "network": DECODER, "steps": 1},
 }

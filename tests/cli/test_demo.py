@@ -71,7 +71,7 @@ def languages(models, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
         codes = AudioTokenizer.load(getattr(models, name), "griffin-lim").fingerprint
         codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
         found[name] = tmp_path_factory.mktemp(name) / "language"
-        LanguageModel.create(LanguageConfig(base=str(base), codes=codes), codebook).save(found[name])
+        LanguageModel.create(LanguageConfig(base=str(base), tokenizer_fingerprint=codes), codebook).save(found[name])
     return found
 
 
@@ -132,7 +132,7 @@ def test_a_language_model_says_what_it_hears_and_makes_sounds(build: Build, clip
         name = f"made-{prompt.replace(' ', '-')}"
         assert f'src="{name}.wav"' in last
         assert (page.parent / f"{name}.png").stat().st_size > 0
-        made = speaker.compose(prompt, seconds=5.0)[0].sound
+        made = speaker.compose(prompt, seconds=5.0)[0]
         assert list(made.codes) == json.loads(shown)
         difference = io.load(page.parent / f"{name}.wav") - speaker.render(made, seconds=5.0, level_db=USUAL_DB)
         assert np.abs(difference).max() < 1e-4

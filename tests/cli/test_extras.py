@@ -19,7 +19,7 @@ IMPORTED_AS = {"scikit-learn": "sklearn"}
 # Words that get a command as far as what it needs; all others are given an `x` for each argument.
 WORDS = {
     "train tokenizer": ("run.yaml", "--run", "run"),
-    "train encoder": ("run.yaml", "--run", "run"),
+    "train semantic-branch": ("run.yaml", "--run", "run"),
     "train vocoder": ("run.yaml", "--run", "run"),
     "train language": ("run.yaml", "--run", "run"),
     "caption": ("tone.wav",),

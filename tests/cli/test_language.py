@@ -38,9 +38,9 @@ def folders(models, tmp_path_factory) -> dict[str, Path]:
         codes = AudioTokenizer.load(getattr(models, name), "griffin-lim").fingerprint
         codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
         found[name] = tmp_path_factory.mktemp(name) / "language"
-        LanguageModel.create(LanguageConfig(base=str(base), codes=codes, context_tokens=640), codebook).save(
-            found[name]
-        )
+        LanguageModel.create(
+            LanguageConfig(base=str(base), tokenizer_fingerprint=codes, context_tokens=640), codebook
+        ).save(found[name])
     return found
 
 

@@ -83,6 +83,9 @@ def test_a_signal_ends_a_command_as_an_error_does(tmp_path: Path):
         "from makesomenoise.files import atomic_write\n"
         "with steady(), atomic_write(sys.argv[1]) as temporary:\n    print('ready', flush=True); time.sleep(60)"
     )
+    # nohup and shells that start jobs in the background have signals ignored, which a process hands on to its children.
+    usual = "import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+    code = f"{usual}; signal.signal(signal.SIGINT, signal.default_int_handler)\n{code}"
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path / "a")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

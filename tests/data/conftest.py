@@ -19,8 +19,13 @@ RATE = 24_000
 
 SIZES = {"frame_dim": 8, "frame_layers": 1, "dim": 16, "layers": 1, "heads": 2}
 DECODER = {"frame_dim": 8, "dim": 16, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
+BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 TINY = {
-    "encoder": {"scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}, **SIZES, "latent_dim": 8},
+    "encoder": {
+        "semantic_branch": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
+        **SIZES,
+        "latent_dim": 8,
+    },
     "window": {"codes": 12, "context": 4, "seam_frames": 8},
     "decoder": {"kind": "flow", "network": DECODER, "steps": 1},
 }

@@ -79,7 +79,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def language_model(base: Path) -> LanguageModel:
     """A random language model with 16 codes, 24 of them a second."""
     codebook = torch.randn(16, 8, generator=torch.Generator().manual_seed(1))
-    config = LanguageConfig(base=str(base), codes="0" * 16, codebook_size=16, code_rate=24.0)
+    config = LanguageConfig(base=str(base), tokenizer_fingerprint="0" * 16, codebook_size=16, code_rate=24.0)
     return LanguageModel.create(config, codebook).fuse()
 
 

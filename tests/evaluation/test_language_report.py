@@ -29,8 +29,13 @@ from makesomenoise.vocoder.vocos import IstftVocoder
 LABELS = ("clicks", "noise", "tone")
 SIZES = {"frame_dim": 8, "frame_layers": 1, "dim": 16, "layers": 1, "heads": 2}
 DECODER = {"frame_dim": 8, "dim": 16, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
+BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 TINY = {
-    "encoder": {"scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}, **SIZES, "latent_dim": 8},
+    "encoder": {
+        "semantic_branch": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
+        **SIZES,
+        "latent_dim": 8,
+    },
     "window": {"codes": 12, "context": 4, "seam_frames": 8},
     "decoder": {"kind": "flow", "network": DECODER, "steps": 1},
 }
@@ -50,7 +55,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus, base: Path
         IstftVocoder(IstftVocoderConfig(dim=8, hidden=16, layers=1)).save(folder / "vocoder")
         checkpoint.save_model(folder / "classifier", judging, EventClassifier(judging).state_dict())
     fingerprint = AudioTokenizer.load(folder / "tokenizer", "griffin-lim").fingerprint
-    model = LanguageModel.create(LanguageConfig(base=str(base), codes=fingerprint), torch.randn(1024, 8))
+    model = LanguageModel.create(
+        LanguageConfig(base=str(base), tokenizer_fingerprint=fingerprint), torch.randn(1024, 8)
+    )
     model.save(folder / "model")
     clips = [
         CodeClip(c.key, tuple(range(24)), 1.0, dataset="esc50", split="valid", fold="4", kind="sfx", label=c.label)

@@ -15,7 +15,9 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 
 @pytest.mark.slow
 def test_a_fresh_process_is_timed(base: Path, tmp_path: Path):
-    config = LanguageConfig(base=str(base), codes=AudioTokenizer.load(vocoder="griffin-lim").fingerprint)
+    config = LanguageConfig(
+        base=str(base), tokenizer_fingerprint=AudioTokenizer.load(vocoder="griffin-lim").fingerprint
+    )
     LanguageModel.create(config, torch.randn(1024, 8)).save(tmp_path)
     speed = measure_language_speed(tmp_path, threads=1, seconds=0.5)
     assert (speed.threads, speed.seconds, speed.device) == (1, 0.5, "cpu")

@@ -15,7 +15,6 @@ from makesomenoise.evaluation.making import (
     names_task,
     scenes_task,
 )
-from makesomenoise.language.composing import Composed
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import Sampling
 
@@ -31,7 +30,7 @@ class Model:
 
     def compose(self, text, seconds, seed, sampling, candidates):
         self.asked.append((text, seconds, seed, sampling.guidance, candidates))
-        return [Composed(Sound((1, seed, number))) for number in range(candidates)]
+        return [Sound((1, seed, number)) for number in range(candidates)]
 
     def render(self, sound, seed, level_db):
         self.levels.append((sound.codes, level_db))

@@ -24,7 +24,7 @@ DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "f
 QUESTIONS = Questions(least_clips=3, codecs=False, speed_seconds=1.0, public_codecs=False, memory_minutes=0)
 TINY = {
     "encoder": {
-        "scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
+        "semantic_branch": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
         "frame_dim": 16,
         "dim": 32,
         "layers": 1,

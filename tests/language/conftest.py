@@ -82,7 +82,7 @@ def codebook() -> torch.Tensor:
 @pytest.fixture(params=["llama", "qwen2"])
 def model(request: pytest.FixtureRequest, bases: dict[str, Path], codebook: torch.Tensor) -> LanguageModel:
     """An untrained model whose matrices are not zero, so that they matter."""
-    config = LanguageConfig(base=str(bases[request.param]), codes="0" * 16, codebook_size=CODES)
+    config = LanguageConfig(base=str(bases[request.param]), tokenizer_fingerprint="0" * 16, codebook_size=CODES)
     made = LanguageModel.create(config, codebook)
     generator = torch.Generator().manual_seed(2)
     for name, tensor in made.learned().items():

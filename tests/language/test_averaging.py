@@ -15,8 +15,8 @@ CODES = "0123456789abcdef"
 @pytest.fixture
 def folders(tmp_path):
     """Two models of one kind, as training leaves them."""
-    config = LanguageConfig(base="anything", codes=CODES, codebook_size=4, timestamps=True)
-    for name, value, settings in (("before", 1.0, {"timestamps": False}), ("after", 3.0, {})):
+    config = LanguageConfig(base="anything", tokenizer_fingerprint=CODES, codebook_size=4, time_markers=True)
+    for name, value, settings in (("before", 1.0, {"time_markers": False}), ("after", 3.0, {})):
         state = {"rows": torch.full((4, 8), value), "matrix": torch.full((2, 8), -value)}
         checkpoint.save_model(tmp_path / name, config.model_copy(update=settings), state, storage="float16")
     return tmp_path
@@ -28,7 +28,7 @@ def test_weights_are_weighed_and_settings_are_the_first_ones(folders):
     assert torch.equal(state["rows"].float(), torch.full((4, 8), 2.5))
     assert torch.equal(state["matrix"].float(), torch.full((2, 8), -2.5))
     assert state["rows"].dtype == checkpoint.load_state(folders / "after")["rows"].dtype
-    assert checkpoint.load_config(folders / "mean", LanguageConfig).timestamps
+    assert checkpoint.load_config(folders / "mean", LanguageConfig).time_markers
 
 
 def test_a_mean_of_a_real_model_with_itself_is_that_model(model, tmp_path):
@@ -47,7 +47,8 @@ def test_a_share_of_nothing_or_of_all_is_refused(folders, share):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("base", "other"), ("codes", "f" * 16), ("lora", LoraConfig(rank=2)), ("codebook_size", 8)]
+    ("name", "value"),
+    [("base", "other"), ("tokenizer_fingerprint", "f" * 16), ("lora", LoraConfig(rank=2)), ("codebook_size", 8)],
 )
 def test_models_of_other_kinds_are_refused(folders, name, value):
     config = checkpoint.load_config(folders / "before", LanguageConfig).model_copy(update={name: value})

@@ -81,7 +81,7 @@ def test_a_sound_that_is_too_long_is_told_how_long_it_may_be(model):
 
 
 def test_what_is_said_to_fit_does_fit_where_the_time_is_told(model):
-    timed = LanguageModel(model.config.model_copy(update={"timestamps": True}), model.network, model.vocabulary)
+    timed = LanguageModel(model.config.model_copy(update={"time_markers": True}), model.network, model.vocabulary)
     with pytest.raises(LanguageError, match="fit into the context") as refused:
         prompt_about(timed, "What?", Sound((0,) * 3000))
     seconds = float(str(refused.value).split("long, and ")[1].split(" s")[0])

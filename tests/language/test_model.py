@@ -25,7 +25,9 @@ def scores(model: LanguageModel, tokens: torch.Tensor | None = None) -> torch.Te
 
 def test_an_untrained_model_says_what_its_base_says(bases, codebook):
     for folder in bases.values():
-        model = LanguageModel.create(LanguageConfig(base=str(folder), codes="0", codebook_size=20), codebook)
+        model = LanguageModel.create(
+            LanguageConfig(base=str(folder), tokenizer_fingerprint="0", codebook_size=20), codebook
+        )
         tokens = torch.tensor([model.vocabulary.text("rain on a roof")])
         base = AutoModelForCausalLM.from_pretrained(folder)
         first = model.vocabulary.first
@@ -144,7 +146,7 @@ def test_rows_are_replaced_and_read(model):
 
 
 def test_a_seed_makes_the_same_model(bases, codebook):
-    config = LanguageConfig(base=str(bases["llama"]), codes="0", codebook_size=20)
+    config = LanguageConfig(base=str(bases["llama"]), tokenizer_fingerprint="0", codebook_size=20)
     one, two, other = (LanguageModel.create(config, codebook, seed=seed).learned() for seed in (1, 1, 2))
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
     assert not all(torch.equal(tensor, other[name]) for name, tensor in one.items())
@@ -152,13 +154,15 @@ def test_a_seed_makes_the_same_model(bases, codebook):
 
 def test_a_codebook_of_another_size_is_refused(bases):
     with pytest.raises(LanguageError, match=r"Expected a codebook \[20, D\]; got \[3, 8\]"):
-        LanguageModel.create(LanguageConfig(base=str(bases["llama"]), codes="0", codebook_size=20), torch.zeros(3, 8))
+        LanguageModel.create(
+            LanguageConfig(base=str(bases["llama"]), tokenizer_fingerprint="0", codebook_size=20), torch.zeros(3, 8)
+        )
 
 
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("change", ["base", "rank"])
 def test_weights_of_another_base_or_rank_are_refused(bases, codebook, tmp_path, fused, change):
-    config = LanguageConfig(base=str(bases["llama"]), codes="0", codebook_size=20)
+    config = LanguageConfig(base=str(bases["llama"]), tokenizer_fingerprint="0", codebook_size=20)
     model = LanguageModel.create(config, codebook)
     other = {"base": {"base": str(bases["qwen2"])}, "rank": {"lora": LoraConfig(rank=8)}}[change]
     checkpoint.save_model(tmp_path, config.model_copy(update=other), model.learned())

@@ -71,5 +71,6 @@ def test_a_text_ends_where_it_says_the_same_again(text: str, kept: str, size: in
 
 
 def test_a_text_ends_where_it_turns_around_a_few_words():
-    said = "".join(without_repeats(("It is " + "a cat and " * 50).split(" "), longest=10_000))
+    pieces = [f"{word} " for word in ("It is " + "a cat and " * 50).split()]
+    said = "".join(without_repeats(pieces, longest=10_000))
     assert len(said) < 60

@@ -12,11 +12,11 @@ from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 
-SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
+BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 DECODER = {"frame_dim": 8, "dim": 16, "trunk_layers": 2, "middle_layers": 1, "frame_layers": 2, "kernel": 3}
 CONFIG = TokenizerConfig.model_validate(
     {
-        "encoder": {"scene": SCENE, "frame_dim": 8, "dim": 16, "layers": 1, "heads": 2, "latent_dim": 8},
+        "encoder": {"semantic_branch": BRANCH, "frame_dim": 8, "dim": 16, "layers": 1, "heads": 2, "latent_dim": 8},
         "decoder": {"kind": "flow", "network": DECODER},
     }
 )
@@ -70,21 +70,9 @@ def test_matrices_in_8_bits_are_read(source, tmp_path: Path):
     torch.testing.assert_close(found, steps * scale[:, None])
 
 
-def test_the_baseline_starts_from_the_flow_decoder(source, tmp_path: Path):
-    recipe.convert_baseline(tmp_path / "tokenizer", tmp_path / "tokenizer", tmp_path / "made", "float32")
-    config, state = checkpoint.load_config(tmp_path / "made", TokenizerConfig), checkpoint.load_state(tmp_path / "made")
-    assert config.decoder.kind == "regression"
-    assert source.state_dict().keys() - state.keys() == {"decoder.no_condition"}
-    torch.testing.assert_close(state, {name: source.state_dict()[name] for name in state}, rtol=0, atol=0)
-    same = [
-        checkpoint.fingerprint(c, s, without="decoder") for c, s in ((CONFIG, source.state_dict()), (config, state))
-    ]
-    assert same[0] == same[1]
-
-
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path):
     with pytest.raises(CheckpointError, match="holds something already"):
-        recipe.convert_baseline(tmp_path / "tokenizer", tmp_path / "tokenizer", tmp_path / "tokenizer", "int8")
+        recipe.write_tokenizer(tmp_path / "tokenizer", "default", CONFIG.decoder, {}, "int8")
 
 
 def test_weights_of_something_else_are_refused(tmp_path: Path):

@@ -30,11 +30,11 @@ from recipes.gpu.learner import Clock
 from recipes.gpu.tape import Packed, Tape, read_tapes, write_index
 
 ROOT = Path(__file__).parents[2]
-SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
+BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 DECODER = {"frame_dim": 8, "dim": 16, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1, "kernel": 3}
 MODEL = TokenizerConfig.model_validate(
     {
-        "encoder": {"scene": SCENE, "frame_dim": 8, "dim": 16, "layers": 1, "heads": 2, "latent_dim": 8},
+        "encoder": {"semantic_branch": BRANCH, "frame_dim": 8, "dim": 16, "layers": 1, "heads": 2, "latent_dim": 8},
         "decoder": {"kind": "flow", "network": DECODER, "steps": 2},
     }
 )
@@ -44,7 +44,7 @@ TINY = GpuTrainingConfig(
     prepared=2,
     learning_rate=5e-3,
     warmup_steps=2,
-    average=0.9,
+    ema_decay=0.9,
     check_windows=4,
     distill=DistillConfig(steps=4, batch_size=4, reuse=2, pool=8),
 )

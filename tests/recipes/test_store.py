@@ -9,11 +9,11 @@ from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from recipes.store import store
 
-SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
+BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 DECODER = {"frame_dim": 16, "dim": 200, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1, "kernel": 3}
 CONFIG = TokenizerConfig.model_validate(
     {
-        "encoder": {"scene": SCENE, "frame_dim": 8, "dim": 16, "layers": 1, "heads": 2, "latent_dim": 8},
+        "encoder": {"semantic_branch": BRANCH, "frame_dim": 8, "dim": 16, "layers": 1, "heads": 2, "latent_dim": 8},
         "decoder": {"kind": "flow", "network": DECODER},
     }
 )

@@ -73,7 +73,7 @@ def test_the_configurations_speak_of_the_folders_that_were_given(log: Path) -> N
     _walked(log, "corpus", "runs")
     runs = log.parent / "runs"
     config = TokenizerTrainingConfig.from_yaml(runs / "configs" / "vqvae-decoder.yaml")
-    assert config.decoder_start == str(runs / "decoder" / "model")
+    assert config.init_decoder_from == str(runs / "decoder" / "model")
     assert config.data.train[0] == str(log.parent / "corpus" / "train-*.tar")
     assert config.data.cache == str(runs / "clips")
 

@@ -16,7 +16,7 @@ DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "f
 STARTING_AT_ZERO = ("mel_out.weight", "jump.weight", "project.weight", "no_condition")
 TINY = {
     "encoder": {
-        "scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
+        "semantic_branch": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
         "frame_dim": 16,
         "dim": 32,
         "layers": 1,

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from makesomenoise.tokenizer.config import CODES_PER_SCENE, EncoderConfig, SceneConfig
-from makesomenoise.tokenizer.encoder import Encoder, SceneEncoder
+from makesomenoise.tokenizer.config import CODES_PER_POSITION, EncoderConfig, SemanticBranchConfig
+from makesomenoise.tokenizer.encoder import Encoder, SemanticBranch
 
-SCENE = SceneConfig(channels=(4, 4, 8, 8), dim=16, layers=1, heads=2)
-CONFIG = EncoderConfig(scene=SCENE, frame_dim=16, dim=32, layers=1, heads=2, latent_dim=8)
+BRANCH = SemanticBranchConfig(channels=(4, 4, 8, 8), dim=16, layers=1, heads=2)
+CONFIG = EncoderConfig(semantic_branch=BRANCH, frame_dim=16, dim=32, layers=1, heads=2, latent_dim=8)
 
 
 @pytest.mark.parametrize("codes", [1, 6, 8, 19])
@@ -30,14 +30,14 @@ def test_the_scene_branch_reaches_every_code() -> None:
 
 
 def test_a_scene_is_as_long_as_its_codes_need() -> None:
-    scene = SceneEncoder(SCENE, n_mels=40).eval()
-    assert scene(torch.randn(2, 40, 4 * (2 * CODES_PER_SCENE + 1))).shape == (2, 16, 3)
+    scene = SemanticBranch(BRANCH, n_mels=40).eval()
+    assert scene(torch.randn(2, 40, 4 * (2 * CODES_PER_POSITION + 1))).shape == (2, 16, 3)
 
 
 def test_peaks_reach_the_codes_where_they_are_asked_for() -> None:
     torch.manual_seed(0)
     assert Encoder(CONFIG, n_mels=40).peaks is None
-    encoder = Encoder(CONFIG.model_copy(update={"peaks": True}), n_mels=40).eval()
+    encoder = Encoder(CONFIG.model_copy(update={"spectral_peak_input": True}), n_mels=40).eval()
     mel = torch.randn(1, 40, 4 * 6)
     before = encoder(mel)
     torch.nn.init.zeros_(encoder.peaks.weight)

@@ -15,11 +15,11 @@ from makesomenoise.tokenizer.files import decode_file, encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
 
-SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
+BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 SIZES = {"frame_dim": 4, "frame_layers": 1, "dim": 8, "layers": 1, "heads": 1}
 DECODER = {"frame_dim": 4, "dim": 8, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 SMALLEST = {
-    "encoder": {"scene": SCENE, **SIZES, "latent_dim": 4},
+    "encoder": {"semantic_branch": BRANCH, **SIZES, "latent_dim": 4},
     "decoder": {"kind": "regression", "network": DECODER},
     "window": {"codes": 1024, "context": 4, "seam_frames": 8},
 }

@@ -14,12 +14,12 @@ from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 
 ENCODER = {
-    "scene": {"channels": [4, 4, 8, 8], "dim": 8, "layers": 1, "heads": 2},
+    "semantic_branch": {"channels": [4, 4, 8, 8], "dim": 8, "layers": 1, "heads": 2},
     **{"frame_dim": 8, "dim": 16, "layers": 2, "heads": 2, "latent_dim": 4},
 }
 NETWORK = {"frame_dim": 12, "dim": 16, "trunk_layers": 2, "middle_layers": 1, "frame_layers": 2, "kernel": 5}
 DECODER = {"kind": "flow", "network": NETWORK}
-OURS = {"encoder": ENCODER | {"peaks": True}, "quantizer": {"kind": "variational"}, "decoder": DECODER}
+OURS = {"encoder": ENCODER | {"spectral_peak_input": True}, "quantizer": {"kind": "variational"}, "decoder": DECODER}
 BASELINE = {"encoder": ENCODER, "quantizer": {"kind": "ema"}, "decoder": {"kind": "regression", "network": NETWORK}}
 RNG = np.random.default_rng(0)
 

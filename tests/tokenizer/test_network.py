@@ -8,7 +8,7 @@ from makesomenoise.tokenizer.network import TokenizerNetwork
 DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 TINY = {
     "encoder": {
-        "scene": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
+        "semantic_branch": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
         "frame_dim": 16,
         "dim": 32,
         "layers": 1,

@@ -6,25 +6,25 @@ from torch import nn
 
 from makesomenoise.audio.peaks import peak_shares
 from makesomenoise.data.clips import NO_LABEL
-from makesomenoise.training.auxiliary_losses import LabelConfig, LabelVotes, Outline, Peaks
+from makesomenoise.training.auxiliary_losses import LabelHead, LabelLossConfig, MelHead, SpectralPeakHead
 
 LABELS = torch.tensor([[0, 0, 0, 1, 1, 0, 1, 1]])
 
 
 @pytest.fixture
-def votes() -> LabelVotes:
+def votes() -> LabelHead:
     torch.manual_seed(0)
-    return LabelVotes(LabelConfig(window=3, smoothing=0.0), dim=8, labels=2)
+    return LabelHead(LabelLossConfig(window=3, smoothing=0.0), dim=8, labels=2)
 
 
-def test_votes_are_cast_by_windows_of_one_label(votes: LabelVotes) -> None:
+def test_votes_are_cast_by_windows_of_one_label(votes: LabelHead) -> None:
     latents = torch.randn(1, 8, 8)
     scores, names = votes(latents, LABELS)
     assert names.tolist() == [[0, NO_LABEL]]
     torch.testing.assert_close(scores[..., 0], votes.head(latents)[..., :3].mean(-1))
 
 
-def test_the_loss_is_the_cross_entropy_of_the_named_windows(votes: LabelVotes) -> None:
+def test_the_loss_is_the_cross_entropy_of_the_named_windows(votes: LabelHead) -> None:
     latents = torch.randn(1, 8, 8)
     scores, _ = votes(latents, LABELS)
     torch.testing.assert_close(votes.loss(latents, LABELS), -scores.log_softmax(1)[0, 0, 0])
@@ -33,18 +33,18 @@ def test_the_loss_is_the_cross_entropy_of_the_named_windows(votes: LabelVotes) -
     assert right == (scores[0, 0, 0] > scores[0, 1, 0])
 
 
-def test_nothing_known_costs_nothing(votes: LabelVotes) -> None:
+def test_nothing_known_costs_nothing(votes: LabelHead) -> None:
     assert votes.loss(torch.randn(1, 8, 8), torch.full((1, 8), NO_LABEL)) == 0.0
 
 
 def test_a_window_longer_than_the_crop_is_the_crop() -> None:
-    votes = LabelVotes(LabelConfig(window=100), dim=8, labels=2)
+    votes = LabelHead(LabelLossConfig(window=100), dim=8, labels=2)
     assert votes(torch.randn(1, 8, 8), torch.zeros(1, 8, dtype=torch.long))[1].tolist() == [[0]]
 
 
 def test_an_outline_gives_each_code_its_own_four_frames() -> None:
     torch.manual_seed(0)
-    outline, latents = Outline(8, n_mels=5), torch.randn(1, 8, 6)
+    outline, latents = MelHead(8, n_mels=5), torch.randn(1, 8, 6)
     torch.nn.init.zeros_(outline.head[2].weight)
     with torch.no_grad():
         outline.head[2].bias.copy_(torch.arange(20.0))
@@ -54,19 +54,19 @@ def test_an_outline_gives_each_code_its_own_four_frames() -> None:
 
 def test_an_outline_can_be_learned() -> None:
     torch.manual_seed(0)
-    outline, latents, mel = Outline(8, n_mels=5), torch.randn(2, 8, 6), torch.randn(2, 5, 24)
-    optimiser = torch.optim.Adam(outline.parameters(), lr=1e-2)
+    outline, latents, mel = MelHead(8, n_mels=5), torch.randn(2, 8, 6), torch.randn(2, 5, 24)
+    optimizer = torch.optim.Adam(outline.parameters(), lr=1e-2)
     first = float(outline.loss(latents, mel))
     for _ in range(100):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         outline.loss(latents, mel).backward()
-        optimiser.step()
+        optimizer.step()
     assert float(outline.loss(latents, mel)) < 0.2 * first
 
 
 def test_codes_that_tell_the_tone_have_less_peaks_loss() -> None:
     torch.manual_seed(0)
-    peaks = Peaks(dim=8, n_mels=40)
+    peaks = SpectralPeakHead(dim=8, n_mels=40)
     bands = torch.randint(4, 36, (8, 6))
     mel = torch.zeros(8, 40, 24).scatter(1, bands.repeat_interleave(4, 1)[:, None], 2.0)
     shares = peak_shares(mel)

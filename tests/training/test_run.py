@@ -1,15 +1,32 @@
+"""A run folder records what is trained, and goes on with nothing else."""
+
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from makesomenoise.config import Config
-from makesomenoise.training.run import CHECKPOINT_FILE, RunError, open_run
+from makesomenoise.training.run import CHECKPOINT_FILE, RunError, TrainingConfig, open_run
 
 
-class Settings(Config):
-    steps: int = 3
+class Part(Config):
+    rate: float = 0.5
+    width: int = 2
+
+
+class Settings(TrainingConfig):
+    length: int = 3
+    part: Part = Part()
+    added_later: str = "as before"
+
+    @property
+    def steps(self) -> int:
+        return self.length
+
+    def with_steps(self, steps: int) -> Self:
+        return self.model_copy(update={"length": steps})
 
 
 def test_a_fresh_run_records_what_is_trained(tmp_path: Path) -> None:
@@ -37,17 +54,29 @@ def test_a_process_that_joins_a_run_writes_nothing_and_finds_its_checkpoint(tmp_
 def test_a_run_goes_on_with_its_own_configuration_only(tmp_path: Path) -> None:
     open_run(tmp_path, Settings(), resume=False)
     (tmp_path / CHECKPOINT_FILE).touch()
-    with pytest.raises(RunError, match="differs"):
-        open_run(tmp_path, Settings(steps=4), resume=True)
+    with pytest.raises(RunError, match=r"in 'part\.rate', which was 0\.5 and is 0\.25"):
+        open_run(tmp_path, Settings(part=Part(rate=0.25)), resume=True)
+
+
+def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
+    open_run(tmp_path, Settings(), resume=False)
+    (tmp_path / CHECKPOINT_FILE).touch()
+    assert open_run(tmp_path, Settings().with_steps(5), resume=True) == tmp_path / CHECKPOINT_FILE
+    assert Settings.from_yaml(tmp_path / "config.yaml").length == 5
+
+
+def test_a_key_that_a_later_version_adds_blocks_no_run(tmp_path: Path) -> None:
+    open_run(tmp_path, Settings(), resume=False)
+    (tmp_path / CHECKPOINT_FILE).touch()
+    (tmp_path / "config.yaml").write_text("# a comment\npart: {rate: 0.5}\nlength: 3\n")
+    assert open_run(tmp_path, Settings(), resume=True) == tmp_path / CHECKPOINT_FILE
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     open_run(tmp_path, Settings(), resume=False)
     code = (
-        "import sys; from makesomenoise.config import Config\n"
-        "from makesomenoise.training.run import RunError, open_run\n"
-        "class Settings(Config):\n    steps: int = 3\n"
-        "try:\n    open_run(sys.argv[1], Settings(), resume=True)\n"
+        "import sys; from makesomenoise.training.run import LightningTrainingConfig, RunError, open_run\n"
+        "try:\n    open_run(sys.argv[1], LightningTrainingConfig(), resume=True)\n"
         "except RunError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The scene branch learns labels, resumes exactly, and a tokenizer starts from it."""
+"""The semantic branch learns labels, resumes exactly, and a tokenizer starts from it."""
 
 from pathlib import Path
 
@@ -9,72 +9,78 @@ import torch
 from makesomenoise.checkpoint import CheckpointError, load_state
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.training import semantic_branch
-from makesomenoise.training.optimization import OptimiserConfig
+from makesomenoise.training.optimization import OptimizerConfig
 from makesomenoise.training.run import RunConfig
-from makesomenoise.training.semantic_branch import EncoderDataConfig, EncoderTrainingConfig, train_encoder
+from makesomenoise.training.semantic_branch import (
+    SemanticBranchDataConfig,
+    SemanticBranchTrainingConfig,
+    train_semantic_branch,
+)
 from makesomenoise.training.tokenizer import DataConfig, TokenizerTraining, TokenizerTrainingConfig
 from tests.conftest import Tone
 
-SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
-MODEL = TokenizerConfig.model_validate({"encoder": {"scene": SCENE}})
+BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
+MODEL = TokenizerConfig.model_validate({"encoder": {"semantic_branch": BRANCH}})
 
 
 @pytest.fixture
-def config(tmp_path: Path, tone: Tone) -> EncoderTrainingConfig:
+def config(tmp_path: Path, tone: Tone) -> SemanticBranchTrainingConfig:
     """Six steps on two labelled tones."""
     for label, hz in (("low", 200.0), ("high", 3000.0)):
         (tmp_path / "clips" / label).mkdir(parents=True)
         soundfile.write(tmp_path / "clips" / label / "tone.wav", tone(0.8, hz).numpy(), 24_000)
     clips = (str(tmp_path / "clips"),)
-    return EncoderTrainingConfig(
+    return SemanticBranchTrainingConfig(
         model=MODEL,
-        data=EncoderDataConfig(train=clips, valid=clips, crop_codes=16, valid_crops=8, minimum=1),
-        optimiser=OptimiserConfig(learning_rate=1e-2, warmup_steps=5),
+        data=SemanticBranchDataConfig(train=clips, valid=clips, crop_codes=16, valid_crops=8, min_clips_per_label=1),
+        optimizer=OptimizerConfig(learning_rate=1e-2, warmup_steps=5),
         run=RunConfig(steps=6, valid_every=2, batch_size=4, threads=1),
     )
 
 
 def test_it_learns_to_tell_two_tones(
-    config: EncoderTrainingConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    config: SemanticBranchTrainingConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger=semantic_branch.__name__)
     run = RunConfig(steps=60, valid_every=60, batch_size=8, threads=1)
-    train_encoder(config.model_copy(update={"run": run}), tmp_path / "run")
+    train_semantic_branch(config.model_copy(update={"run": run}), tmp_path / "run")
     named = [message for message in caplog.messages if "label accuracy" in message]
     assert float(named[-1].split()[-1]) > 0.9
 
 
 def test_an_interrupted_run_goes_on_exactly(
-    config: EncoderTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: SemanticBranchTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = load_state(train_encoder(config, tmp_path / "whole"))
-    step = semantic_branch.EncoderTraining.training_step
+    whole = load_state(train_semantic_branch(config, tmp_path / "whole"))
+    step = semantic_branch.SemanticBranchTraining.training_step
 
-    def failing(self: semantic_branch.EncoderTraining, batch: dict[str, torch.Tensor], number: int) -> torch.Tensor:
+    def failing(
+        self: semantic_branch.SemanticBranchTraining, batch: dict[str, torch.Tensor], number: int
+    ) -> torch.Tensor:
         if self.current_epoch == 2:
             raise InterruptedError
         return step(self, batch, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(semantic_branch.EncoderTraining, "training_step", failing)
+        patch.setattr(semantic_branch.SemanticBranchTraining, "training_step", failing)
         with pytest.raises(InterruptedError):
-            train_encoder(config, tmp_path / "parts")
-    parts = load_state(train_encoder(config, tmp_path / "parts", resume=True))
+            train_semantic_branch(config, tmp_path / "parts")
+    parts = load_state(train_semantic_branch(config, tmp_path / "parts", resume=True))
     assert whole.keys() == parts.keys()
     assert all(torch.equal(parts[name], tensor) for name, tensor in whole.items())
 
 
-def test_a_tokenizer_starts_from_it(config: EncoderTrainingConfig, tmp_path: Path) -> None:
-    folder = train_encoder(config, tmp_path / "run")
+def test_a_tokenizer_starts_from_it(config: SemanticBranchTrainingConfig, tmp_path: Path) -> None:
+    folder = train_semantic_branch(config, tmp_path / "run")
     data = DataConfig(train=config.data.train, valid=config.data.valid)
-    training = TokenizerTrainingConfig(model=MODEL, scene=str(folder), data=data)
+    training = TokenizerTrainingConfig(model=MODEL, init_semantic_branch_from=str(folder), data=data)
     state = TokenizerTraining(training, [], tmp_path).network.encoder.scene.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in load_state(folder).items())
 
 
-def test_a_branch_of_another_size_is_refused(config: EncoderTrainingConfig, tmp_path: Path) -> None:
-    folder = train_encoder(config, tmp_path / "run")
+def test_a_branch_of_another_size_is_refused(config: SemanticBranchTrainingConfig, tmp_path: Path) -> None:
+    folder = train_semantic_branch(config, tmp_path / "run")
     data = DataConfig(train=config.data.train, valid=config.data.valid)
-    training = TokenizerTrainingConfig(scene=str(folder), data=data)
+    training = TokenizerTrainingConfig(init_semantic_branch_from=str(folder), data=data)
     with pytest.raises(CheckpointError):
         TokenizerTraining(training, [], tmp_path)

@@ -11,10 +11,10 @@ from makesomenoise.training import vocoder
 from makesomenoise.training.discriminators import DiscriminatorsConfig
 from makesomenoise.training.run import RunConfig
 from makesomenoise.training.vocoder import (
-    GameConfig,
+    GanConfig,
     MelScale,
+    OptimizerConfig,
     VocoderDataConfig,
-    VocoderOptimiserConfig,
     VocoderTrainingConfig,
     train_vocoder,
 )
@@ -33,10 +33,10 @@ def config(tmp_path: Path, tone: Tone) -> VocoderTrainingConfig:
     return VocoderTrainingConfig(
         model=IstftVocoderConfig(mel=MelConfig(n_fft=256, hop_samples=64, n_mels=20), dim=16, hidden=32, layers=1),
         data=VocoderDataConfig(train=clips, valid=clips, crop_seconds=0.3, valid_crops=2),
-        game=GameConfig(
+        gan=GanConfig(
             scales=(MelScale(n_fft=256, n_mels=20),),
-            reconstruction_steps=3,
-            judged=1,
+            discriminator_start_step=3,
+            discriminator_batch_size=1,
             discriminator_every=2,
             discriminators=DiscriminatorsConfig(
                 periods=(2,), period_channels=(4,), resolutions=(128,), spectrogram_channels=(4,)
@@ -57,29 +57,29 @@ def trained(run: Path) -> dict[str, Tensor]:
 def test_a_run_leaves_a_vocoder_that_loads(config: VocoderTrainingConfig, tmp_path: Path) -> None:
     folder = train_vocoder(config, tmp_path / "run")
     assert IstftVocoder.load(folder).config == config.model
-    averaged = {name: t for name, t in trained(tmp_path / "run").items() if name.startswith("average.module.")}
+    averaged = {name: t for name, t in trained(tmp_path / "run").items() if name.startswith("average.")}
     shipped = checkpoint.load_state(folder)
-    assert shipped.keys() == {name.removeprefix("average.module.") for name in averaged}
+    assert shipped.keys() == {name.removeprefix("average.") for name in averaged}
     for name, tensor in averaged.items():
-        torch.testing.assert_close(shipped[name.removeprefix("average.module.")], tensor.half().float(), atol=0, rtol=0)
+        torch.testing.assert_close(shipped[name.removeprefix("average.")], tensor.half().float(), atol=0, rtol=0)
 
 
 def test_a_run_can_start_from_trained_weights(config: VocoderTrainingConfig, tmp_path: Path) -> None:
     first = train_vocoder(config, tmp_path / "first")
-    module = vocoder.VocoderTraining(config.model_copy(update={"start": str(first)}), tmp_path / "second")
+    module = vocoder.VocoderTraining(config.model_copy(update={"init_from": str(first)}), tmp_path / "second")
     for name, tensor in checkpoint.load_state(first).items():
         assert torch.equal(module.vocoder.state_dict()[name], tensor)
-        assert torch.equal(module.average.module.state_dict()[name], tensor)
+        assert torch.equal(module.average.state_dict()[name], tensor)
 
 
 def test_a_run_can_start_from_a_bundled_vocoder(config: VocoderTrainingConfig, tmp_path: Path) -> None:
     bundled = checkpoint.resolve("vocoder")
-    changes = {"start": "vocoder", "model": checkpoint.load_config(bundled, IstftVocoderConfig)}
+    changes = {"init_from": "vocoder", "model": checkpoint.load_config(bundled, IstftVocoderConfig)}
     module = vocoder.VocoderTraining(config.model_copy(update=changes), tmp_path)
     for name, tensor in checkpoint.load_state(bundled).items():
         assert torch.equal(module.vocoder.state_dict()[name], tensor)
     with pytest.raises(checkpoint.CheckpointError, match="No model 'vocodr'"):
-        vocoder.VocoderTraining(config.model_copy(update={"start": "vocodr"}), tmp_path)
+        vocoder.VocoderTraining(config.model_copy(update={"init_from": "vocodr"}), tmp_path)
 
 
 def test_an_interrupted_run_goes_on_exactly(
@@ -108,9 +108,9 @@ def test_discriminators_enter_after_the_reconstruction_steps(config: VocoderTrai
     start = vocoder.VocoderTraining(config, tmp_path).state_dict()
     moved = {}
     for steps in (3, 5):  # the discriminators learn at even steps, so that step 5 is none of theirs
-        game = config.game.model_copy(update={"reconstruction_steps": steps})
+        gan = config.gan.model_copy(update={"discriminator_start_step": steps})
         run = tmp_path / str(steps)
-        train_vocoder(config.model_copy(update={"game": game}), run)
+        train_vocoder(config.model_copy(update={"gan": gan}), run)
         moved[steps] = {name for name, tensor in trained(run).items() if not torch.equal(tensor, start[name])}
     assert any(name.startswith("discriminators.") for name in moved[3])
     assert not any(name.startswith("discriminators.") for name in moved[5])
@@ -119,8 +119,8 @@ def test_discriminators_enter_after_the_reconstruction_steps(config: VocoderTrai
 def test_the_mel_distance_falls(config: VocoderTrainingConfig, tmp_path: Path, tone: Tone) -> None:
     changes = {
         "run": RunConfig(steps=40, valid_every=40, batch_size=2, threads=1),
-        "game": config.game.model_copy(update={"reconstruction_steps": 40}),
-        "optimiser": VocoderOptimiserConfig(learning_rate=1e-2, warmup_steps=4, average=0.9),
+        "gan": config.gan.model_copy(update={"discriminator_start_step": 40}),
+        "optimizer": OptimizerConfig(learning_rate=1e-2, warmup_steps=4, ema_decay=0.9),
     }
     config = config.model_copy(update=changes)
     start = vocoder.VocoderTraining(config, tmp_path)

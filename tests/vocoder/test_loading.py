@@ -19,9 +19,9 @@ def test_the_fallback_needs_no_weights() -> None:
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
-@pytest.mark.parametrize("prior_rounds", [0, 2])
-def test_a_folder_is_loaded(engine: str, prior_rounds: int, vocoder: IstftVocoder, tmp_path: Path) -> None:
-    config = vocoder.config.model_copy(update={"prior_rounds": prior_rounds})
+@pytest.mark.parametrize("griffin_lim_iters", [0, 2])
+def test_a_folder_is_loaded(engine: str, griffin_lim_iters: int, vocoder: IstftVocoder, tmp_path: Path) -> None:
+    config = vocoder.config.model_copy(update={"griffin_lim_iters": griffin_lim_iters})
     made = IstftVocoder(config).eval()
     torch.nn.init.normal_(made.head.out.weight, std=0.1, generator=torch.Generator().manual_seed(0))
     made.save(tmp_path)

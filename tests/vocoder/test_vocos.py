@@ -24,7 +24,7 @@ def log_mel(batch: int, frames: int) -> Tensor:
 @pytest.fixture
 def corrector() -> IstftVocoder:
     """A vocoder that corrects two rounds of Griffin-Lim, at random."""
-    config = IstftVocoderConfig(mel=SMALL_MEL, dim=8, hidden=16, layers=2, prior_rounds=2)
+    config = IstftVocoderConfig(mel=SMALL_MEL, dim=8, hidden=16, layers=2, griffin_lim_iters=2)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         vocoder = IstftVocoder(config).eval()
@@ -46,7 +46,7 @@ def test_a_window_with_context_gives_what_the_whole_gives(vocoder: IstftVocoder)
 
 
 def test_an_untrained_corrector_leaves_griffin_lim_as_it_is() -> None:
-    config = IstftVocoderConfig(mel=SMALL_MEL, dim=8, hidden=16, layers=2, prior_rounds=2)
+    config = IstftVocoderConfig(mel=SMALL_MEL, dim=8, hidden=16, layers=2, griffin_lim_iters=2)
     mel = log_mel(2, 40)
     torch.testing.assert_close(IstftVocoder(config)(mel), GriffinLim(SMALL_MEL, 2)(mel), atol=1e-6, rtol=1e-5)
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from makesomenoise.errors import FileError
+
 _READ_BYTES = 1 << 18
 _SAMPLE_BYTES = 4
 _LEVEL = re.compile(r"^(?:\[[^]]* @ [^]]*\] )?\[(\w+)\] ?")
@@ -22,7 +24,7 @@ _DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+\.\d+)")
 _SIGNAL_EXIT = 128
 
 
-class FfmpegError(Exception):
+class FfmpegError(FileError):
     """Why ffmpeg gives no sound.
 
     Attributes:

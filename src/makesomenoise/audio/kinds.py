@@ -12,8 +12,8 @@ SUFFIXES = frozenset(
     f".{name}"
     for names in (
         ("wav", "wave", "rf64", "w64", "aif", "aiff", "aifc", "caf", "au", "snd", "voc", "flac"),
-        ("ogg", "oga", "opus", "spx", "mp3", "mp2", "m4a", "m4b", "aac", "ac3", "wma", "amr", "wv", "ape"),
-        ("mka", "weba", "webm", "mkv", "mp4", "m4v", "mov", "3gp", "ogv", "avi", "flv"),
+        ("ogg", "oga", "opus", "spx", "mp3", "mp2", "m4a", "m4b", "aac", "ac3", "wma", "amr", "wv", "ape", "ra", "tta"),
+        ("mka", "weba", "webm", "mkv", "mp4", "m4v", "mov", "3gp", "ogv", "avi", "flv", "mpeg", "mpg", "wmv"),
     )
     for name in names
 )

@@ -13,6 +13,7 @@ import soundfile
 
 from makesomenoise.audio.source import Pieces, SourceBytes
 from makesomenoise.audio.survey import Part, Survey
+from makesomenoise.errors import FileError
 
 _LOWEST_RATE, _HIGHEST_RATE = 100, 10_000_000
 _MOST_VALUES = 1 << 22  # of one block over all channels, so that a file of 1024 channels is read in shorter blocks
@@ -23,7 +24,7 @@ _FLOATS = ("FLOAT", "DOUBLE")
 _stderr = threading.Lock()
 
 
-class SndfileError(Exception):
+class SndfileError(FileError):
     """What libsndfile cannot read.
 
     Attributes:

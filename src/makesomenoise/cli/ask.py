@@ -10,6 +10,7 @@ import typer
 from makesomenoise.cli.listening import Listener
 from makesomenoise.cli.options import Device, Json, LanguageName, Strict, TokenizerName, Window
 from makesomenoise.errors import RequestError
+from makesomenoise.files import is_folder
 
 Words = Annotated[
     list[str], typer.Argument(metavar="FILES... QUESTION", help="Sound files and a question.", show_default=False)
@@ -65,5 +66,5 @@ def split(words: list[str]) -> tuple[list[Path], str]:
 def is_file_name(word: str) -> bool:
     """Whether a word names a file: one that is there, a pipe, or what looks like the name of one."""
     # Path.exists fails where a question is too long for a name.
-    there = os.path.exists(word) and not os.path.isdir(word)  # noqa: PTH110, PTH112
+    there = os.path.exists(word) and not is_folder(word)  # noqa: PTH110
     return word == "-" or there or bool(_NAME.fullmatch(word))

@@ -1,22 +1,14 @@
 """Sound files that a command is given by name or by folder, and the names that what is made of them has in a folder."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from makesomenoise.audio.kinds import SUFFIXES
 from makesomenoise.cli.errors import show
 from makesomenoise.errors import RequestError
+from makesomenoise.files import is_folder
 
-# Of files in a folder those are taken for sound that end so; a file that is named is read whatever its name is.
-SUFFIXES = {
-    f".{ending}"
-    for endings in (
-        "aac ac3 aif aifc aiff amr ape au caf flac m4a m4b mka mp2 mp3 oga ogg opus ra rf64 snd spx",
-        "tta voc w64 wav webm weba wma wv 3gp avi flv m4v mkv mov mp4 mpeg mpg ogv webm wmv",
-    )
-    for ending in endings.split()
-}
 _NAMED = 3
 
 
@@ -50,7 +42,7 @@ def find(inputs: Sequence[Path], recursive: bool) -> Found:
         InputError: if there is no sound in a folder.
     """
     files, names = [], []
-    folders = [given for given in inputs if os.path.isdir(given)]  # noqa: PTH112 - of names of any length
+    folders = [given for given in inputs if is_folder(given)]
     for given in inputs:
         inside = _sounds(given, recursive) if given in folders else [given]
         files += inside

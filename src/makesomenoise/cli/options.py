@@ -64,3 +64,6 @@ Device = Annotated[str, typer.Option(callback=_available, help="Where to compute
 RunFolder = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoints, curves, weights.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder stopped.")]
 ConfigFile = Annotated[Path, typer.Argument(help="A complete YAML file, as in configs/.", show_default=False)]
+RunSteps = Annotated[
+    int | None, typer.Option("--steps", min=1, help="Length of the run, where not that of CONFIG.", show_default=False)
+]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import ConfigFile, Resume, RunFolder
+from makesomenoise.cli.options import ConfigFile, Resume, RunFolder, RunSteps
 
 app = typer.Typer(
     no_args_is_help=True, help="Train a part: `msn train tokenizer configs/tokenizer/tiny.yaml --run runs/x`."
@@ -13,27 +13,28 @@ app = typer.Typer(
 
 
 @app.command()
-def tokenizer(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
+def tokenizer(config: ConfigFile, run: RunFolder, resume: Resume = False, steps: RunSteps = None) -> None:
     """Train encoder, quantizer and decoder."""
     from makesomenoise.training.tokenizer import TokenizerTrainingConfig, train_tokenizer
 
-    typer.echo(f"Model written to {train_tokenizer(TokenizerTrainingConfig.from_yaml(config), run, resume)}")
+    typer.echo(f"Model written to {train_tokenizer(TokenizerTrainingConfig.from_file(config, steps), run, resume)}")
 
 
 @app.command()
-def encoder(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
-    """Train the encoder's scene branch on labels, to start a tokenizer from."""
-    from makesomenoise.training.semantic_branch import EncoderTrainingConfig, train_encoder
+def semantic_branch(config: ConfigFile, run: RunFolder, resume: Resume = False, steps: RunSteps = None) -> None:
+    """Train the encoder's semantic branch on labels, to start a tokenizer from."""
+    from makesomenoise.training.semantic_branch import SemanticBranchTrainingConfig, train_semantic_branch
 
-    typer.echo(f"Model written to {train_encoder(EncoderTrainingConfig.from_yaml(config), run, resume)}")
+    settings = SemanticBranchTrainingConfig.from_file(config, steps)
+    typer.echo(f"Model written to {train_semantic_branch(settings, run, resume)}")
 
 
 @app.command()
-def vocoder(config: ConfigFile, run: RunFolder, resume: Resume = False) -> None:
+def vocoder(config: ConfigFile, run: RunFolder, resume: Resume = False, steps: RunSteps = None) -> None:
     """Train the vocoder that turns log-mel into sound."""
     from makesomenoise.training.vocoder import VocoderTrainingConfig, train_vocoder
 
-    typer.echo(f"Model written to {train_vocoder(VocoderTrainingConfig.from_yaml(config), run, resume)}")
+    typer.echo(f"Model written to {train_vocoder(VocoderTrainingConfig.from_file(config, steps), run, resume)}")
 
 
 @app.command()
@@ -41,12 +42,13 @@ def language(
     config: ConfigFile,
     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run: checkpoints, curves, weights.")] = None,
     resume: Resume = False,
+    steps: RunSteps = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the run would take.")] = False,
 ) -> None:
-    """Train what an LLM learns of sound: matrices beside its layers, and rows for the codes."""
+    """Train what an LLM learns of sound: LoRA weights beside its layers, and embeddings of the codes."""
     from makesomenoise.training.language.recipe import LanguageTrainingConfig, estimate_language, train_language
 
-    settings = LanguageTrainingConfig.from_yaml(config)
+    settings = LanguageTrainingConfig.from_file(config, steps)
     if dry_run:
         typer.echo(str(estimate_language(settings)))
     elif run is None:

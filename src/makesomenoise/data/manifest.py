@@ -247,7 +247,7 @@ def _record(data: bytes, place: str, dataset: str) -> dict:
         record = None
     if not isinstance(record, dict):
         raise ManifestError(f'The record {place} is not a JSON object: expected one such as {{"label": "dog"}}.')
-    fields = {name: _text(record, name, place) for name in _TEXTS if record.get(name) is not None}
+    fields: dict[str, object] = {name: _text(record, name, place) for name in _TEXTS if record.get(name) is not None}
     fields["seconds"] = _seconds(record, place)
     fields["captions"] = _captions(record, place)
     return {"dataset": dataset, **fields}

@@ -37,6 +37,11 @@ class Condition:
 class CodecEngine(Protocol):
     """The networks of a tokenizer; all arrays are float32 but codes, which are int64."""
 
+    @property
+    def device(self) -> str:
+        """Where they compute."""
+        ...
+
     def encode(self, mel: np.ndarray) -> np.ndarray:
         """Log-mel [B, M, 4N] to codes [B, N]."""
         ...

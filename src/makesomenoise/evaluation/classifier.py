@@ -6,14 +6,14 @@ It is the judge of what survives coding, never a part of the tokenizer. Its trai
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
-from makesomenoise.config import Config
+from makesomenoise.config import ModelConfig
 from makesomenoise.nn.spectrogram import SpectrogramTrunk
 
 KIND_TASK = "kind"
@@ -23,7 +23,7 @@ _CENTRE, _SPREAD = 0.0, 3.0
 _BATCH = 32
 
 
-class ClassifierConfig(Config):
+class ClassifierConfig(ModelConfig):
     """Settings of the event classifier.
 
     Attributes:
@@ -33,6 +33,8 @@ class ClassifierConfig(Config):
         feature_size: width E of the layer before the class scores.
         tasks: names of the classes of each task; the tasks share everything but the last layer.
     """
+
+    model_type: ClassVar[str] = "event_classifier"
 
     mel: MelConfig = MelConfig()
     window_seconds: float = 5.0
@@ -81,8 +83,9 @@ class EventClassifier(nn.Module):
         Raises:
             CheckpointError: if the folder holds no classifier.
         """
-        model = cls(checkpoint.load_config(folder, ClassifierConfig))
-        checkpoint.load_into(model, checkpoint.load_state(folder), str(folder))
+        stored = checkpoint.load_model(folder, ClassifierConfig)
+        model = cls(stored.config)
+        checkpoint.load_into(model, stored.tensors(), str(folder))
         return model.eval()
 
     def forward(self, mel: Tensor) -> Judged:

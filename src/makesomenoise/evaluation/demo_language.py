@@ -65,7 +65,7 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
         if source != BUNDLED:
             raise
         return None
-    if source == BUNDLED and load_config(folder, LanguageConfig).codes != tokenizer.fingerprint:
+    if source == BUNDLED and load_config(folder, LanguageConfig).tokenizer_fingerprint != tokenizer.fingerprint:
         return None
     try:
         # What these import comes with the extra `language`.
@@ -88,5 +88,5 @@ def heard(speaker: "AudioLanguageModel", waveform: np.ndarray) -> str:
 def made(speaker: "AudioLanguageModel", seed: int = 0) -> Iterator[Made]:
     """A sound from each of the prompts; the first that comes, not the best of several."""
     for text in PROMPTS:
-        sound = speaker.compose(text, seconds=_SECONDS, seed=seed)[0].sound
+        sound = speaker.compose(text, seconds=_SECONDS, seed=seed)[0]
         yield Made(text, sound.codes, speaker.render(sound, _SECONDS, seed, level_db=USUAL_DB))

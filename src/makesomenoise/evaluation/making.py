@@ -155,7 +155,7 @@ class Maker:
             ((number, one),) = some
             own = _SEEDS_APART * self._seed + number
             made = self._model.compose(one.text, one.seconds, own, sampling, one.sounds)
-            return [[list(each.sound.codes) for each in made]]
+            return [[list(sound.codes) for sound in made]]
 
         about = [self._seed, asdict(sampling), [(one.text, one.seconds, one.sounds) for one in task.wanted]]
         codes = self._kept.each(f"{task.name} codes {MADE}", about, list(enumerate(task.wanted)), composed)

@@ -30,7 +30,7 @@ def average(model: str | Path, other: str | Path, folder: str | Path, share: flo
     sources = [checkpoint.resolve(source) for source in (model, other)]
     check_free(folder)
     config, second = (checkpoint.load_config(source, LanguageConfig) for source in sources)
-    for name in ("base", "codes", "codebook_size", "lora"):
+    for name in ("base", "tokenizer_fingerprint", "codebook_size", "lora"):
         if getattr(config, name) != getattr(second, name):
             raise LanguageError(f"The models differ in `{name}`: only one trained on from the other can be averaged.")
     state, added = (checkpoint.load_state(source) for source in sources)

@@ -1,4 +1,4 @@
-"""Sounds from a text, as codes: how they are asked for, and which of several is best."""
+"""Sounds from a text, as codes: how they are asked for, and what is known of one that was made."""
 
 import math
 from dataclasses import dataclass
@@ -11,24 +11,10 @@ from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import sample_codes
 from makesomenoise.language.listening import prompt_about
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.language.naming import recognised
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import GENERATING, Sampling, seeded
 
 BestBy = Literal["caption"]
-
-
-@dataclass(frozen=True)
-class Composed:
-    """A sound that was made from a text.
-
-    Attributes:
-        sound: its codes.
-        score: how likely the model itself says that text of it, a log-likelihood; none where that was not asked.
-    """
-
-    sound: Sound
-    score: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +43,8 @@ def compose(
     seed: int = 0,
     sampling: Sampling = GENERATING,
     candidates: int = 1,
-    best_by: BestBy | None = None,
-) -> list[Composed]:
-    """Makes sounds from a text.
+) -> list[Sound]:
+    """Makes sounds from a text, as codes.
 
     Args:
         model: makes them.
@@ -68,7 +53,6 @@ def compose(
         seed: the same seed gives the same sounds.
         sampling: how codes are drawn.
         candidates: number of sounds, made in one batch.
-        best_by: `caption` puts those first of which the model itself most likely says the text.
 
     Raises:
         LanguageError: if the length is not above 0 or does not fit into the context.
@@ -76,11 +60,7 @@ def compose(
     count = code_count(model, text, seconds)
     prompt, nothing = (prompt_about(model, request(words, seconds), room=0) for words in (text, ""))
     rows = sample_codes(model, prompt, nothing, count, sampling, seeded(seed), candidates).tolist()
-    sounds = [Sound(tuple(row), seconds) for row in rows]
-    if best_by is None:
-        return [Composed(sound) for sound in sounds]
-    scored = [Composed(*pair) for pair in zip(sounds, recognised(model, sounds, text), strict=True)]
-    return sorted(scored, key=lambda made: made.score or 0.0, reverse=True)
+    return [Sound(tuple(row), seconds) for row in rows]
 
 
 def request(text: str, seconds: float) -> str:

@@ -102,7 +102,7 @@ class Dialogue:
 
     def _composed(self, text: str, seconds: float) -> Iterator[Sound]:
         seed = int(torch.randint(_SEEDS, (1,), generator=self._generator))
-        yield compose(self._model, text, seconds, seed)[0].sound
+        yield compose(self._model, text, seconds, seed)[0]
 
     def _reply(self, turns: tuple[Turn, ...], prompt: list[int], most: int) -> Iterator[Part]:
         if not any(isinstance(part, Sound) for turn in turns for part in turn.parts):

@@ -44,7 +44,7 @@ class LanguageModel(nn.Module):
         self.config = config
         self.network = network
         self.vocabulary = vocabulary
-        self.tell_time(config.timestamps)
+        self.tell_time(config.time_markers)
         self.fused = isinstance(network, PreTrainedModel)
         self.eval()
 
@@ -88,7 +88,8 @@ class LanguageModel(nn.Module):
             LanguageError: if the base cannot be loaded, or is not the one that the weights were trained with.
         """
         folder = checkpoint.resolve(folder)
-        config, state = checkpoint.load_config(folder, LanguageConfig), checkpoint.load_state(folder)
+        stored = checkpoint.load_model(folder, LanguageConfig)
+        config, state = stored.config, stored.tensors()
         base, vocabulary = _extended(config, dtype)
         if fused:
             adapter.add(base.network, config.lora, state, vocabulary.first)
@@ -107,10 +108,10 @@ class LanguageModel(nn.Module):
         base, vocabulary = _extended(self.config, self.rows.dtype)
         return type(self)(self.config, base.network.requires_grad_(False), vocabulary).to(self.rows.device)
 
-    def tell_time(self, timestamps: bool) -> None:
+    def tell_time(self, time_markers: bool) -> None:
         """Decides whether sounds that the model hears tell the time; it must be trained as it is used."""
-        self.config = self.config.model_copy(update={"timestamps": timestamps})
-        self.prompts = Prompts(self.vocabulary, self.config.code_rate if timestamps else None)
+        self.config = self.config.model_copy(update={"time_markers": time_markers})
+        self.prompts = Prompts(self.vocabulary, self.config.code_rate if time_markers else None)
 
     def learned(self) -> dict[str, Tensor]:
         """The matrices and rows, by the names PEFT gives, sharing memory with the model.

@@ -55,16 +55,15 @@ def without_repeats(pieces: Iterable[str], longest: int) -> Iterator[str]:
     now, given, total = "", 0, 0
     for piece in pieces:
         now += piece
-        while end := _SENTENCE.match(now):
-            sentence = _plain(end[0])
-            if (sentence in said and len(sentence) > _MARK) or _turns_around(end[0]) or total > longest:
+        while total <= longest and (end := _SENTENCE.match(now)):
+            if _babbles(end[0], said):
                 return
             if len(end[0]) > given:
                 yield end[0][given:]
-            said.add(sentence)
+            said.add(_plain(end[0]))
             total += len(end[0])
             now, given = now[end.end() :], 0
-        if _turns_around(now):
+        if total > longest or _turns_around(now):
             return
         if len(now) > given and not any(sentence.startswith(_plain(now)) for sentence in said):
             yield now[given:]
@@ -76,6 +75,11 @@ def without_repeats(pieces: Iterable[str], longest: int) -> Iterator[str]:
 def _plain(sentence: str) -> str:
     """A sentence without what tells apart the items of a list."""
     return re.sub(r"^[\W\d]+|\W+$", "", sentence.lower())
+
+
+def _babbles(sentence: str, said: set[str]) -> bool:
+    plain = _plain(sentence)
+    return (plain in said and len(plain) > _MARK) or _turns_around(sentence)
 
 
 def _turns_around(sentence: str) -> bool:

@@ -1,24 +1,24 @@
 """The configuration of a tokenizer and of all its parts; imports no network, so that reading one is cheap."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from makesomenoise.audio.mel import MelConfig
-from makesomenoise.config import Config, Teacher
+from makesomenoise.config import Config, ModelConfig, Teacher
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Array = TypeVar("Array", "np.ndarray", "Tensor")
 FRAMES_PER_CODE = 4
-CODES_PER_SCENE = 8
+CODES_PER_POSITION = 8  # positions of the semantic branch are so many codes apart
 
 
-class SceneConfig(Config):
-    """Settings of the scene branch.
+class SemanticBranchConfig(ModelConfig):
+    """Settings of the semantic branch.
 
     Attributes:
         channels: widths of its convolutions.
@@ -26,6 +26,8 @@ class SceneConfig(Config):
         layers: transformer blocks after the convolutions.
         heads: attention heads.
     """
+
+    model_type: ClassVar[str] = "semantic_branch"
 
     channels: tuple[int, int, int, int] = (32, 64, 128, 192)
     dim: int = 192
@@ -37,24 +39,24 @@ class EncoderConfig(Config):
     """Settings of the encoder.
 
     Attributes:
-        scene: the scene branch.
+        semantic_branch: the semantic branch.
         frame_dim: channels at the rate of the frames.
         frame_layers: ConvNeXt blocks there.
         dim: channels at the rate of the codes.
         layers: transformer blocks there.
         heads: attention heads.
         latent_dim: latent channels D.
-        peaks: whether the blocks see the peaks of each frame by themselves.
+        spectral_peak_input: whether the blocks see the peaks of each frame by themselves.
     """
 
-    scene: SceneConfig = SceneConfig()
+    semantic_branch: SemanticBranchConfig = SemanticBranchConfig()
     frame_dim: int = 128
     frame_layers: int = 1
     dim: int = 256
     layers: int = 4
     heads: int = 4
     latent_dim: int = 32
-    peaks: bool = False
+    spectral_peak_input: bool = False
 
 
 class VariationalConfig(Config):
@@ -201,6 +203,32 @@ QuantizerConfig = Annotated[VariationalConfig | EmaConfig | FsqConfig, Field(dis
 DecoderConfig = Annotated[FlowConfig | RegressionConfig, Field(discriminator="kind")]
 
 
+# The settings that decide on the codes, by the names they had when the first codes were made, and the values that go
+# without saying. Both are part of the fingerprint of every code that was ever written: neither may change, whatever a
+# setting is called or defaults to today. A setting that is added later is left out at the value that changes no code.
+_CODE_SETTINGS: dict[str, Any] = {
+    "mel": {"sample_rate": 24_000, "n_fft": 1024, "hop_samples": 256, "n_mels": 100},
+    "scale": {"floor": -8.0, "mean": -1.6, "deviation": 3.0},
+    "window": {"codes": 96, "context": 16},
+    "encoder": {
+        "scene": {"channels": [32, 64, 128, 192], "dim": 192, "layers": 2, "heads": 3},
+        "frame_dim": 128,
+        "frame_layers": 1,
+        "dim": 256,
+        "layers": 4,
+        "heads": 4,
+        "latent_dim": 32,
+        "peaks": False,
+    },
+}
+_QUANTIZER_SETTINGS: dict[str, dict[str, Any]] = {  # by kind; the first kind goes without saying
+    "variational": {"codebook_size": 1024},
+    "ema": {"codebook_size": 1024},
+    "fsq": {"levels": [4, 4, 4, 4, 4]},
+}
+_FIRST_NAMES = {"scene": "semantic_branch", "peaks": "spectral_peak_input"}  # and what they are called today
+
+
 class ScaleConfig(Config):
     """How the log-mel is brought to the range the networks work in.
 
@@ -238,7 +266,7 @@ class WindowConfig(Config):
     seam_frames: int = Field(default=16, ge=2)
 
 
-class TokenizerConfig(Config):
+class TokenizerConfig(ModelConfig):
     """Settings of a tokenizer.
 
     Attributes:
@@ -251,6 +279,11 @@ class TokenizerConfig(Config):
         teachers: networks trained elsewhere that had a part in its training; no evaluation asks them.
     """
 
+    model_type: ClassVar[str] = "tokenizer"
+    # A decoder may be trained further: what was encoded before stays readable, and a language model that learned the
+    # codes keeps its worth.
+    not_identifying: ClassVar[tuple[str, ...]] = ("decoder",)
+
     mel: MelConfig = MelConfig()
     scale: ScaleConfig = ScaleConfig()
     window: WindowConfig = WindowConfig()
@@ -259,9 +292,38 @@ class TokenizerConfig(Config):
     decoder: DecoderConfig = FlowConfig()
     teachers: tuple[Teacher, ...] = ()
 
+    def identity(self) -> dict[str, Any]:
+        """What decides on the codes, where it is not as in the first models; see `_CODE_SETTINGS`."""
+        values = self.model_dump(mode="json")
+        counted = _not_silent(values, _CODE_SETTINGS)
+        kind = self.quantizer.kind
+        quantizer = _not_silent(values["quantizer"], _QUANTIZER_SETTINGS[kind])
+        # The kind itself is told by the names of the weights.
+        return counted | ({"quantizer": quantizer} if quantizer or kind != "variational" else {})
+
+    @classmethod
+    def from_unversioned(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The encoder's keys of today."""
+        encoder = values.get("encoder")
+        if not isinstance(encoder, dict):
+            return values
+        return values | {"encoder": {_FIRST_NAMES.get(name, name): value for name, value in encoder.items()}}
+
     @model_validator(mode="after")
     def _check(self) -> "TokenizerConfig":
         seam, decoding = self.window.seam_frames, self.decoder.window
         if seam % 2 or seam > 8 * min(decoding.context, decoding.codes):
             raise ValueError("seam_frames must be even and at most 8 times the decoder's window codes and context")
         return self
+
+
+def _not_silent(values: dict[str, Any], silent: dict[str, Any]) -> dict[str, Any]:
+    """The values that do not go without saying, by their first names."""
+    found: dict[str, Any] = {}
+    for name, expected in silent.items():
+        value = values[_FIRST_NAMES.get(name, name)]
+        if isinstance(expected, dict):
+            value = _not_silent(value, expected)
+        if value != ({} if isinstance(expected, dict) else expected):
+            found[name] = value
+    return found

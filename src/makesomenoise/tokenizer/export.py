@@ -33,11 +33,11 @@ def export_tokenizer(source: str | Path, folder: str | Path, vocoder: str | Path
         FileError: if the folder cannot be written.
     """
     origin, voice = checkpoint.resolve(source), checkpoint.resolve(vocoder)
-    config = checkpoint.load_config(origin, TokenizerConfig)
+    stored = checkpoint.load_model(origin, TokenizerConfig, lambda name: not name.startswith("decoder."))
+    config = stored.config
     weights = stored_tensors(origin / checkpoint.WEIGHTS_FILE)
     graphs.check_sizes(config, weights, str(source))
-    coding = checkpoint.load_arrays(origin, wanted=lambda name: not name.startswith("decoder."))
-    metadata = {"fingerprint": checkpoint.fingerprint(config, coding, without="decoder")}
+    metadata = {"fingerprint": stored.fingerprint}
     parts = {
         "encoder": graphs.encoder_graph(config, weights),
         "trunk": graphs.trunk_graph(config, weights),

@@ -13,7 +13,7 @@ import numpy as np
 from makesomenoise.engine import layers
 from makesomenoise.engine.graph import GraphBuilder, GraphError, StoredTensor
 from makesomenoise.tokenizer.config import (
-    CODES_PER_SCENE,
+    CODES_PER_POSITION,
     FRAMES_PER_CODE,
     EmaConfig,
     EncoderConfig,
@@ -35,11 +35,12 @@ def check_sizes(config: TokenizerConfig, weights: Weights, origin: str) -> None:
         GraphError: if one is not there or of another shape.
     """
     encoder, network, bands = config.encoder, config.decoder.network, config.mel.n_mels
-    rows = -(-bands // (FRAMES_PER_CODE * CODES_PER_SCENE))
+    branch = encoder.semantic_branch
+    rows = -(-bands // (FRAMES_PER_CODE * CODES_PER_POSITION))
     expected = {
         "encoder.out.weight": (encoder.latent_dim, encoder.dim),
         "encoder.embed.bias": (encoder.frame_dim,),
-        "encoder.scene.project.weight": (encoder.scene.dim, encoder.scene.channels[-1] * rows),
+        "encoder.scene.project.weight": (branch.dim, branch.channels[-1] * rows),
         "decoder.network.latents_in.weight": (network.dim, encoder.latent_dim),
         "decoder.network.mel_in.weight": (network.frame_dim, bands),
         "decoder.mean": (bands,),
@@ -112,9 +113,9 @@ def _latents(g: GraphBuilder, mel: str, config: EncoderConfig, bands: int) -> st
     for number in range(config.frame_layers):
         x = layers.convnext_block(g, x, f"encoder.frame_blocks.{number}")
     x = layers.convolution(g, x, "encoder.down.conv", FRAMES_PER_CODE)
-    if config.peaks:
+    if config.spectral_peak_input:
         x = g.op("Add", x, layers.convolution(g, _peaks(g, mel, bands), "encoder.peaks", FRAMES_PER_CODE))
-    x = g.op("Add", x, _scene(g, mel, x, config))
+    x = g.op("Add", x, _semantic_branch(g, mel, x, config))
     angles = layers.rotations(g, x, config.dim // config.heads)
     for number in range(config.layers):
         x = layers.transformer_block(g, x, f"encoder.blocks.{number}", config.heads, angles)
@@ -123,19 +124,19 @@ def _latents(g: GraphBuilder, mel: str, config: EncoderConfig, bands: int) -> st
     return g.op("Div", g.op("Sub", x, g.weight("encoder.spread.running_mean")), g.op("Sqrt", variance))
 
 
-def _scene(g: GraphBuilder, mel: str, like: str, config: EncoderConfig) -> str:
-    """The scene branch [B, N, C], each of its positions for eight codes, as long as `like`."""
-    scene, name = config.scene, "encoder.scene"
+def _semantic_branch(g: GraphBuilder, mel: str, like: str, config: EncoderConfig) -> str:
+    """The semantic branch [B, N, C], each of its positions for eight codes, as long as `like`."""
+    branch, name = config.semantic_branch, "encoder.scene"
     maps = layers.spectrogram_trunk(g, g.op("Unsqueeze", mel, g.sizes(1)), f"{name}.trunk")
     x = g.op("Reshape", g.op("Transpose", maps, perm=(0, 3, 1, 2)), g.sizes(0, 0, -1))
     x = layers.linear(g, x, f"{name}.project")
-    angles = layers.rotations(g, x, scene.dim // scene.heads)
-    for number in range(scene.layers):
-        x = layers.transformer_block(g, x, f"{name}.blocks.{number}", scene.heads, angles)
+    angles = layers.rotations(g, x, branch.dim // branch.heads)
+    for number in range(branch.layers):
+        x = layers.transformer_block(g, x, f"{name}.blocks.{number}", branch.heads, angles)
     x = layers.layer_norm(g, x, f"{name}.norm")
-    weight = g.weight("encoder.scene_in.weight", (config.dim, scene.dim))
+    weight = g.weight("encoder.scene_in.weight", (config.dim, branch.dim))
     x = g.op("Add", g.op("MatMul", x, g.op("Transpose", weight, perm=(1, 0))), g.weight("encoder.scene_in.bias"))
-    x = g.op("Expand", g.op("Unsqueeze", x, g.sizes(2)), g.sizes(1, 1, CODES_PER_SCENE, 1))
+    x = g.op("Expand", g.op("Unsqueeze", x, g.sizes(2)), g.sizes(1, 1, CODES_PER_POSITION, 1))
     x = g.op("Reshape", x, g.sizes(0, -1, config.dim))
     return g.op("Slice", x, g.sizes(0), g.op("Shape", like, start=1, end=2), g.sizes(1))
 

@@ -32,7 +32,7 @@ from makesomenoise.tokenizer.quantizers.variational import VariationalQuantizer
 
 
 @dataclass(frozen=True)
-class Passed:
+class TokenizerOutput:
     """What one pass of training examples yields.
 
     Attributes:
@@ -70,9 +70,9 @@ class TokenizerNetwork(nn.Module):
         Raises:
             CheckpointError: if there is no such model, or if its weights and configuration do not match.
         """
-        folder = checkpoint.resolve(source)
-        network = cls(checkpoint.load_config(folder, TokenizerConfig))
-        checkpoint.load_into(network, checkpoint.load_state(folder), origin=str(source))
+        stored = checkpoint.load_model(checkpoint.resolve(source), TokenizerConfig)
+        network = cls(stored.config)
+        checkpoint.load_into(network, stored.tensors(), origin=str(source))
         return network.eval()
 
     def encode(self, mel: Tensor) -> Tensor:
@@ -96,46 +96,46 @@ class TokenizerNetwork(nn.Module):
         waveform: Tensor,
         progress: float,
         generator: torch.Generator,
-        keep_codes: bool = False,
+        frozen: bool = False,
         reconstruct: bool = True,
         weight: Tensor | None = None,
-    ) -> Passed:
+    ) -> TokenizerOutput:
         """The training path, which is `encode` and `decode` with gradients.
 
         Args:
             waveform: [B, S], S a multiple of the samples of a code.
             progress: share of the training that is done.
             generator: source of randomness.
-            keep_codes: give the decoder the codes of `encode`, through which no gradient flows.
+            frozen: give the decoder the codes of `encode`, through which no gradient flows.
             reconstruct: ask the decoder, which is most of the work.
             weight: [B, 4N] of the frames in the decoder's loss, or none.
         """
-        passed = self.pass_kept(waveform) if keep_codes else self._pass(waveform, progress, generator)
+        passed = self.forward_frozen(waveform) if frozen else self._forward(waveform, progress, generator)
         if not reconstruct:
             return passed
         made = self.decoder.reconstruct(passed.mel, passed.quantized.latents, generator, weight)
         return replace(passed, reconstruction=made)
 
-    def pass_kept(self, waveform: Tensor) -> Passed:
+    def forward_frozen(self, waveform: Tensor) -> TokenizerOutput:
         """Waveform [B, S] to the latents of its codes, without gradients and without the decoder."""
-        return self.pass_mel(self._normalised(waveform))
+        return self.forward_frozen_mel(self._normalised(waveform))
 
     @torch.no_grad()
-    def pass_mel(self, mel: Tensor) -> Passed:
-        """Normalised log-mel [B, M, 4N] to the latents of its codes; see `pass_kept`."""
+    def forward_frozen_mel(self, mel: Tensor) -> TokenizerOutput:
+        """Normalised log-mel [B, M, 4N] to the latents of its codes; see `forward_frozen`."""
         latents = self.encoder(mel)
         with torch.autocast(mel.device.type, enabled=False):
             codes = self.quantizer.encode(latents.float())
             quantized = Quantized(self.quantizer.decode(codes), codes, mel.new_zeros(()))
-        return Passed(mel, None, quantized, latents)
+        return TokenizerOutput(mel, None, quantized, latents)
 
-    def _pass(self, waveform: Tensor, progress: float, generator: torch.Generator) -> Passed:
+    def _forward(self, waveform: Tensor, progress: float, generator: torch.Generator) -> TokenizerOutput:
         mel = self._normalised(waveform)
         latents = self.encoder(mel)
         # Distances to 1024 codes differ by less than bfloat16 resolves.
         with torch.autocast(waveform.device.type, enabled=False):
             quantized = self.quantizer(latents.float(), progress, generator)
-        return Passed(mel, None, quantized, latents)
+        return TokenizerOutput(mel, None, quantized, latents)
 
     def _normalised(self, waveform: Tensor) -> Tensor:
         with torch.autocast(waveform.device.type, enabled=False):

@@ -25,6 +25,8 @@ class OnnxCodec:
         GraphError: if its weights cannot be read, do not fit its configuration, or no graph is known for it.
     """
 
+    device = "cpu"
+
     def __init__(self, config: TokenizerConfig, folder: Path, threads: int | None = None):
         weights = stored_tensors(folder / checkpoint.WEIGHTS_FILE)
         graphs.check_sizes(config, weights, str(folder))

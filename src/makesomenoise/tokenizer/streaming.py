@@ -4,7 +4,8 @@ A block's place depends on its number alone, never on how the stream was chunked
 therefore gives the same result for a whole file and for any chunking of it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,43 @@ def joined(pieces: Iterable[tuple[np.ndarray, int, int]], fade: int) -> Iterator
         ready = kept.shape[-1] - (half + after if right else 0)
         yield kept[..., :ready]
         tail = kept[..., ready:] if right else None
+
+
+def run_in_groups(
+    streams: Sequence[Iterable[Block]],
+    run: Callable[[Sequence[Block]], list[np.ndarray]],
+    shape: Callable[[Block], Hashable],
+    size: int,
+) -> list[list[tuple[Block, np.ndarray]]]:
+    """Runs a model on the blocks of several streams, some at a time.
+
+    Args:
+        streams: blocks of each.
+        run: the model: from blocks of the same shape, at most `size`, to a result for each.
+        shape: what blocks must have in common to be run together.
+        size: largest number of them.
+
+    Returns:
+        For each stream its blocks and their results, in order.
+    """
+    found: list[dict[int, tuple[Block, np.ndarray]]] = [{} for _ in streams]
+    waiting: defaultdict[Hashable, list[tuple[int, Block]]] = defaultdict(list)
+
+    def flush(group: list[tuple[int, Block]]) -> None:
+        for (row, block), result in zip(group, run([block for _, block in group]), strict=True):
+            found[row][block.number] = block, result
+        group.clear()
+
+    for row, stream in enumerate(streams):
+        for block in stream:
+            group = waiting[shape(block)]
+            group.append((row, block))
+            if len(group) == size:
+                flush(group)
+    for group in waiting.values():
+        if group:
+            flush(group)
+    return [[results[number] for number in sorted(results)] for results in found]
 
 
 def _block(held: np.ndarray, origin: int, number: int, size: int, context: int, filled: bool) -> Block:

@@ -18,7 +18,7 @@ _SILENT_WEIGHT = 0.05
 _REACH = 2  # codes on either side of a sound that count like it: a third of a second holds its onset and its decay
 
 
-class LabelConfig(Config):
+class LabelLossConfig(Config):
     """The loss that asks codes to name their sound.
 
     Each code casts its votes by itself; the votes of neighbouring codes are averaged before they are judged, so that
@@ -27,17 +27,17 @@ class LabelConfig(Config):
     Attributes:
         weight: its weight; 0 is the pure method.
         window: number of codes that vote together.
-        minimum: labels of fewer training clips are left out.
+        min_clips_per_label: labels of fewer training clips are left out.
         smoothing: share of the target that is spread over all labels.
     """
 
     weight: float = 0.0
     window: int = 16
-    minimum: int = 8
+    min_clips_per_label: int = 8
     smoothing: float = 0.1
 
 
-class LabelVotes(nn.Module):
+class LabelHead(nn.Module):
     """Names the sound that codes lie in.
 
     Args:
@@ -46,7 +46,7 @@ class LabelVotes(nn.Module):
         labels: number of labels.
     """
 
-    def __init__(self, config: LabelConfig, dim: int, labels: int):
+    def __init__(self, config: LabelLossConfig, dim: int, labels: int):
         super().__init__()
         self.config = config
         # It sees one position at a time: what it learns to read must be in the codes themselves.
@@ -79,7 +79,7 @@ class LabelVotes(nn.Module):
         return ((votes.argmax(1) == names) & known).sum(), known.sum()
 
 
-class OutlineConfig(Config):
+class MelLossConfig(Config):
     """The loss that asks codes for the outline of their mel.
 
     Attributes:
@@ -89,7 +89,7 @@ class OutlineConfig(Config):
     weight: float = 0.0
 
 
-class Outline(nn.Module):
+class MelHead(nn.Module):
     """Guesses the frames of codes from each code and its two neighbours.
 
     Args:
@@ -107,7 +107,7 @@ class Outline(nn.Module):
         return (_frames(self.head(latents), mel.shape[1]) - mel).abs().mean()
 
 
-class PeaksConfig(Config):
+class SpectralPeakLossConfig(Config):
     """The loss that asks codes which bands stand out, and so for the contour of pitch and partials.
 
     Attributes:
@@ -117,7 +117,7 @@ class PeaksConfig(Config):
     weight: float = 0.0
 
 
-class Peaks(nn.Module):
+class SpectralPeakHead(nn.Module):
     """Guesses the bands that stand out in the frames of codes, from each code and two neighbours on each side.
 
     Args:

@@ -254,5 +254,5 @@ class Distillation:
 
     def _gone(self, batch: dict[str, Tensor], generator: torch.Generator) -> Ways:
         device = generator.device
-        latents = self._network.to(device).pass_kept(batch["waveform"].to(device)).quantized.latents
+        latents = self._network.to(device).forward_frozen(batch["waveform"].to(device)).quantized.latents
         return walk(self._teacher, latents, frame_weights(batch["sounding"].to(device)), self.config, generator)

@@ -34,6 +34,15 @@ def load_start(network: TokenizerNetwork, source: str, decoder_source: str | Non
     checkpoint.load_into(network, state, source if decoder_source is None else f"{source} and {decoder_source}")
 
 
+def load_semantic_branch(network: TokenizerNetwork, source: str) -> None:
+    """Copies the weights of a semantic branch that was trained alone.
+
+    Raises:
+        CheckpointError: if there is no such model or it does not fit.
+    """
+    checkpoint.load_into(network.encoder.scene, checkpoint.load_state(checkpoint.resolve(source)), source)
+
+
 def coding_parts(network: TokenizerNetwork) -> list[nn.Module]:
     """The modules that decide on the codes."""
     return [network.encoder, network.get_submodule("quantizer")]

@@ -6,10 +6,11 @@ Tokenizer, semantic branch and vocoder are trained by Lightning; the language mo
 import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal, Self
 
 import pytorch_lightning as lightning
 import torch
+from pydantic import Field
 from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -31,7 +32,30 @@ class RunError(FileError):
     """A run that cannot start; the message is one sentence for the user."""
 
 
-def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = False) -> Path | None:
+class TrainingConfig(Config):
+    """Settings of a whole training, which a run folder records and a resumed run compares."""
+
+    @property
+    def steps(self) -> int:
+        """Length of the run."""
+        raise NotImplementedError
+
+    def with_steps(self, steps: int) -> Self:
+        """The same training, of another length."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_file(cls, path: str | Path, steps: int | None = None) -> Self:
+        """Reads a YAML file; `steps` replaces the length that it gives.
+
+        Raises:
+            ConfigError: as `from_yaml`.
+        """
+        config = cls.from_yaml(path)
+        return config if steps is None else config.with_steps(steps)
+
+
+def open_run(folder: str | Path, config: TrainingConfig, resume: bool, joins: bool = False) -> Path | None:
     """Makes or reopens a run folder and records the configuration and the git commit in it.
 
     Args:
@@ -44,8 +68,8 @@ def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = Fal
         The checkpoint to go on from, or None for a fresh start.
 
     Raises:
-        RunError: if the folder already holds a run and `resume` is not set, or holds one of another configuration, or
-            if another process trains in it.
+        RunError: if the folder already holds a run and `resume` is not set, or holds one of another configuration (the
+            length alone may differ), or if another process trains in it.
         FileError: if the folder cannot be written.
     """
     folder = Path(folder)
@@ -54,12 +78,36 @@ def open_run(folder: str | Path, config: Config, resume: bool, joins: bool = Fal
         return last
     if recorded.exists() and not resume:
         raise RunError(f"The run folder {folder} is in use; resume that run (--resume) or give another folder.")
-    if last is not None and recorded.read_text(encoding="utf-8") != config.to_yaml():
-        raise RunError(f"The configuration differs from {recorded}; a run resumes only with its own.")
+    if last is not None:
+        _check_same(recorded, config)
     _hold(make_folder(folder))
     write_text(recorded, config.to_yaml())
     write_text(folder / COMMIT_FILE, f"{source_commit()}\n")
     return last
+
+
+def _check_same(recorded: Path, config: TrainingConfig) -> None:
+    """Compares settings, not texts: a key that a later version adds has its default in a run of before."""
+    before = type(config).from_yaml(recorded)
+    if before.steps != config.steps:
+        before = before.with_steps(config.steps)
+    for name, (old, new) in _differences(before, config).items():
+        raise RunError(
+            f"The configuration differs from {recorded} in '{name}', which was {old!r} and is {new!r}: "
+            "a run resumes only with its own; its length alone may be changed (--steps)."
+        )
+
+
+def _differences(before: Config, now: Config) -> dict[str, tuple[Any, Any]]:
+    """The settings that differ, old and new, by dotted name."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for name in type(now).model_fields:
+        old, new = getattr(before, name), getattr(now, name)
+        if isinstance(old, Config) and type(old) is type(new):
+            found |= {f"{name}.{inner}": pair for inner, pair in _differences(old, new).items()}
+        elif old != new:
+            found[name] = old, new
+    return found
 
 
 def _hold(folder: Path) -> None:
@@ -125,7 +173,7 @@ class RunConfig(Config):
         valid_every: steps between two validations, each of which ends with a checkpoint.
         batch_size: examples a step and device.
         seed: of weights, examples and noise.
-        precision: of the arithmetic, as Lightning names it.
+        precision: of products; weights are float32 in either.
         devices: number of devices; several train with DDP.
         threads: CPU threads, or none for torch's choice.
     """
@@ -134,9 +182,28 @@ class RunConfig(Config):
     valid_every: int = 250
     batch_size: int = 8
     seed: int = 0
-    precision: str = "32-true"
+    precision: Literal["float32", "bfloat16"] = "float32"
     devices: int = 1
     threads: int | None = None
+
+
+class LightningTrainingConfig(TrainingConfig):
+    """Settings of a training that Lightning carries.
+
+    Attributes:
+        run: length, seed and machine.
+    """
+
+    run: RunConfig = Field(default_factory=RunConfig)
+
+    @property
+    def steps(self) -> int:
+        """Length of the run."""
+        return self.run.steps
+
+    def with_steps(self, steps: int) -> Self:
+        """The same training, of another length."""
+        return self.model_copy(update={"run": self.run.model_copy(update={"steps": steps})})
 
 
 def endless(train: Dataset, valid: Dataset, valid_examples: int, workers: int, run: RunConfig) -> Loaders:
@@ -169,8 +236,7 @@ def endless(train: Dataset, valid: Dataset, valid_examples: int, workers: int, r
 def fit(
     module: lightning.LightningModule,
     loaders: Loaders,
-    config: Config,
-    run: RunConfig,
+    config: LightningTrainingConfig,
     folder: Path,
     resume: bool,
 ) -> None:
@@ -180,14 +246,13 @@ def fit(
         module: what to train; it clips its gradients by itself.
         loaders: from rank and number of devices to the loaders of training and validation.
         config: the whole configuration, written to the folder.
-        run: its part about the run.
         folder: the run folder.
         resume: continue from the folder's checkpoint.
 
     Raises:
         RunError: if the folder already holds a run and `resume` is false, or a run of another configuration.
     """
-    trainer = _trainer(run, folder)
+    run, trainer = config.run, _trainer(config.run, folder)
     last = open_run(folder, config, resume, joins=not trainer.is_global_zero)
     if run.threads is not None:
         torch.set_num_threads(run.threads)
@@ -199,7 +264,7 @@ def _trainer(run: RunConfig, folder: Path) -> lightning.Trainer:
     last = ModelCheckpoint(folder, filename=Path(CHECKPOINT_FILE).stem, enable_version_counter=False, save_top_k=1)
     return lightning.Trainer(
         max_epochs=-(-run.steps // run.valid_every),
-        precision=run.precision,  # pyright: ignore[reportArgumentType] - the trainer checks the name
+        precision="bf16-mixed" if run.precision == "bfloat16" else "32-true",
         devices=run.devices,
         # The discriminators of a vocoder enter late and not in every step.
         strategy="ddp_find_unused_parameters_true" if run.devices > 1 else "auto",

@@ -1,4 +1,4 @@
-"""Training of the encoder's scene branch on labels, before the tokenizer's own training.
+"""Training of the encoder's semantic branch on labels, before the tokenizer's own training.
 
 Naming sounds takes hundreds of thousands of examples, drawing them far fewer: the branch sees a second of sound at a
 fiftieth of the cost of the whole tokenizer. Every position of a third of a second names the label that sounds there.
@@ -20,23 +20,23 @@ from makesomenoise.data.clips import NO_LABEL, ClipStore, Sequences, frequent_la
 from makesomenoise.data.manifest import read_clips
 from makesomenoise.data.mels import MelAugmentConfig, MelCrops, MelStore, mixed, mixed_targets
 from makesomenoise.nn.spectrogram import TRUNK_STRIDE
-from makesomenoise.tokenizer.config import CODES_PER_SCENE, TokenizerConfig
-from makesomenoise.tokenizer.encoder import SceneEncoder
-from makesomenoise.training.optimization import OptimiserConfig, follow, optimisers
-from makesomenoise.training.run import RunConfig, endless, fit
+from makesomenoise.tokenizer.config import CODES_PER_POSITION, TokenizerConfig
+from makesomenoise.tokenizer.encoder import SemanticBranch
+from makesomenoise.training.optimization import OptimizerConfig, lightning_optimizer, update_ema
+from makesomenoise.training.run import LightningTrainingConfig, endless, fit
 
 _log = logging.getLogger(__name__)
 
 
-class EncoderDataConfig(Config):
+class SemanticBranchDataConfig(Config):
     """What a run learns from.
 
     Attributes:
         train: shards or folders.
         valid: shards or folders.
         crop_codes: length of a crop, codes.
-        shares: share of the examples that start with a clip of a dataset; the rest goes to all others.
-        minimum: labels of fewer training clips are left out.
+        dataset_weights: share of the examples that start with a clip of a dataset; the rest goes to all others.
+        min_clips_per_label: labels of fewer training clips are left out.
         augment: how crops are varied.
         mixup: parameter of the Beta distribution of mixing weights; 0 mixes nothing.
         smoothing: share of the target that is spread over all labels.
@@ -48,9 +48,9 @@ class EncoderDataConfig(Config):
 
     train: tuple[str, ...]
     valid: tuple[str, ...]
-    crop_codes: int = Field(default=128, multiple_of=CODES_PER_SCENE)
-    shares: dict[str, float] = Field(default_factory=dict)
-    minimum: int = 8
+    crop_codes: int = Field(default=128, multiple_of=CODES_PER_POSITION)
+    dataset_weights: dict[str, float] = Field(default_factory=dict)
+    min_clips_per_label: int = 8
     augment: MelAugmentConfig = MelAugmentConfig()
     mixup: float = 0.3
     smoothing: float = 0.1
@@ -60,38 +60,37 @@ class EncoderDataConfig(Config):
     valid_crops: int = 256
 
 
-class EncoderTrainingConfig(Config):
+class SemanticBranchTrainingConfig(LightningTrainingConfig):
     """A whole run.
 
     Attributes:
-        model: the tokenizer whose scene branch is trained.
+        model: the tokenizer whose semantic branch is trained.
         data: what it learns from.
-        optimiser: how the weights move.
-        run: length, seed and machine.
+        optimizer: how the weights move.
     """
 
     model: TokenizerConfig = TokenizerConfig()
-    data: EncoderDataConfig
-    optimiser: OptimiserConfig = OptimiserConfig()
-    run: RunConfig = Field(default_factory=RunConfig)
+    data: SemanticBranchDataConfig
+    optimizer: OptimizerConfig = OptimizerConfig()
 
 
 class _Namer(nn.Module):
-    """The scene branch and a layer that names what it sees."""
+    """The semantic branch and a layer that names what it sees."""
 
-    def __init__(self, config: EncoderTrainingConfig, labels: int):
+    def __init__(self, config: SemanticBranchTrainingConfig, labels: int):
         super().__init__()
         model = config.model
         self.scale = model.scale
-        self.scene = SceneEncoder(model.encoder.scene, model.mel.n_mels)
-        self.head = nn.Sequential(nn.Dropout(config.data.dropout), nn.Conv1d(model.encoder.scene.dim, labels, 1))
+        branch = model.encoder.semantic_branch
+        self.branch = SemanticBranch(branch, model.mel.n_mels)
+        self.head = nn.Sequential(nn.Dropout(config.data.dropout), nn.Conv1d(branch.dim, labels, 1))
 
     def forward(self, mel: Tensor) -> Tensor:
         """Log-mel [B, M, T] to scores [B, labels, T / 32]."""
-        return self.head(self.scene(self.scale.normalise(mel)))
+        return self.head(self.branch(self.scale.normalise(mel)))
 
 
-class EncoderTraining(lightning.LightningModule):
+class SemanticBranchTraining(lightning.LightningModule):
     """The step, the validation and the moving average.
 
     Args:
@@ -100,7 +99,7 @@ class EncoderTraining(lightning.LightningModule):
         folder: receives the averaged branch at each validation.
     """
 
-    def __init__(self, config: EncoderTrainingConfig, labels: int, folder: Path):
+    def __init__(self, config: SemanticBranchTrainingConfig, labels: int, folder: Path):
         super().__init__()
         self.config, self.folder, self._count = config, folder, labels
         with torch.random.fork_rng():
@@ -125,13 +124,13 @@ class EncoderTraining(lightning.LightningModule):
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Bounds the gradient; Lightning's own clipping refuses a fused optimiser beside mixed precision."""
+        """Bounds the gradient; Lightning's own clipping refuses a fused optimizer beside mixed precision."""
         del optimizer
-        nn.utils.clip_grad_norm_(self.parameters(), self.config.optimiser.clip)
+        nn.utils.clip_grad_norm_(self.parameters(), self.config.optimizer.grad_clip)
 
     def on_train_batch_end(self, *_args: object, **_kwargs: object) -> None:
         """Moves the average towards the weights."""
-        follow(self.average, self.network, self.config.optimiser, self.global_step)
+        update_ema(self.average, self.network, self.config.optimizer.ema_decay, self.global_step)
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
         """How often the averaged branch names what sounds."""
@@ -147,12 +146,12 @@ class EncoderTraining(lightning.LightningModule):
         self.log("valid/label_accuracy", accuracy, sync_dist=True)
         if self.trainer.is_global_zero:
             _log.info("step %d: label accuracy %.4f", self.global_step, float(accuracy))
-            state = self.average.scene.state_dict()
-            checkpoint.save_model(self.folder / "model", self.config.model.encoder.scene, state)
+            state = self.average.branch.state_dict()
+            checkpoint.save_model(self.folder / "model", self.config.model.encoder.semantic_branch, state)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """See `optimisers`."""
-        return optimisers(self.network.parameters(), self.config.optimiser, self.config.run.steps)
+        """See `lightning_optimizer`."""
+        return lightning_optimizer(self.network.parameters(), self.config.optimizer, self.config.run.steps)
 
     def _targets(self, labels: Tensor) -> Tensor:
         """[B, N] numbers to class weights [B, labels, N], zeros where nothing is known."""
@@ -165,8 +164,8 @@ class EncoderTraining(lightning.LightningModule):
         return -(targets * scores.log_softmax(1)).sum() / targets.sum().clamp_min(1.0)
 
 
-def train_encoder(config: EncoderTrainingConfig, run_folder: str | Path, resume: bool = False) -> Path:
-    """Trains the scene branch of an encoder.
+def train_semantic_branch(config: SemanticBranchTrainingConfig, run_folder: str | Path, resume: bool = False) -> Path:
+    """Trains the semantic branch of an encoder.
 
     Args:
         config: the run.
@@ -174,7 +173,7 @@ def train_encoder(config: EncoderTrainingConfig, run_folder: str | Path, resume:
         resume: continue the run that the folder holds.
 
     Returns:
-        The model folder, for `scene` in the configuration of a tokenizer's training.
+        The model folder, for `init_semantic_branch_from` in the configuration of a tokenizer's training.
 
     Raises:
         RunError: if the folder already holds a run and `resume` is false.
@@ -182,16 +181,16 @@ def train_encoder(config: EncoderTrainingConfig, run_folder: str | Path, resume:
     """
     folder, data, mel = Path(run_folder), config.data, config.model.mel
     clips = read_clips(data.train)
-    labels = frequent_labels(clips, data.minimum)
+    labels = frequent_labels(clips, data.min_clips_per_label)
 
     def crops(clips: list, augment: MelAugmentConfig | None, seed: int) -> MelCrops:
         store = MelStore(ClipStore(clips, mel.sample_rate, data.cache), mel)
-        sequences = Sequences(clips, labels, data.shares)
-        frames = data.crop_codes // CODES_PER_SCENE * TRUNK_STRIDE
+        sequences = Sequences(clips, labels, data.dataset_weights)
+        frames = data.crop_codes // CODES_PER_POSITION * TRUNK_STRIDE
         return MelCrops(store, mel, frames, TRUNK_STRIDE, sequences, augment, seed)
 
     train, valid = crops(clips, data.augment, config.run.seed), crops(read_clips(data.valid), None, 1)
 
     loaders = endless(train, valid, data.valid_crops, data.workers, config.run)
-    fit(EncoderTraining(config, len(labels), folder), loaders, config, config.run, folder, resume)
+    fit(SemanticBranchTraining(config, len(labels), folder), loaders, config, folder, resume)
     return folder / "model"

@@ -26,20 +26,27 @@ from makesomenoise.data.manifest import Clip, read_clips
 from makesomenoise.metrics.codebook import perplexity
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE, FlowConfig, TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
-from makesomenoise.tokenizer.network import Passed, TokenizerNetwork
+from makesomenoise.tokenizer.network import TokenizerNetwork, TokenizerOutput
 from makesomenoise.training.auxiliary_losses import (
-    LabelConfig,
-    LabelVotes,
-    Outline,
-    OutlineConfig,
-    Peaks,
-    PeaksConfig,
+    LabelHead,
+    LabelLossConfig,
+    MelHead,
+    MelLossConfig,
+    SpectralPeakHead,
+    SpectralPeakLossConfig,
     frame_weights,
 )
 from makesomenoise.training.distillation import Distillation, DistillConfig
-from makesomenoise.training.initialization import NEW_DECODER, coding_parts, fit_bands, freeze_trunk, load_start
-from makesomenoise.training.optimization import OptimiserConfig, follow, optimisers
-from makesomenoise.training.run import RunConfig, endless, fit
+from makesomenoise.training.initialization import (
+    NEW_DECODER,
+    coding_parts,
+    fit_bands,
+    freeze_trunk,
+    load_semantic_branch,
+    load_start,
+)
+from makesomenoise.training.optimization import OptimizerConfig, lightning_optimizer, update_ema
+from makesomenoise.training.run import LightningTrainingConfig, endless, fit
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +58,8 @@ class DataConfig(Config):
         train: shards or folders.
         valid: shards or folders.
         crop_codes: length of a crop, codes.
-        halved_until: share of the training during which each crop is two crops of half the length.
-        shares: share of the examples that start with a clip of a dataset; the rest goes to all others.
+        short_crops_until: share of the training during which each crop is two crops of half the length.
+        dataset_weights: share of the examples that start with a clip of a dataset; the rest goes to all others.
         augment: how crops are varied.
         cache: folder that keeps decoded clips, or none.
         workers: processes that prepare examples; 0 prepares them in the training process.
@@ -62,66 +69,64 @@ class DataConfig(Config):
     train: tuple[str, ...]
     valid: tuple[str, ...]
     crop_codes: int = 128
-    halved_until: float = 0.5
-    shares: dict[str, float] = Field(default_factory=dict)
+    short_crops_until: float = 0.5
+    dataset_weights: dict[str, float] = Field(default_factory=dict)
     augment: AugmentConfig = AugmentConfig()
     cache: str | None = None
     workers: int = 0
     valid_crops: int = 64
 
 
-class TokenizerTrainingConfig(Config):
+class TokenizerTrainingConfig(LightningTrainingConfig):
     """A whole run.
 
     Attributes:
         model: the tokenizer.
-        scene: model folder of a trained scene branch to start from (see `training.semantic_branch`), or none.
-        start: tokenizer to start from, a model folder or a bundled name, or none.
-        decoder_start: tokenizer whose decoder to start from in place of that of `start`, or `new` for a new decoder.
-        keep_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
-        keep_trunk: the part of the decoder that reads the latents does not learn either.
-        asked_until: share of the training during which the decoder waits, and encoder and quantizer learn from what
+        init_semantic_branch_from: model folder of a trained semantic branch (see `training.semantic_branch`), or none.
+        init_from: tokenizer to start from, a model folder or a bundled name, or none.
+        init_decoder_from: tokenizer whose decoder to start from in place of that of `init_from`, or `new` for none.
+        freeze_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
+        freeze_trunk: the part of the decoder that reads the latents does not learn either.
+        decoder_warmup: share of the training during which the decoder waits, and encoder and quantizer learn from what
             codes are asked alone. Such a step costs half, and codes that have learned to tell pitch keep doing so,
             while a decoder that comes first leaves no room for it.
         data: what it learns from.
-        label: the loss that asks codes for labels.
-        outline: the loss that asks codes for outlines.
-        peaks: the loss that asks codes which bands stand out.
+        label_loss: the loss that asks codes for labels.
+        mel_loss: the loss that asks codes for the outline of their mel.
+        spectral_peak_loss: the loss that asks codes which bands stand out.
         distill: the decoder learns to jump from the model it starts from; none: it learns flow matching alone.
-        optimiser: how the weights move.
-        run: length, seed and machine.
+        optimizer: how the weights move.
     """
 
     model: TokenizerConfig = TokenizerConfig()
-    scene: str | None = None
-    start: str | None = None
-    decoder_start: str | None = None
-    keep_codes: bool = False
-    keep_trunk: bool = False
-    asked_until: float = 0.0
+    init_semantic_branch_from: str | None = None
+    init_from: str | None = None
+    init_decoder_from: str | None = None
+    freeze_codes: bool = False
+    freeze_trunk: bool = False
+    decoder_warmup: float = 0.0
     data: DataConfig
-    label: LabelConfig = LabelConfig()
-    outline: OutlineConfig = OutlineConfig()
-    peaks: PeaksConfig = PeaksConfig()
+    label_loss: LabelLossConfig = LabelLossConfig()
+    mel_loss: MelLossConfig = MelLossConfig()
+    spectral_peak_loss: SpectralPeakLossConfig = SpectralPeakLossConfig()
     distill: DistillConfig | None = None
-    optimiser: OptimiserConfig = OptimiserConfig()
-    run: RunConfig = Field(default_factory=RunConfig)
+    optimizer: OptimizerConfig = OptimizerConfig()
 
     @property
     def decoder_is_new(self) -> bool:
         """Whether the decoder starts from random weights."""
-        return self.start is None or self.decoder_start == NEW_DECODER
+        return self.init_from is None or self.init_decoder_from == NEW_DECODER
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.start is None and (self.keep_codes or self.decoder_start is not None):
-            raise ValueError("keep_codes and decoder_start need a tokenizer to start from: name it in start")
-        if self.keep_trunk and (self.decoder_is_new or not self.keep_codes):
-            raise ValueError("keep_trunk needs keep_codes and a trained decoder to start from")
+        if self.init_from is None and (self.freeze_codes or self.init_decoder_from is not None):
+            raise ValueError("freeze_codes and init_decoder_from need a tokenizer to start from: name it in init_from")
+        if self.freeze_trunk and (self.decoder_is_new or not self.freeze_codes):
+            raise ValueError("freeze_trunk needs freeze_codes and a trained decoder to start from")
         if self.distill is not None and not isinstance(self.model.decoder, FlowConfig):
             raise ValueError("distill needs a decoder of kind flow")
-        if self.distill is not None and (self.decoder_is_new or not self.keep_codes):
-            raise ValueError("distill needs keep_codes and a trained decoder to start from, which teaches")
+        if self.distill is not None and (self.decoder_is_new or not self.freeze_codes):
+            raise ValueError("distill needs freeze_codes and a trained decoder to start from, which teaches")
         return self
 
 
@@ -141,20 +146,19 @@ class TokenizerTraining(lightning.LightningModule):
         with torch.random.fork_rng():
             torch.manual_seed(config.run.seed)
             self.network = TokenizerNetwork(config.model)
-            if config.scene is not None:
-                state = checkpoint.load_state(checkpoint.resolve(config.scene))
-                checkpoint.load_into(self.network.encoder.scene, state, config.scene)
-            if config.start is not None:
-                load_start(self.network, config.start, config.decoder_start)
-            if config.keep_codes:
+            if config.init_semantic_branch_from is not None:
+                load_semantic_branch(self.network, config.init_semantic_branch_from)
+            if config.init_from is not None:
+                load_start(self.network, config.init_from, config.init_decoder_from)
+            if config.freeze_codes:
                 for module in coding_parts(self.network):
                     module.requires_grad_(False)
-            if config.keep_trunk:
+            if config.freeze_trunk:
                 freeze_trunk(self.network)
-            dim = config.model.encoder.latent_dim
-            self.votes = LabelVotes(config.label, dim, len(labels)) if labels else None
-            self.outline = Outline(dim, config.model.mel.n_mels) if config.outline.weight else None
-            self.peaks = Peaks(dim, config.model.mel.n_mels) if config.peaks.weight else None
+            dim, n_mels = config.model.encoder.latent_dim, config.model.mel.n_mels
+            self.label_head = LabelHead(config.label_loss, dim, len(labels)) if labels else None
+            self.mel_head = MelHead(dim, n_mels) if config.mel_loss.weight else None
+            self.peak_head = SpectralPeakHead(dim, n_mels) if config.spectral_peak_loss.weight else None
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.distillation: Distillation | None = None
         self._valid: list[dict[str, Tensor]] = []
@@ -162,7 +166,7 @@ class TokenizerTraining(lightning.LightningModule):
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """The loss of one batch, a scalar."""
         progress = self.global_step / self.config.run.steps
-        if progress < self.config.data.halved_until:
+        if progress < self.config.data.short_crops_until:
             batch = {name: _halved(values) for name, values in batch.items()}
         losses = self._losses(batch, progress)
         total = torch.stack([self._weight(name) * loss for name, loss in losses.items()]).sum()
@@ -172,27 +176,31 @@ class TokenizerTraining(lightning.LightningModule):
     def _losses(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
         config, distill = self.config, self.distillation
         generator, weight = self._generator(self.global_step), frame_weights(batch["sounding"])
-        asked = progress >= config.asked_until and self._weight("reconstruction") > 0.0
-        passed = self.network(batch["waveform"], progress, generator, config.keep_codes, asked, weight)
+        asked = progress >= config.decoder_warmup and self._weight("reconstruction") > 0.0
+        passed = self.network(batch["waveform"], progress, generator, config.freeze_codes, asked, weight)
         losses = {"quantizer": passed.quantized.loss}
         if passed.reconstruction is not None:
             losses["reconstruction"] = passed.reconstruction.loss
         if distill is not None:
             losses["distill"] = distill.loss(self._flow_decoder(self.network), self.global_step, self._generator)
-        if self.votes is not None:
-            losses["label"] = _of_both(self.votes.loss, passed, batch["labels"])
-        if self.outline is not None:
-            losses["outline"] = self.outline.loss(passed.quantized.latents, passed.mel)
-        if self.peaks is not None:
-            losses["peaks"] = _of_both(self.peaks.loss, passed, peak_shares(passed.mel))
+        if self.label_head is not None:
+            losses["label"] = _of_both(self.label_head.loss, passed, batch["labels"])
+        if self.mel_head is not None:
+            losses["mel"] = self.mel_head.loss(passed.quantized.latents, passed.mel)
+        if self.peak_head is not None:
+            losses["spectral_peak"] = _of_both(self.peak_head.loss, passed, peak_shares(passed.mel))
         return losses
 
     def _weight(self, loss: str) -> float:
         """The weight of a loss in the objective."""
         config = self.config
         flow_share = config.distill.flow_share if config.distill is not None else 1.0
-        asked = {"label": config.label.weight, "outline": config.outline.weight, "peaks": config.peaks.weight}
-        return {"quantizer": 1.0, "reconstruction": flow_share, "distill": 1.0 - flow_share, **asked}[loss]
+        weights = {
+            "label": config.label_loss.weight,
+            "mel": config.mel_loss.weight,
+            "spectral_peak": config.spectral_peak_loss.weight,
+        }
+        return {"quantizer": 1.0, "reconstruction": flow_share, "distill": 1.0 - flow_share, **weights}[loss]
 
     def _flow_decoder(self, network: TokenizerNetwork) -> FlowDecoder:
         assert isinstance(network.decoder, FlowDecoder)  # the configuration sees to it
@@ -205,29 +213,29 @@ class TokenizerTraining(lightning.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Keeps the moving statistics of what must not change."""
-        if self.config.keep_codes:
+        if self.config.freeze_codes:
             for module in coding_parts(self.network):
                 module.eval()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Bounds the gradient; Lightning's own clipping refuses a fused optimiser beside mixed precision."""
+        """Bounds the gradient; Lightning's own clipping refuses a fused optimizer beside mixed precision."""
         del optimizer
-        nn.utils.clip_grad_norm_(self.parameters(), self.config.optimiser.clip)
+        nn.utils.clip_grad_norm_(self.parameters(), self.config.optimizer.grad_clip)
 
     def on_train_batch_end(self, *_args: object, **_kwargs: object) -> None:
         """Moves the average towards the weights; what must not change is left alone to the bit, signs of zeros too."""
-        moved = "decoder" if self.config.keep_codes else ""
+        moved = "decoder" if self.config.freeze_codes else ""
         kept, new = (network.get_submodule(moved) for network in (self.average, self.network))
-        follow(kept, new, self.config.optimiser, self.global_step)
+        update_ema(kept, new, self.config.optimizer.ema_decay, self.global_step)
 
     def validation_step(self, batch: dict[str, Tensor], number: int) -> None:
         """Losses and codes of the averaged model on fixed crops."""
         weight, generator = frame_weights(batch["sounding"]), self._generator(10**9 + number)
-        passed = self.average(batch["waveform"], 1.0, generator, self.config.keep_codes, weight=weight)
+        passed = self.average(batch["waveform"], 1.0, generator, self.config.freeze_codes, weight=weight)
         codes = self.average.quantizer.encode(passed.latents)
         found = {"loss": passed.reconstruction.loss, "codes": codes}
-        if self.votes is not None:
-            named = self.votes.right(self.average.quantizer.decode(codes), batch["labels"])
+        if self.label_head is not None:
+            named = self.label_head.right(self.average.quantizer.decode(codes), batch["labels"])
             found |= {"right": named[0], "known": named[1]}
         self._valid.append(found)
         if number == 0:  # decoding takes many evaluations of the network: the first batch stands for all
@@ -256,7 +264,7 @@ class TokenizerTraining(lightning.LightningModule):
         codes = torch.cat([s["codes"].flatten() for s in steps])
         values = {"loss": torch.stack([s["loss"] for s in steps]).mean()}
         values["perplexity"] = torch.tensor(perplexity(codes, self.network.quantizer.codebook_size))
-        if self.votes is not None:
+        if self.label_head is not None:
             right, known = (torch.stack([s[name] for s in steps]).sum() for name in ("right", "known"))
             values["label_accuracy"] = right / known.clamp_min(1)
         self.log_dict({f"valid/{k}": v.float() for k, v in values.items()}, sync_dist=True)
@@ -266,9 +274,9 @@ class TokenizerTraining(lightning.LightningModule):
         checkpoint.save_model(self.folder / "model", self.config.model, self.average.state_dict(), storage="float16")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """See `optimisers`."""
+        """See `lightning_optimizer`."""
         trained = [p for p in self.parameters() if p.requires_grad]
-        return optimisers(trained, self.config.optimiser, self.config.run.steps)
+        return lightning_optimizer(trained, self.config.optimizer, self.config.run.steps)
 
     def _generator(self, number: int) -> torch.Generator:
         """Randomness of one step on one device: what makes a resumed run the same run."""
@@ -276,7 +284,7 @@ class TokenizerTraining(lightning.LightningModule):
         return torch.Generator(self.device).manual_seed(seed)
 
 
-def _of_both(loss: Callable[[Tensor, Tensor], Tensor], passed: Passed, target: Tensor) -> Tensor:
+def _of_both(loss: Callable[[Tensor, Tensor], Tensor], passed: TokenizerOutput, target: Tensor) -> Tensor:
     """Mean of what a loss asks of latents before and after quantization."""
     return (loss(passed.latents, target) + loss(passed.quantized.latents, target)) / 2
 
@@ -289,7 +297,7 @@ def _crops(config: TokenizerTrainingConfig, clips: Sequence[Clip], labels: Seque
     data, mel = config.data, config.model.mel
     unit = mel.hop_samples * FRAMES_PER_CODE
     store = ClipStore(clips, mel.sample_rate, data.cache)
-    sequences, augment = Sequences(clips, labels, data.shares), None if valid else data.augment
+    sequences, augment = Sequences(clips, labels, data.dataset_weights), None if valid else data.augment
     return Crops(store, data.crop_codes * unit, unit, sequences, augment, 1 if valid else config.run.seed)
 
 
@@ -307,11 +315,11 @@ def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, res
     Raises:
         RunError: if the folder already holds a run and `resume` is false.
         ManifestError: if the data cannot be read.
-        CheckpointError: if the scene branch to start from does not fit.
+        CheckpointError: if the semantic branch to start from does not fit.
     """
     folder, data = Path(run_folder), config.data
     clips = read_clips(data.train)
-    labels = frequent_labels(clips, config.label.minimum) if config.label.weight > 0 else []
+    labels = frequent_labels(clips, config.label_loss.min_clips_per_label) if config.label_loss.weight > 0 else []
     train, valid = _crops(config, clips, labels), _crops(config, read_clips(data.valid), labels, valid=True)
     module = TokenizerTraining(config, labels, folder)
     if config.decoder_is_new:
@@ -320,5 +328,5 @@ def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, res
     if config.distill is not None:
         module.distillation = Distillation(config.distill, copy.deepcopy(module.network), train)
     loaders = endless(train, valid, data.valid_crops, data.workers, config.run)
-    fit(module, loaders, config, config.run, folder, resume)
+    fit(module, loaders, config, folder, resume)
     return folder / "model"

@@ -1,8 +1,8 @@
 """Training of the iSTFT vocoder: reconstruction in several mel scales first, then against discriminators as well."""
 
+import copy
 import logging
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,6 @@ import torch
 from pydantic import Field
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
@@ -27,7 +26,8 @@ from makesomenoise.training.discriminators import (
     discriminator_loss,
     feature_loss,
 )
-from makesomenoise.training.run import RunConfig, endless, fit
+from makesomenoise.training.optimization import OptimizerConfig, adamw, update_ema
+from makesomenoise.training.run import LightningTrainingConfig, endless, fit
 from makesomenoise.vocoder.config import IstftVocoderConfig
 from makesomenoise.vocoder.vocos import IstftVocoder
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 _LOG_EVERY = 20
 _PICTURES = 4
+_OPTIMIZER = OptimizerConfig(learning_rate=8e-4, decay="cosine", decay_fraction=1.0, final_factor=0.0)
 
-_Tensors = tuple[Tensor, ...] | list[Tensor]
 _log = logging.getLogger(__name__)
 # Below -100 dB nothing is heard, and the logarithm of almost nothing would dominate the distance.
 _QUIETEST = -11.5
@@ -96,15 +96,15 @@ class VocoderDataConfig(Config):
     valid_crops: int = 64
 
 
-class GameConfig(Config):
+class GanConfig(Config):
     """What the vocoder is asked for, and by whom.
 
     Attributes:
         scales: resolutions at which mels are compared.
         mel_weight: weight of that distance.
         feature_weight: weight of the distance of the discriminators' activations.
-        reconstruction_steps: steps before the discriminators enter; these are cheap.
-        judged: how many crops of a batch the discriminators see; they cost more than the vocoder.
+        discriminator_start_step: steps before the discriminators enter; these are cheap.
+        discriminator_batch_size: how many crops of a batch the discriminators see; they cost more than the vocoder.
         discriminator_every: the discriminators learn once in so many steps.
         discriminators: their sizes.
     """
@@ -112,46 +112,28 @@ class GameConfig(Config):
     scales: tuple[MelScale, ...]
     mel_weight: float = 15.0
     feature_weight: float = 2.0
-    reconstruction_steps: int = 2500
-    judged: int = 4
+    discriminator_start_step: int = 2500
+    discriminator_batch_size: int = 4
     discriminator_every: int = 1
     discriminators: DiscriminatorsConfig = DiscriminatorsConfig()
 
 
-class VocoderOptimiserConfig(Config):
-    """How the weights move.
-
-    Attributes:
-        learning_rate: highest rate of AdamW, of all networks; falls to nothing as a cosine.
-        warmup_steps: steps over which each rate rises from 0.
-        clip: largest norm of the gradient of each network.
-        average: decay of the moving average of weights that is shipped.
-    """
-
-    learning_rate: float = 8e-4
-    warmup_steps: int = 200
-    clip: float = 1.0
-    average: float = 0.998
-
-
-class VocoderTrainingConfig(Config):
+class VocoderTrainingConfig(LightningTrainingConfig):
     """A whole run.
 
     Attributes:
         model: the vocoder.
-        start: vocoder to start from, a model folder or a bundled name, or none.
+        init_from: vocoder to start from, a model folder or a bundled name, or none.
         data: what it learns from.
-        game: losses and discriminators.
-        optimiser: how the weights move.
-        run: length, seed and machine.
+        gan: losses and discriminators.
+        optimizer: how the weights move.
     """
 
     model: IstftVocoderConfig = IstftVocoderConfig()
-    start: str | None = None
+    init_from: str | None = None
     data: VocoderDataConfig
-    game: GameConfig
-    optimiser: VocoderOptimiserConfig = VocoderOptimiserConfig()
-    run: RunConfig = Field(default_factory=RunConfig)
+    gan: GanConfig
+    optimizer: OptimizerConfig = _OPTIMIZER
 
     @property
     def crop_samples(self) -> int:
@@ -175,39 +157,40 @@ class VocoderTraining(lightning.LightningModule):
         with torch.random.fork_rng():
             torch.manual_seed(config.run.seed)
             self.vocoder = IstftVocoder(config.model)
-            if config.start is not None:
-                state = checkpoint.load_state(checkpoint.resolve(config.start))
-                checkpoint.load_into(self.vocoder, state, config.start)
-            self.discriminators = Discriminators(config.game.discriminators)
-        self.average = AveragedModel(self.vocoder, multi_avg_fn=_averaging(config.optimiser.average))
+            if config.init_from is not None:
+                state = checkpoint.load_state(checkpoint.resolve(config.init_from))
+                checkpoint.load_into(self.vocoder, state, config.init_from)
+            self.discriminators = Discriminators(config.gan.discriminators)
+        self.average = copy.deepcopy(self.vocoder).requires_grad_(False).eval()
         self.log_mel = LogMel(config.model.mel)
-        self.distance = MelScales(config.game.scales, config.model.mel.sample_rate)
+        self.distance = MelScales(config.gan.scales, config.model.mel.sample_rate)
         self._steps = 0
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One optimizer for the vocoder and one for the discriminators."""
-        rate = self.config.optimiser.learning_rate
-        return [torch.optim.AdamW(n.parameters(), rate, betas=(0.8, 0.9)) for n in (self.vocoder, self.discriminators)]
+        settings, betas = self.config.optimizer, (0.8, 0.9)  # a short memory, as against opponents that move
+        networks = (self.vocoder, self.discriminators)
+        return [adamw(n.parameters(), settings.learning_rate, settings.weight_decay, betas) for n in networks]
 
     def training_step(self, batch: dict[str, Tensor], number: int) -> None:
         """One step of the vocoder and, once they have entered, of the discriminators."""
-        game, waveform = self.config.game, batch["waveform"]
+        gan, waveform = self.config.gan, batch["waveform"]
         self._steps = self.current_epoch * self.config.run.valid_every + number
         vocoded = self.vocoder(self.log_mel(waveform))
         losses = {"mel": self.distance(vocoded, waveform)}
-        if self._steps >= game.reconstruction_steps:
-            real, fake = waveform[: game.judged], vocoded[: game.judged]
-            if self._steps % game.discriminator_every == 0:
+        if self._steps >= gan.discriminator_start_step:
+            real, fake = waveform[: gan.discriminator_batch_size], vocoded[: gan.discriminator_batch_size]
+            if self._steps % gan.discriminator_every == 0:
                 losses["discriminator"] = self._teach_discriminators(real, fake.detach())
             losses |= self._judge(real, fake)
         losses["gradient"] = self._teach_vocoder(losses)
-        self.average.update_parameters(self.vocoder)
+        update_ema(self.average, self.vocoder, self.config.optimizer.ema_decay, self._steps)
         self._report(losses)
 
     def _teach_discriminators(self, real: Tensor, fake: Tensor) -> Tensor:
         verdicts = self.discriminators(torch.cat([real, fake]))
         loss = discriminator_loss(*_halves(verdicts))
-        self._step(1, self.discriminators, loss, self.config.game.reconstruction_steps)
+        self._step(1, self.discriminators, loss, self.config.gan.discriminator_start_step)
         return loss
 
     def _judge(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
@@ -218,28 +201,24 @@ class VocoderTraining(lightning.LightningModule):
         return {"adversarial": adversarial_loss(verdicts), "feature": feature_loss(expected, verdicts)}
 
     def _teach_vocoder(self, losses: dict[str, Tensor]) -> Tensor:
-        loss = self.config.game.mel_weight * losses["mel"]
+        loss = self.config.gan.mel_weight * losses["mel"]
         if "feature" in losses:
-            loss = loss + losses["adversarial"] + self.config.game.feature_weight * losses["feature"]
+            loss = loss + losses["adversarial"] + self.config.gan.feature_weight * losses["feature"]
         return self._step(0, self.vocoder, loss, 0)
 
     def _step(self, number: int, network: nn.Module, loss: Tensor, entered: int) -> Tensor:
         """Moves one network, which has learnt since step `entered`; gives the norm of its gradient."""
-        optimizers, settings = self.optimizers(), self.config.optimiser
+        optimizers, settings = self.optimizers(), self.config.optimizer
         assert isinstance(optimizers, list)
+        steps = self.config.run.steps - entered
         optimizer = optimizers[number]
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * self._rate(self._steps - entered, self.config.run.steps - entered)
+            group["lr"] = settings.learning_rate * settings.factor(self._steps - entered, steps)
         optimizer.zero_grad()
         self.manual_backward(loss)
-        norm = nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), settings.grad_clip)
         optimizer.step()
         return norm
-
-    def _rate(self, step: int, steps: int) -> float:
-        warmup = self.config.optimiser.warmup_steps
-        falling = 0.5 + 0.5 * math.cos(math.pi * min(max(step - warmup, 0) / max(steps - warmup, 1), 1.0))
-        return min((step + 1) / max(warmup, 1), falling)
 
     def _report(self, losses: dict[str, Tensor]) -> None:
         self.log("mel", losses["mel"].detach(), prog_bar=True, logger=False)
@@ -265,9 +244,7 @@ class VocoderTraining(lightning.LightningModule):
         self._write(values)
         if self.trainer.is_global_zero:
             _log.info("step %d: %s", self._steps + 1, {name: round(value, 4) for name, value in values.items()})
-            averaged = self.average.module
-            assert isinstance(averaged, IstftVocoder)
-            averaged.save(self.folder / "model", storage="float16")
+            self.average.save(self.folder / "model", storage="float16")
 
     def _write(self, values: dict[str, float]) -> None:
         if self.logger is not None:
@@ -295,7 +272,7 @@ def train_vocoder(config: VocoderTrainingConfig, run_folder: str | Path, resume:
     valid = _crops(config, data.valid, None, 0)
 
     loaders = endless(train, valid, data.valid_crops, data.workers, run)
-    fit(VocoderTraining(config, folder), loaders, config, run, folder, resume)
+    fit(VocoderTraining(config, folder), loaders, config, folder, resume)
     return folder / "model"
 
 
@@ -303,18 +280,6 @@ def _crops(config: VocoderTrainingConfig, paths: tuple[str, ...], augment: Augme
     clips = read_clips(paths)
     store = ClipStore(clips, config.model.mel.sample_rate, config.data.cache)
     return Crops(store, config.crop_samples, config.crop_samples, Sequences(clips), augment, seed)
-
-
-def _averaging(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
-    """Exponential average that forgets the first steps sooner."""
-
-    @torch.no_grad()
-    def update(averaged: _Tensors, current: _Tensors, count: Tensor | int) -> None:
-        weight = 1.0 - min(decay, (1.0 + float(count)) / (10.0 + float(count)))
-        for kept, new in zip(averaged, current, strict=True):
-            kept.lerp_(new, weight)
-
-    return update
 
 
 def _halves(verdicts: list[list[Tensor]]) -> tuple[list[list[Tensor]], list[list[Tensor]]]:

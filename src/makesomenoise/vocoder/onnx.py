@@ -28,15 +28,15 @@ class OnnxVocoder:
         threads: see `OnnxSession`.
 
     Raises:
-        CheckpointError: if its files are missing or damaged.
+        CheckpointError: if its files are missing or damaged, or not of one model.
         GraphError: if its weights do not fit its configuration.
     """
 
     def __init__(self, folder: str | Path, threads: int | None = None):
-        self.config = checkpoint.load_config(folder, IstftVocoderConfig)
+        self.config = checkpoint.load_model(folder, IstftVocoderConfig).config
         self._folder, self._threads = Path(folder), threads
         self._graph = vocoder_graph(self.config, self._folder / checkpoint.WEIGHTS_FILE)
-        mel, rounds = self.config.mel, self.config.prior_rounds
+        mel, rounds = self.config.mel, self.config.griffin_lim_iters
         self._fourier = Fourier(mel.n_fft, mel.hop_samples)
         self._prior = GriffinLim(mel, rounds) if rounds else None
 
@@ -82,7 +82,7 @@ def vocoder_graph(config: IstftVocoderConfig, weights: Path) -> GraphBuilder:
     g, bins = GraphBuilder(stored_tensors(weights)), config.mel.n_fft // 2 + 1
     mel = g.input("mel", "float32", ("batch", config.mel.n_mels, "frames"))
     x = layers.convolution(g, g.op("Transpose", mel, perm=(0, 2, 1)), "backbone.embed")
-    if config.prior_rounds:
+    if config.griffin_lim_iters:
         mismatch = g.input("mismatch", "float32", ("batch", "frames", 2 * bins))
         x = g.op("Add", x, layers.linear(g, mismatch, "prior.embed"))
     x = layers.layer_norm(g, x, "backbone.norm")

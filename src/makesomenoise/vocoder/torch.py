@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from makesomenoise.config import Teacher
+from makesomenoise.engine.torch import inference
 from makesomenoise.vocoder.vocos import IstftVocoder
 
 
@@ -28,7 +29,7 @@ class TorchVocoder:
         """Networks trained elsewhere that had a part in its training."""
         return self.vocoder.config.teachers
 
-    @torch.inference_mode()
     def __call__(self, mel: np.ndarray) -> np.ndarray:
         """Waveform [B, T * hop] of log-mel frames [B, M, T]."""
-        return self.vocoder(torch.from_numpy(np.ascontiguousarray(mel)).to(self._device)).cpu().numpy()
+        with inference(self._device):
+            return self.vocoder(torch.from_numpy(np.ascontiguousarray(mel)).to(self._device)).cpu().numpy()

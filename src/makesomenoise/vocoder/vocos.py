@@ -5,7 +5,7 @@ phase of every bin, and one inverse STFT. Parameter names are those of Vocos, so
 
 One thing may be added. Such a network does the same at every frame, so from steady frames it makes the same spectrum
 again and again: phases that advance, as those of a steady tone do, it must piece together from chance. With
-`prior_rounds` a few rounds of Griffin-Lim go before it, and it corrects magnitude and phase of what they give;
+`griffin_lim_iters` a few rounds of Griffin-Lim go before it, and it corrects magnitude and phase of what they give;
 untrained it corrects nothing.
 """
 
@@ -94,7 +94,7 @@ class IstftVocoder(nn.Module):
         self.config = config
         self.backbone = Backbone(config.mel.n_mels, config.dim, config.hidden, config.layers)
         self.head = Head(config.dim, config.mel.n_fft, config.mel.hop_samples)
-        self.prior = Prior(config.mel, config.dim, config.prior_rounds) if config.prior_rounds else None
+        self.prior = Prior(config.mel, config.dim, config.griffin_lim_iters) if config.griffin_lim_iters else None
         if self.prior is not None:
             nn.init.zeros_(self.head.out.weight)
             nn.init.zeros_(self.head.out.bias)
@@ -118,8 +118,9 @@ class IstftVocoder(nn.Module):
         Raises:
             CheckpointError: if its files are missing, damaged or do not match.
         """
-        vocoder = cls(checkpoint.load_config(folder, IstftVocoderConfig))
-        checkpoint.load_into(vocoder, checkpoint.load_state(folder), str(folder))
+        stored = checkpoint.load_model(folder, IstftVocoderConfig)
+        vocoder = cls(stored.config)
+        checkpoint.load_into(vocoder, stored.tensors(), str(folder))
         return vocoder.eval()
 
     def save(self, folder: str | Path, storage: checkpoint.Storage = "float32", card: str | None = None) -> None:

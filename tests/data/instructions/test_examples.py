@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.instructions.examples import Conversation, Examples, ExamplesError, Mixture
+from makesomenoise.data.instructions.examples import Conversation, Examples, ExamplesError, TaskWeights
 from makesomenoise.data.instructions.text_only import Chat
 from makesomenoise.data.sounds import find, names
 from makesomenoise.language.prompts import Sound
@@ -137,7 +137,7 @@ def test_an_example_depends_on_seed_and_number_alone(examples: Examples, plain_c
 
 
 def test_tasks_come_as_often_as_the_mixture_says(plain_clips: list[CodeClip], scene: CodeClip):
-    mixture = Mixture(**NOTHING | {"caption": 3.0, "scene_question": 1.0})
+    mixture = TaskWeights(**NOTHING | {"caption": 3.0, "scene_question": 1.0})
     mixed = Examples([*plain_clips, scene], RATE, mixture)
     counts = Counter(mixed[number].task for number in range(400))
     assert set(counts) == {"caption", "scene_question"}
@@ -146,7 +146,7 @@ def test_tasks_come_as_often_as_the_mixture_says(plain_clips: list[CodeClip], sc
 
 def test_chats_come_between_where_there_are_some(plain_clips: list[CodeClip]):
     chats = [Chat(f"What is {n} plus 1?", f"{n + 1}.") for n in range(20)]
-    mixed = Examples(plain_clips, RATE, Mixture(**NOTHING | {"classify": 1.0}, chat=1.0), chats=chats)
+    mixed = Examples(plain_clips, RATE, TaskWeights(**NOTHING | {"classify": 1.0}, chat=1.0), chats=chats)
     said = [mixed[number] for number in range(200)]
     talked = [conversation for conversation in said if conversation.task == "chat"]
     assert 70 < len(talked) < 130
@@ -164,13 +164,13 @@ def test_tasks_without_clips_are_left_out(plain_clips: list[CodeClip], scene: Co
     assert set(Examples(plain_clips, RATE).tasks) == {"caption", "classify", "choose", "presence", "generate", "go_on"}
     assert set(Examples([scene], RATE).tasks) == {"scene_caption", "scene_question", "scene_timeline", "scene_generate"}
     with pytest.raises(ExamplesError, match="no labels and no scenes"):
-        Examples([scene], RATE, Mixture(**NOTHING | {"caption": 1.0}))
+        Examples([scene], RATE, TaskWeights(**NOTHING | {"caption": 1.0}))
     with pytest.raises(ExamplesError):
         Examples([], RATE)
 
 
 def test_clips_labelled_by_hand_come_as_often_as_asked(plain_clips: list[CodeClip]):
-    mixture = Mixture(**NOTHING | {"classify": 1.0}, exact_share=0.9)
+    mixture = TaskWeights(**NOTHING | {"classify": 1.0}, exact_share=0.9)
     mixed = Examples(plain_clips, RATE, mixture)
     exact = [source(heard(mixed[n]), plain_clips).dataset != "debian" for n in range(300)]
     assert 0.85 < sum(exact) / 300 < 0.95

@@ -8,7 +8,7 @@ import pytest
 
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.instructions import templates
-from makesomenoise.data.instructions.examples import Mixture, SceneTasks
+from makesomenoise.data.instructions.examples import SceneTasks, TaskWeights
 from makesomenoise.language.prompts import Sound, Turn
 
 RATE = 23.4375
@@ -25,7 +25,7 @@ def heard(turns: tuple[Turn, ...]) -> tuple[int, ...]:
 
 
 def drawn(task: str, count: int, clips: list[CodeClip], **mixture) -> list[tuple[Turn, ...]]:
-    tasks = SceneTasks(clips, RATE, Mixture(**mixture))
+    tasks = SceneTasks(clips, RATE, TaskWeights(**mixture))
     return [getattr(tasks, task)(np.random.default_rng(number)) for number in range(count)]
 
 
@@ -41,13 +41,13 @@ def test_scenes_are_told_whole_or_by_their_sounds(scene: CodeClip):
 
 
 def test_timelines_are_of_whole_scenes(scene: CodeClip):
-    for turns in drawn("timeline", 20, [scene], alone_share=1.0):
+    for turns in drawn("timeline", 20, [scene], single_sound_fraction=1.0):
         assert heard(turns) == scene.codes
         assert said(turns[-1]) == "0 s: a dog barking. 1 s: a dog barking. 2 s: rain falling."
 
 
 def test_scenes_are_made_at_their_length_or_without_a_text(scene: CodeClip):
-    for turns in drawn("generate", 50, [scene], alone_share=0.0, unconditional=0.0):
+    for turns in drawn("generate", 50, [scene], single_sound_fraction=0.0, unconditional=0.0):
         assert "a dog barks twice, then rain falls" in said(turns[0]).lower()
         assert "4.3 seconds" in said(turns[0])
         assert turns[1].parts == (Sound(scene.codes),)
@@ -70,7 +70,9 @@ def test_scenes_are_asked_what_is_wanted_where_any_answers_it(scene: CodeClip):
     wanted = {"question_types": ("count",), "follow_ups": 5}
     rain = replace(scene, events=scene.events[-1:])
     for share in (0.0, 1.0):  # of what is cut down to its rain nothing is asked
-        answers = {said(turns[-1]) for turns in drawn("question", 100, [scene, rain], alone_share=share, **wanted)}
+        answers = {
+            said(turns[-1]) for turns in drawn("question", 100, [scene, rain], single_sound_fraction=share, **wanted)
+        }
         assert answers == {"Twice.", "I hear it twice.", "It is heard twice."}
     told = {said(turns[-1]) for turns in drawn("question", 50, [rain], **wanted)}
     assert all(answer.startswith(("Yes", "No")) for answer in told)
@@ -84,7 +86,7 @@ def test_levels_are_asked_where_they_are_wanted(scene: CodeClip):
 
 
 def test_other_questions_come_between_those_that_are_wanted(scene: CodeClip):
-    wanted = {"question_types": ("count",), "follow_ups": 0, "alone_share": 0.0}
+    wanted = {"question_types": ("count",), "follow_ups": 0, "single_sound_fraction": 0.0}
 
     def counted(share: float) -> float:
         conversations = drawn("question", 400, [scene], types_share=share, **wanted)
@@ -97,5 +99,5 @@ def test_other_questions_come_between_those_that_are_wanted(scene: CodeClip):
 
 
 def test_there_may_be_no_scenes(scene: CodeClip, plain_clips: list[CodeClip]):
-    assert SceneTasks([scene, *plain_clips], RATE, Mixture())
-    assert not SceneTasks(plain_clips, RATE, Mixture())
+    assert SceneTasks([scene, *plain_clips], RATE, TaskWeights())
+    assert not SceneTasks(plain_clips, RATE, TaskWeights())

@@ -2,15 +2,15 @@
 
 import pytest
 
-from makesomenoise.data.instructions.examples import Mixture
+from makesomenoise.data.instructions.examples import TaskWeights
 from makesomenoise.data.instructions.scene_qa import TYPES
 
 
 def test_all_questions_are_asked_unless_some_are_chosen():
-    assert Mixture().question_types == TYPES
-    assert Mixture.from_dict({"question_types": ["count"]}, origin="test").question_types == ("count",)
+    assert TaskWeights().question_types == TYPES
+    assert TaskWeights.from_dict({"question_types": ["count"]}, origin="test").question_types == ("count",)
 
 
 def test_an_unknown_type_of_question_is_refused():
     with pytest.raises(ValueError, match="question_types"):
-        Mixture.from_dict({"question_types": ["loudest"]}, origin="test")
+        TaskWeights.from_dict({"question_types": ["loudest"]}, origin="test")

@@ -62,13 +62,13 @@ def test_an_unknown_quality_is_refused(decoder, latents, noise):
 def test_overfits_one_batch(decoder, latents):
     mel = 2.0 + 3.0 * torch.randn(2, 10, 20, generator=_generator(3))
     decoder.fit_bands(mel)
-    optimiser = torch.optim.Adam(decoder.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(decoder.parameters(), lr=3e-3)
     losses = []
     for step in range(300):
         loss = decoder.reconstruct(mel, latents, _generator(step)).loss
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     assert sum(losses[-20:]) < 0.3 * sum(losses[:20])
     decoded = decoder.decode(latents, torch.randn(mel.shape, generator=_generator(9)), None, 1.0, "best")

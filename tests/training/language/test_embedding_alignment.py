@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from makesomenoise.training.language.embedding_alignment import (
-    AlignmentConfig,
-    AlignmentError,
+    EmbeddingAlignmentConfig,
+    EmbeddingAlignmentError,
     NamedCodes,
     accuracy,
     align,
     label_rows,
 )
 
-CONFIG = AlignmentConfig(steps=60, batch_size=16)
+CONFIG = EmbeddingAlignmentConfig(steps=60, batch_size=16)
 
 
 def drawn(count: int, seed: int) -> NamedCodes:
@@ -50,7 +50,7 @@ def test_the_same_seed_gives_the_same_rows(rows: torch.Tensor, words: torch.Tens
 
 
 def test_no_steps_leave_the_rows(rows: torch.Tensor, words: torch.Tensor) -> None:
-    still = AlignmentConfig(steps=0)
+    still = EmbeddingAlignmentConfig(steps=0)
     assert torch.allclose(align(rows, words, drawn(9, 0), still, torch.Generator()), rows, atol=1e-6)
 
 
@@ -68,10 +68,10 @@ def test_a_label_is_the_mean_of_its_words() -> None:
     ],
 )
 def test_what_has_no_row_is_refused(clips: NamedCodes, rows: torch.Tensor, words: torch.Tensor) -> None:
-    with pytest.raises(AlignmentError):
+    with pytest.raises(EmbeddingAlignmentError):
         align(rows, words, clips, CONFIG, torch.Generator())
 
 
 def test_a_label_without_words_is_refused() -> None:
-    with pytest.raises(AlignmentError, match="no words"):
+    with pytest.raises(EmbeddingAlignmentError, match="no words"):
         label_rows(torch.eye(4), [[]])

@@ -8,7 +8,11 @@ import torch
 from makesomenoise.data.codes import CodeClip, Event
 from makesomenoise.language.config import LanguageConfig, LoraConfig
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.training.language.frame_supervision import AnnotatedClips, Grounding, GroundingBatches
+from makesomenoise.training.language.frame_supervision import (
+    AnnotatedClips,
+    FrameSupervisionBatches,
+    FrameSupervisionTask,
+)
 from tests.language.conftest import bases
 
 __all__ = ["bases"]  # fixtures
@@ -18,7 +22,9 @@ LABELS, LEVELS = ("dog", "dog", "rain"), (-20.0, -20.0, -40.0)
 
 @pytest.fixture(params=["llama", "qwen2"])
 def language(request: pytest.FixtureRequest, bases: dict[str, Path]) -> LanguageModel:
-    config = LanguageConfig(base=str(bases[request.param]), codes="0" * 16, codebook_size=20, lora=LoraConfig(rank=4))
+    config = LanguageConfig(
+        base=str(bases[request.param]), tokenizer_fingerprint="0" * 16, codebook_size=20, lora=LoraConfig(rank=4)
+    )
     return LanguageModel.create(config, torch.randn(20, 8, generator=torch.Generator().manual_seed(0)))
 
 
@@ -45,7 +51,7 @@ def clips() -> AnnotatedClips:
 
 
 def test_batches_say_what_is_known_of_every_code(language, clips):
-    batch = GroundingBatches(clips, language.prompts, 20, 400)[17]
+    batch = FrameSupervisionBatches(clips, language.prompts, 20, 400)[17]
     spell = language.vocabulary
     tokens = batch["tokens"]
     code, end = (tokens >= spell.first) & (tokens < spell.start), tokens == spell.end
@@ -62,7 +68,7 @@ def test_batches_say_what_is_known_of_every_code(language, clips):
 
 
 def test_batches_depend_on_their_number_alone(language, clips):
-    one, two = (GroundingBatches(clips, language.prompts, 20, 400) for _ in range(2))
+    one, two = (FrameSupervisionBatches(clips, language.prompts, 20, 400) for _ in range(2))
     one[3]
     for name, tensor in two[18].items():
         torch.testing.assert_close(one[18][name], tensor, rtol=0, atol=0, equal_nan=True)
@@ -71,18 +77,18 @@ def test_batches_depend_on_their_number_alone(language, clips):
 
 
 def test_the_lower_layers_learn_and_nothing_else_moves(language, clips):
-    learner = Grounding(language, len(clips.names), layers=1)
-    batches = GroundingBatches(clips, language.prompts, 60, 400)
+    learner = FrameSupervisionTask(language, len(clips.names), layers=1)
+    batches = FrameSupervisionBatches(clips, language.prompts, 60, 400)
     before = {name: value.detach().clone() for name, value in language.named_parameters()}
     with learner.only_lower():
         moving = [parameter for parameter in learner.parameters() if parameter.requires_grad]
-        optimiser = torch.optim.AdamW(moving, 1e-2, weight_decay=0.0)
+        optimizer = torch.optim.AdamW(moving, 1e-2, weight_decay=0.0)
         losses = []
         for number in range(60):
             losses.append(learner(**batches[number]))
             losses[-1]["loss"].backward()
-            optimiser.step()
-            optimiser.zero_grad()
+            optimizer.step()
+            optimizer.zero_grad()
     for kind, share in {"name": 0.5, "level": 0.5, "present": 0.5, "count": 0.8}.items():
         assert losses[-1][kind] < share * losses[0][kind], kind
     moved = {name for name, value in language.named_parameters() if not torch.equal(value, before[name])}
@@ -93,18 +99,18 @@ def test_the_lower_layers_learn_and_nothing_else_moves(language, clips):
 
 
 def test_no_layer_above_is_run_and_all_are_there_afterwards(language, clips, monkeypatch):
-    learner = Grounding(language, len(clips.names), layers=1)
+    learner = FrameSupervisionTask(language, len(clips.names), layers=1)
     stack = language.causal.base_model
     count = len(stack.layers)
     monkeypatch.setattr(stack.layers[1], "forward", lambda *_, **__: pytest.fail("an upper layer was run"))
-    learner(**GroundingBatches(clips, language.prompts, 1, 400)[0])
+    learner(**FrameSupervisionBatches(clips, language.prompts, 1, 400)[0])
     assert len(stack.layers) == count > 1
 
 
 def test_a_batch_of_which_little_is_known_has_a_loss(language):
     named = [CodeClip(f"d{n}", (n,) * 30, 1.28, (0.0, 1.28), "esc50", label="dog") for n in range(4)]
     clips = AnnotatedClips(named, RATE)
-    losses = Grounding(language, 1, 1)(**GroundingBatches(clips, language.prompts, 1, 100)[0])
+    losses = FrameSupervisionTask(language, 1, 1)(**FrameSupervisionBatches(clips, language.prompts, 1, 100)[0])
     assert losses["counts"] == losses["levels"] == 0
     assert losses["count"] == losses["level"] == 0.0
     assert losses["loss"].isfinite()
@@ -113,7 +119,7 @@ def test_a_batch_of_which_little_is_known_has_a_loss(language):
 
 
 def test_what_was_learned_comes_back(language):
-    first, second = (Grounding(language, 2, 1) for _ in range(2))
+    first, second = (FrameSupervisionTask(language, 2, 1) for _ in range(2))
     with torch.no_grad():
         first.heads["name"].weight.fill_(0.25)
     state = {name: value.clone() for name, value in first.learned().items()}

@@ -25,7 +25,7 @@ VICUNA = {
 def test_what_is_learned_is_counted_exactly(name: str, bases: dict[str, Path], codebook):
     lora = LoraConfig(rank=3)
     found = estimate(str(bases[name]), {}, lora, LanguageRunConfig(), CODES)
-    config = LanguageConfig(base=str(bases[name]), codes="0" * 16, codebook_size=CODES, lora=lora)
+    config = LanguageConfig(base=str(bases[name]), tokenizer_fingerprint="0" * 16, codebook_size=CODES, lora=lora)
     model = LanguageModel.create(config, codebook)
     trained = {id(p): p.numel() for p in model.parameters() if p.requires_grad}
     assert found.learned_parameters == sum(trained.values())
@@ -33,7 +33,7 @@ def test_what_is_learned_is_counted_exactly(name: str, bases: dict[str, Path], c
 
 
 def test_a_large_base_needs_no_weights_to_be_counted():
-    found = estimate("lmsys/vicuna-7b-v1.5", VICUNA, LoraConfig(), LanguageRunConfig(checkpointed=True))
+    found = estimate("lmsys/vicuna-7b-v1.5", VICUNA, LoraConfig(), LanguageRunConfig(gradient_checkpointing=True))
     assert found.base_parameters == 6_738_415_616
     assert found.weights_bytes == 2 * found.base_parameters
     assert 14 < found.total_bytes / 2**30 < 80

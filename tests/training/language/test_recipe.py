@@ -10,29 +10,29 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, CodesError, Stamp, write_codes
-from makesomenoise.data.instructions.examples import Mixture
+from makesomenoise.data.instructions.examples import TaskWeights
 from makesomenoise.language.config import LanguageConfig, LoraConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training.language import trainer
-from makesomenoise.training.language.embedding_alignment import AlignmentConfig
-from makesomenoise.training.language.frame_supervision import GroundingConfig
+from makesomenoise.training.language.embedding_alignment import EmbeddingAlignmentConfig
+from makesomenoise.training.language.frame_supervision import FrameSupervisionConfig
 from makesomenoise.training.language.recipe import (
     LanguageDataConfig,
     LanguageTrainingConfig,
     LanguageTrainingError,
-    PartConfig,
+    StageConfig,
     train_language,
 )
-from makesomenoise.training.language.trainer import LanguageRunConfig, RatesConfig
+from makesomenoise.training.language.trainer import LanguageOptimizerConfig, LanguageRunConfig
 from makesomenoise.training.run import RunError
 from tests.data.conftest import TINY
 from tests.language.conftest import bases
 
 __all__ = ["bases"]  # fixtures
-SOME = Mixture(caption=0, presence=0, choose=0, go_on=0, generate=1.0, classify=1.0)
+SOME = TaskWeights(caption=0, presence=0, choose=0, go_on=0, generate=1.0, classify=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,13 @@ def config(tmp_path: Path, tokenizer: Path, bases: dict[str, Path]) -> LanguageT
         tokenizer=str(tokenizer),
         lora=LoraConfig(rank=4),
         data=LanguageDataConfig(train=codes, valid=codes, chats=4, valid_batches=2),
-        alignment=AlignmentConfig(steps=20),
-        parts=(PartConfig(name="one", steps=4, mixture=SOME), PartConfig(name="two", steps=8, mixture=SOME)),
-        rates=RatesConfig(matrices=5e-3, rows=1e-2, warmup_steps=2),
-        run=LanguageRunConfig(batch_tokens=200, valid_every=4, threads=1, bfloat16=False),
+        embedding_alignment=EmbeddingAlignmentConfig(steps=20),
+        stages=(
+            StageConfig(name="one", steps=4, task_weights=SOME),
+            StageConfig(name="two", steps=8, task_weights=SOME),
+        ),
+        optimizer=LanguageOptimizerConfig(lora_lr=5e-3, embedding_lr=1e-2, warmup_steps=2),
+        run=LanguageRunConfig(batch_tokens=200, valid_every=4, threads=1, precision="float32"),
     )
 
 
@@ -76,7 +79,9 @@ def learned(run: Path) -> dict[str, torch.Tensor]:
 def test_a_run_leaves_a_model_that_loads_and_has_learned(config: LanguageTrainingConfig, tmp_path: Path):
     folder = train_language(config, tmp_path / "run")
     model = LanguageModel.load(folder)
-    assert model.config.codes == AudioTokenizer.load(config.tokenizer, vocoder="griffin-lim").fingerprint
+    assert (
+        model.config.tokenizer_fingerprint == AudioTokenizer.load(config.tokenizer, vocoder="griffin-lim").fingerprint
+    )
     assert model.config.lora.rank == 4
     assert any(float(value.abs().max()) > 0 for name, value in model.learned().items() if "lora_B" in name)
     assert LanguageTrainingConfig.from_yaml(tmp_path / "run" / "config.yaml") == config
@@ -99,11 +104,11 @@ def test_loss_on_the_fixed_batches_falls(
     assert seen[-1] < seen[0]
 
 
-@pytest.mark.parametrize("accumulated", [1, 2])
+@pytest.mark.parametrize("gradient_accumulation_steps", [1, 2])
 def test_an_interrupted_run_goes_on_exactly(
-    config: LanguageTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accumulated: int
+    config: LanguageTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gradient_accumulation_steps: int
 ):
-    run = config.run.model_copy(update={"accumulated": accumulated})
+    run = config.run.model_copy(update={"gradient_accumulation_steps": gradient_accumulation_steps})
     config = config.model_copy(update={"run": run})
     train_language(config, tmp_path / "whole")
     noted = trainer.Validation.note
@@ -111,7 +116,7 @@ def test_an_interrupted_run_goes_on_exactly(
 
     def failing(self: trainer.Validation, losses: dict[str, torch.Tensor]) -> None:
         calls.append(1)
-        if len(calls) > 6 * accumulated:
+        if len(calls) > 6 * gradient_accumulation_steps:
             raise InterruptedError
         noted(self, losses)
 
@@ -130,9 +135,9 @@ def test_an_interrupted_run_goes_on_exactly(
 
 def test_a_run_can_start_from_a_model(config: LanguageTrainingConfig, tmp_path: Path):
     first = train_language(config, tmp_path / "run")
-    part = (PartConfig(name="more", steps=1, mixture=SOME),)
-    rates = RatesConfig(matrices=1e-9, rows=1e-9, warmup_steps=0)
-    more = config.model_copy(update={"start": str(first), "parts": part, "rates": rates})
+    part = (StageConfig(name="more", steps=1, task_weights=SOME),)
+    rates = LanguageOptimizerConfig(lora_lr=1e-9, embedding_lr=1e-9, warmup_steps=0)
+    more = config.model_copy(update={"init_from": str(first), "stages": part, "optimizer": rates})
     second = train_language(more, tmp_path / "more")
     torch.testing.assert_close(LanguageModel.load(second).rows, LanguageModel.load(first).rows, rtol=0, atol=1e-4)
 
@@ -140,9 +145,11 @@ def test_a_run_can_start_from_a_model(config: LanguageTrainingConfig, tmp_path: 
 def test_grounding_comes_first_and_goes_on_exactly(
     config: LanguageTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    config = config.model_copy(update={"grounding": GroundingConfig(steps=6, layers=1, batch_tokens=200)})
+    config = config.model_copy(
+        update={"frame_supervision": FrameSupervisionConfig(steps=6, layers=1, batch_tokens=200)}
+    )
     train_language(config, tmp_path / "whole")
-    plain = config.model_copy(update={"grounding": GroundingConfig(steps=0)})
+    plain = config.model_copy(update={"frame_supervision": FrameSupervisionConfig(steps=0)})
     train_language(plain, tmp_path / "plain")
     noted = trainer.Validation.note
     for name, last in (
@@ -173,16 +180,16 @@ def test_sounds_of_which_nothing_is_known_ground_nothing(config: LanguageTrainin
     (tmp_path / "nameless").mkdir()
     write_codes(tmp_path / "nameless" / "a.parquet", [CodeClip("x", (1,) * 60, 2.6, (0.0, 2.6), "own")], stamp)
     data = config.data.model_copy(update={"train": (str(tmp_path / "nameless"),)})
-    nameless = config.model_copy(update={"data": data, "grounding": GroundingConfig(steps=2)})
-    with pytest.raises(LanguageTrainingError, match="without labels or scenes"):
+    nameless = config.model_copy(update={"data": data, "frame_supervision": FrameSupervisionConfig(steps=2)})
+    with pytest.raises(LanguageTrainingError, match="no labels or scenes"):
         train_language(nameless, tmp_path / "run")
 
 
 def test_a_model_that_goes_on_can_begin_to_tell_the_time(config: LanguageTrainingConfig, tmp_path: Path):
-    first = train_language(config.model_copy(update={"timestamps": False}), tmp_path / "run")
-    part = (PartConfig(name="more", steps=1, mixture=SOME),)
-    second = train_language(config.model_copy(update={"start": str(first), "parts": part}), tmp_path / "more")
-    assert [LanguageModel.load(folder).config.timestamps for folder in (first, second)] == [False, True]
+    first = train_language(config.model_copy(update={"time_markers": False}), tmp_path / "run")
+    part = (StageConfig(name="more", steps=1, task_weights=SOME),)
+    second = train_language(config.model_copy(update={"init_from": str(first), "stages": part}), tmp_path / "more")
+    assert [LanguageModel.load(folder).config.time_markers for folder in (first, second)] == [False, True]
 
 
 def test_codes_of_another_tokenizer_are_refused(config: LanguageTrainingConfig, tmp_path: Path):
@@ -196,8 +203,10 @@ def test_a_model_of_another_tokenizer_is_no_start(
     config: LanguageTrainingConfig, tmp_path: Path, bases: dict[str, Path]
 ):
 
-    other = LanguageConfig(base=str(bases["llama"]), codes="f" * 16, codebook_size=1024, lora=LoraConfig(rank=4))
+    other = LanguageConfig(
+        base=str(bases["llama"]), tokenizer_fingerprint="f" * 16, codebook_size=1024, lora=LoraConfig(rank=4)
+    )
     LanguageModel.create(other, torch.randn(1024, 8)).save(tmp_path / "other")
-    started = config.model_copy(update={"start": str(tmp_path / "other")})
+    started = config.model_copy(update={"init_from": str(tmp_path / "other")})
     with pytest.raises(LanguageTrainingError, match="ffffffff"):
         train_language(started, tmp_path / "run")

@@ -32,7 +32,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def model(base: Path) -> LanguageModel:
-    return LanguageModel.create(LanguageConfig(base=str(base), codes="0" * 16, codebook_size=20), torch.randn(20, 8))
+    return LanguageModel.create(
+        LanguageConfig(base=str(base), tokenizer_fingerprint="0" * 16, codebook_size=20), torch.randn(20, 8)
+    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound, Turn
-from makesomenoise.training.language.sft import Answers, AnswersConfig, collate
+from makesomenoise.training.language.sft import LossConfig, SFTTask, collate
 from tests.language.conftest import bases, codebook, model
 
 __all__ = ["bases", "codebook", "model"]  # fixtures
@@ -31,7 +31,7 @@ def scores(model: LanguageModel, seen: dict[str, torch.Tensor]) -> tuple[torch.T
 def test_text_is_judged_among_all_words(model: LanguageModel):
     seen = batch(model, TEXT)
     expected = F.cross_entropy(*scores(model, seen))
-    found = Answers(model, AnswersConfig(z_loss=0.0))(**seen)
+    found = SFTTask(model, LossConfig(z_loss=0.0))(**seen)
     torch.testing.assert_close(found["loss"], expected)
     torch.testing.assert_close(found["text"], expected.detach())
     assert int(found["audios"]) == 0
@@ -49,7 +49,7 @@ def test_most_codes_are_judged_among_codes(model: LanguageModel):
         for number, (row, target, inner) in enumerate(zip(everything, targets, within, strict=True))
     ]
     expected = torch.stack(surprises)
-    found = Answers(model, AnswersConfig(audio_weight=3.0, z_loss=0.0))(**seen)
+    found = SFTTask(model, LossConfig(audio_weight=3.0, z_loss=0.0))(**seen)
     weights = torch.where(within, 3.0, 1.0)
     torch.testing.assert_close(found["loss"], (weights * expected).sum() / weights.sum())
     torch.testing.assert_close(found["audio"], expected[within].mean().detach())
@@ -58,7 +58,7 @@ def test_most_codes_are_judged_among_codes(model: LanguageModel):
 
 
 def test_padding_changes_nothing(model: LanguageModel):
-    learn = Answers(model, AnswersConfig())
+    learn = SFTTask(model, LossConfig())
     alone, beside = learn(**batch(model, TEXT)), learn(**batch(model, TEXT, SOUND))
     both = (alone["text"] * alone["texts"] + learn(**batch(model, SOUND))["text"] * 2) / (alone["texts"] + 2)
     torch.testing.assert_close(beside["text"], both, rtol=1e-4, atol=1e-5)
@@ -67,7 +67,7 @@ def test_padding_changes_nothing(model: LanguageModel):
 def test_z_loss_counts_the_spread_of_scores(model: LanguageModel):
     seen = batch(model, TEXT)
     everything, _ = scores(model, seen)
-    plain, bound = (Answers(model, AnswersConfig(z_loss=z))(**seen)["loss"] for z in (0.0, 0.5))
+    plain, bound = (SFTTask(model, LossConfig(z_loss=z))(**seen)["loss"] for z in (0.0, 0.5))
     torch.testing.assert_close(bound - plain, 0.5 * everything.logsumexp(-1).square().mean(), rtol=1e-4, atol=1e-5)
 
 
@@ -83,7 +83,7 @@ def test_without_sound_the_model_is_held_to_its_base(model: LanguageModel):
         before = foreseen(model, seen, spell.first)
     after = foreseen(model, seen, spell.end + 1)
     expected = (before.exp() * (before - after)).sum(-1)
-    found = Answers(model, AnswersConfig(kept_weight=2.0))(**seen)
+    found = SFTTask(model, LossConfig(kl_weight=2.0))(**seen)
     assert float(expected.mean()) > 0.01
     torch.testing.assert_close(found["kept"], expected.mean(), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(found["loss"].detach(), 2.0 * expected.sum() / seen["attention_mask"].sum())
@@ -96,22 +96,22 @@ def test_an_untrained_model_loses_only_what_it_gives_to_sounds(model: LanguageMo
             tensor.mul_(0.0 if "lora_B" in name else 1.0)
     seen = batch(model, ALONE)
     left = foreseen(model, seen, model.vocabulary.end + 1).exp().sum(-1)
-    found = Answers(model, AnswersConfig())(**seen)["kept"]
+    found = SFTTask(model, LossConfig())(**seen)["kept"]
     torch.testing.assert_close(found, -left.log().mean(), rtol=1e-4, atol=1e-6)
 
 
 def test_what_is_asked_of_sounds_is_the_same_beside_words_alone(model: LanguageModel):
-    learn = Answers(model, AnswersConfig(kept_weight=0.0))
+    learn = SFTTask(model, LossConfig(kl_weight=0.0))
     torch.testing.assert_close(
         learn(**batch(model, TEXT, CHAT, ALONE))["loss"], learn(**batch(model, TEXT))["loss"], rtol=1e-4, atol=1e-5
     )
 
 
 def test_only_matrices_and_rows_get_gradients(model: LanguageModel):
-    Answers(model, AnswersConfig())(**batch(model, TEXT, SOUND))["loss"].backward()
+    SFTTask(model, LossConfig())(**batch(model, TEXT, SOUND))["loss"].backward()
     moved = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert moved
     assert all("lora_" in name or "trainable_tokens" in name for name in moved)
     assert model.rows.grad is not None
     with pytest.raises(TypeError):
-        Answers(model, AnswersConfig())(tokens=torch.zeros(1, 2))
+        SFTTask(model, LossConfig())(tokens=torch.zeros(1, 2))

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.instructions.examples import Examples, Mixture
+from makesomenoise.data.instructions.examples import Examples, TaskWeights
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import IGNORED, Example
-from makesomenoise.training.language.sft import Batches, BatchesError, Part, collate
+from makesomenoise.training.language.sft import Batches, BatchesError, Stage, collate
 from tests.language.conftest import CODES, bases, codebook, model
 
 __all__ = ["bases", "codebook", "model"]  # fixtures
@@ -21,11 +21,11 @@ def examples() -> Examples:
         for label in ("dog", "rain", "siren")
         for n in range(1, 6)
     ]
-    return Examples(clips, 20.0, Mixture(go_on=0.0))
+    return Examples(clips, 20.0, TaskWeights(go_on=0.0))
 
 
 def made(examples: Examples, model: LanguageModel, tokens: int = 800, most: int = 500) -> Batches:
-    return Batches([Part(examples, 20), Part(examples, 7)], model.prompts, tokens, most, seed=3)
+    return Batches([Stage(examples, 20), Stage(examples, 7)], model.prompts, tokens, most, seed=3)
 
 
 def test_examples_are_padded_at_the_end():

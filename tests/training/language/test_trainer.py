@@ -8,11 +8,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from makesomenoise.training.language import trainer
-from makesomenoise.training.language.trainer import LanguageRunConfig, RatesConfig, Validation
+from makesomenoise.training.language.trainer import LanguageOptimizerConfig, LanguageRunConfig, Validation
 
 
 def test_rates_rise_hold_and_fall():
-    rates = RatesConfig(warmup_steps=10, falling=0.5)
+    rates = LanguageOptimizerConfig(warmup_steps=10, decay_fraction=0.5)
     assert rates.factor(0, 100) == pytest.approx(0.1)
     assert rates.factor(9, 100) == 1.0
     assert rates.factor(50, 100) == 1.0
@@ -39,8 +39,8 @@ def test_a_run_computes_in_what_it_says_or_else_in_what_the_machine_is_fast_at(m
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(trainer, "usual_dtype", lambda device: {"cpu": torch.float32}[device])
     assert LanguageRunConfig().dtype == torch.float32
-    assert LanguageRunConfig(bfloat16=True).dtype == torch.bfloat16
-    assert LanguageRunConfig(bfloat16=False).dtype == torch.float32
+    assert LanguageRunConfig(precision="bfloat16").dtype == torch.bfloat16
+    assert LanguageRunConfig(precision="float32").dtype == torch.float32
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(trainer, "usual_dtype", lambda device: {"cuda": torch.bfloat16}[device])
     assert LanguageRunConfig().dtype == torch.bfloat16

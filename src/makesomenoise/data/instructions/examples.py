@@ -39,7 +39,7 @@ _WRITTEN_SHARE = 0.15
 _SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,'-]+\.?")
 
 
-class Mixture(Config):
+class TaskWeights(Config):
     """How often each task comes, relative to the others, and what its examples are like.
 
     Attributes:
@@ -61,8 +61,8 @@ class Mixture(Config):
         follow_ups: the most further questions about the same scene, in the same conversation.
         unconditional: share of the requests for a named sound or a scene that ask for nothing but a length: guidance
             compares with these.
-        alone_share: share of the scenes that are cut down to one of their sounds before they are described, asked
-            about or made, so that single sounds too are told whole.
+        single_sound_fraction: share of the scenes that are cut down to one of their sounds before they are described,
+            asked about or made, so that single sounds too are told whole.
         exact_share: share of the named clips drawn from collections that were labelled by hand.
         longest_seconds: longer clips are cropped to this; scenes are not.
     """
@@ -82,7 +82,7 @@ class Mixture(Config):
     types_share: float = 1.0
     follow_ups: int = 3
     unconditional: float = 0.1
-    alone_share: float = 0.3
+    single_sound_fraction: float = 0.3
     exact_share: float = 0.75
     longest_seconds: float = 5.0
 
@@ -139,7 +139,7 @@ class Conversation:
     """One example.
 
     Attributes:
-        task: a task of `Mixture`.
+        task: a task of `TaskWeights`.
         turns: what is said; the last turn is the one to learn.
     """
 
@@ -165,11 +165,11 @@ class Examples:
         self,
         clips: Sequence[CodeClip],
         code_rate: float,
-        mixture: Mixture | None = None,
+        mixture: TaskWeights | None = None,
         seed: int = 0,
         chats: Sequence[Chat] = (),
     ):
-        self.mixture = mixture or Mixture()
+        self.mixture = mixture or TaskWeights()
         self._chats = chats
         self._rate, self._seed = code_rate, seed
         self._scenes = SceneTasks(clips, code_rate, self.mixture)
@@ -318,7 +318,7 @@ class SceneTasks:
         mixture: what examples are like.
     """
 
-    def __init__(self, clips: Sequence[CodeClip], code_rate: float, mixture: Mixture):
+    def __init__(self, clips: Sequence[CodeClip], code_rate: float, mixture: TaskWeights):
         self._scenes = [clip for clip in clips if clip.events]
         self._rate, self._mixture = code_rate, mixture
         # As often as they are heard, so that a name alone does not tell whether it is there.
@@ -375,4 +375,4 @@ class SceneTasks:
 
     def _some(self, rng: np.random.Generator) -> CodeClip:
         clip = self._whole(rng)
-        return alone(clip, rng, self._rate) if rng.random() < self._mixture.alone_share else clip
+        return alone(clip, rng, self._rate) if rng.random() < self._mixture.single_sound_fraction else clip

@@ -16,11 +16,11 @@ from makesomenoise.config import Config
 from makesomenoise.errors import DataError
 
 
-class AlignmentError(DataError):
+class EmbeddingAlignmentError(DataError):
     """Codes and labels that rows cannot be aligned with; the message is one sentence for the user."""
 
 
-class AlignmentConfig(Config):
+class EmbeddingAlignmentConfig(Config):
     """How rows are aligned.
 
     Attributes:
@@ -58,7 +58,7 @@ class NamedCodes:
 
 
 def align(
-    rows: Tensor, label_rows: Tensor, clips: NamedCodes, config: AlignmentConfig, generator: torch.Generator
+    rows: Tensor, label_rows: Tensor, clips: NamedCodes, config: EmbeddingAlignmentConfig, generator: torch.Generator
 ) -> Tensor:
     """Moves the rows of codes so that clips point at their labels.
 
@@ -73,7 +73,7 @@ def align(
         [K, H] with the mean and the overall deviation of `rows`, so that they stay of the size of words.
 
     Raises:
-        AlignmentError: if there are no clips, a clip is empty, or a label or a code has no row.
+        EmbeddingAlignmentError: if there are no clips, a clip is empty, or a label or a code has no row.
     """
     _check(rows, label_rows, clips)
     rows, centre = rows.detach().float(), rows.detach().float().mean(0)
@@ -81,16 +81,16 @@ def align(
     start = (rows - centre) / scale
     targets = _directions(label_rows)
     moved = start.clone().requires_grad_()
-    optimiser = torch.optim.AdamW([moved], lr=config.learning_rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(config.steps, 1))
+    optimizer = torch.optim.AdamW([moved], lr=config.learning_rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(config.steps, 1))
     for _ in range(config.steps):
         picks = torch.randint(len(clips.codes), (config.batch_size,), generator=generator)
         heard = _histograms([_varied(clips.codes[int(n)], config, generator) for n in picks], len(rows)) @ moved
         scores = F.normalize(heard, dim=-1) @ targets.T / config.temperature
         loss = F.cross_entropy(scores, clips.labels[picks], label_smoothing=config.smoothing)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         with torch.no_grad():
             moved.lerp_(start, config.weight_decay * schedule.get_last_lr()[0])
         schedule.step()
@@ -106,7 +106,7 @@ def accuracy(rows: Tensor, label_rows: Tensor, clips: NamedCodes) -> float:
         clips: what to judge on.
 
     Raises:
-        AlignmentError: see `align`.
+        EmbeddingAlignmentError: see `align`.
     """
     _check(rows, label_rows, clips)
     heard = _histograms(clips.codes, len(rows)) @ (rows.float() - rows.float().mean(0))
@@ -125,11 +125,11 @@ def label_rows(text_rows: Tensor, words: Sequence[Sequence[int]]) -> Tensor:
         [labels, H].
 
     Raises:
-        AlignmentError: if a label has no words.
+        EmbeddingAlignmentError: if a label has no words.
     """
     for number, tokens in enumerate(words):
         if not tokens:
-            raise AlignmentError(f"Label {number} has no words: give each label a name.")
+            raise EmbeddingAlignmentError(f"Label {number} has no words: give each label a name.")
     return torch.stack([text_rows[list(tokens)].detach().float().mean(0) for tokens in words])
 
 
@@ -145,7 +145,7 @@ def _histograms(codes: Sequence[Tensor], size: int) -> Tensor:
     return counts / counts.sum(1, keepdim=True)
 
 
-def _varied(codes: Tensor, config: AlignmentConfig, generator: torch.Generator) -> Tensor:
+def _varied(codes: Tensor, config: EmbeddingAlignmentConfig, generator: torch.Generator) -> Tensor:
     """A crop of a clip, without some of its codes."""
     share = config.shortest + (1.0 - config.shortest) * float(torch.rand((), generator=generator))
     length = max(round(share * len(codes)), 1)
@@ -162,8 +162,10 @@ def _sized(moved: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
 
 def _check(rows: Tensor, label_rows: Tensor, clips: NamedCodes) -> None:
     if not clips.codes or len(clips.codes) != len(clips.labels):
-        raise AlignmentError(f"Expected a label a clip; got {len(clips.codes)} clips and {len(clips.labels)} labels.")
+        raise EmbeddingAlignmentError(
+            f"Expected a label for each of {len(clips.codes)} clips; got {len(clips.labels)}."
+        )
     if any(not len(one) or int(one.min()) < 0 or int(one.max()) >= len(rows) for one in clips.codes):
-        raise AlignmentError(f"A clip is empty or holds a code outside [0, {len(rows)}).")
+        raise EmbeddingAlignmentError(f"A clip is empty or holds a code outside [0, {len(rows)}).")
     if int(clips.labels.min()) < 0 or int(clips.labels.max()) >= len(label_rows):
-        raise AlignmentError(f"A label is outside [0, {len(label_rows)}).")
+        raise EmbeddingAlignmentError(f"A label is outside [0, {len(label_rows)}).")

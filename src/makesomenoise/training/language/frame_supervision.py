@@ -26,7 +26,7 @@ from makesomenoise.data.sounds import find
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Prompts, Sound, Turn
 from makesomenoise.training.language.sft import MOST_DRAWN, POOL, cut
-from makesomenoise.training.language.trainer import Learner, RatesConfig
+from makesomenoise.training.language.trainer import LanguageOptimizerConfig, TrainingTask
 
 _UNKNOWN = -1
 _USUAL_DB, _SPREAD_DB = -30.0, 10.0
@@ -128,7 +128,7 @@ class AnnotatedClips:
         return Annotated(codes, active, np.zeros(len(codes), np.int64), np.full(len(codes), np.nan, np.float32))
 
 
-class GroundingConfig(Config):
+class FrameSupervisionConfig(Config):
     """How the lower layers are grounded.
 
     Attributes:
@@ -137,7 +137,7 @@ class GroundingConfig(Config):
         batch_tokens: tokens of a batch, padding included, about.
         scenes_share: share of the sounds that are scenes.
         longest_seconds: other clips are cropped to this.
-        rates: how fast weights move.
+        optimizer: how fast weights move.
     """
 
     steps: int = Field(default=600, ge=0)
@@ -145,10 +145,10 @@ class GroundingConfig(Config):
     batch_tokens: int = Field(default=1800, ge=1)
     scenes_share: float = Field(default=0.6, ge=0.0, le=1.0)
     longest_seconds: float = Field(default=4.0, ge=1.0)
-    rates: RatesConfig = RatesConfig(matrices=1e-3, rows=2e-3, warmup_steps=20)
+    optimizer: LanguageOptimizerConfig = LanguageOptimizerConfig(lora_lr=1e-3, embedding_lr=2e-3, warmup_steps=20)
 
 
-class Grounding(Learner):
+class FrameSupervisionTask(TrainingTask):
     """The lower layers of a language model and the heads that ask them.
 
     Args:
@@ -241,7 +241,7 @@ class Grounding(Learner):
         return self.heads[kind](hidden.float()).float()
 
 
-class GroundingBatches(Dataset[dict[str, Tensor]]):
+class FrameSupervisionBatches(Dataset[dict[str, Tensor]]):
     """Batches of annotated sounds of about equal length; number `n` depends on the sounds' seed and on `n` alone.
 
     Args:
@@ -260,7 +260,7 @@ class GroundingBatches(Dataset[dict[str, Tensor]]):
         return self._batches
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        """Batch `number`, as `Grounding` takes it."""
+        """Batch `number`, as `FrameSupervisionTask` takes it."""
         if number >= len(self):
             raise IndexError(number)
         if self._pool[0] != number // POOL:

@@ -72,10 +72,10 @@ def estimate(
     rows = tables * (codebook_size + _MARKS) * config.hidden_size
     learned = rows + sum(lora.rank * (m.in_features + m.out_features) for m in linear)
     parameters = sum(p.numel() for p in network.parameters())
-    size = 4 if run.bfloat16 is False else 2
+    size = 4 if run.precision == "float32" else 2
     kept = _KEPT_OF_WIDTH * config.hidden_size + _KEPT_OF_INNER * config.intermediate_size
     layers = config.num_hidden_layers
-    numbers = layers * config.hidden_size + kept if run.checkpointed else layers * kept
+    numbers = layers * config.hidden_size + kept if run.gradient_checkpointing else layers * kept
     activations = run.batch_tokens * (numbers + config.vocab_size) * size
     return Estimate(parameters, learned, parameters * size, learned * _STATE_BYTES, activations)
 

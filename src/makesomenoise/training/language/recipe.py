@@ -8,6 +8,7 @@ trainer runs the last two, on one device or, through accelerate, on many.
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import torch
 from accelerate import PartialState
@@ -16,25 +17,37 @@ from torch import Tensor
 
 from makesomenoise.config import Config
 from makesomenoise.data.codes import CodeClip, read_codes
-from makesomenoise.data.instructions.examples import Examples, Mixture
+from makesomenoise.data.instructions.examples import Examples, TaskWeights
 from makesomenoise.data.instructions.text_only import Chat, prompts, read_chat, write_chat
 from makesomenoise.data.sounds import EXACT
 from makesomenoise.errors import DataError
 from makesomenoise.language.config import LanguageConfig, LoraConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
-from makesomenoise.training.language.embedding_alignment import AlignmentConfig, NamedCodes, accuracy, align, label_rows
+from makesomenoise.training.language.embedding_alignment import (
+    EmbeddingAlignmentConfig,
+    NamedCodes,
+    accuracy,
+    align,
+    label_rows,
+)
 from makesomenoise.training.language.frame_supervision import (
     AnnotatedClips,
-    Grounding,
-    GroundingBatches,
-    GroundingConfig,
+    FrameSupervisionBatches,
+    FrameSupervisionConfig,
+    FrameSupervisionTask,
 )
 from makesomenoise.training.language.memory_estimate import Estimate, estimate
 from makesomenoise.training.language.self_distillation import base_answers
-from makesomenoise.training.language.sft import Answers, AnswersConfig, Batches, Part
-from makesomenoise.training.language.trainer import LanguageRunConfig, RatesConfig, Samples, Validation, run_steps
-from makesomenoise.training.run import last_checkpoint, open_run
+from makesomenoise.training.language.sft import Batches, LossConfig, SFTTask, Stage
+from makesomenoise.training.language.trainer import (
+    LanguageOptimizerConfig,
+    LanguageRunConfig,
+    Samples,
+    Validation,
+    run_steps,
+)
+from makesomenoise.training.run import TrainingConfig, last_checkpoint, open_run
 
 _log = logging.getLogger(__name__)
 _CHATS = "chats.jsonl"
@@ -45,18 +58,18 @@ class LanguageTrainingError(DataError):
     """A run that cannot be made of its configuration; the message is one sentence for the user."""
 
 
-class PartConfig(Config):
+class StageConfig(Config):
     """A stretch of the training.
 
     Attributes:
         name: as it appears in logs.
         steps: its length.
-        mixture: how often which task comes.
+        task_weights: how often which task comes.
     """
 
     name: str
     steps: int = Field(ge=1)
-    mixture: Mixture = Mixture()
+    task_weights: TaskWeights = TaskWeights()
 
 
 class LanguageDataConfig(Config):
@@ -77,7 +90,7 @@ class LanguageDataConfig(Config):
     samples: int = Field(default=3, ge=0)
 
 
-class LanguageTrainingConfig(Config):
+class LanguageTrainingConfig(TrainingConfig):
     """A whole run.
 
     Attributes:
@@ -85,14 +98,14 @@ class LanguageTrainingConfig(Config):
         tokenizer: whose codes it learns: a model folder, a bundled name or a Hub id.
         lora: the low-rank matrices.
         context_tokens: the most tokens a conversation may have.
-        timestamps: whether sounds that are heard tell the time, also where the model to start from had none.
-        start: language model to start from, a model folder or a bundled name, or none.
+        time_markers: whether sounds that are heard tell the time, also where the model to start from had none.
+        init_from: language model to start from, a model folder or a bundled name, or none.
         data: what it learns from.
-        alignment: how the rows of codes are aligned first; not done for a model to start from.
-        grounding: how the lower layers then learn what sounds.
-        parts: what comes after what.
-        answers: what loss is asked.
-        rates: how fast weights move.
+        embedding_alignment: how the rows of codes are aligned first; not done for a model to start from.
+        frame_supervision: how the lower layers then learn what sounds.
+        stages: what comes after what.
+        loss: what loss is asked.
+        optimizer: how fast weights move.
         run: size of a step, seed and machine.
         shape: settings of the base's architecture, for an estimate of a base that is not on this machine.
     """
@@ -101,21 +114,35 @@ class LanguageTrainingConfig(Config):
     tokenizer: str = "default"
     lora: LoraConfig = LoraConfig()
     context_tokens: int = Field(default=2048, ge=16)
-    timestamps: bool = True
-    start: str | None = None
+    time_markers: bool = True
+    init_from: str | None = None
     data: LanguageDataConfig
-    alignment: AlignmentConfig = AlignmentConfig()
-    grounding: GroundingConfig = GroundingConfig(steps=0)
-    parts: tuple[PartConfig, ...] = Field(min_length=1)
-    answers: AnswersConfig = AnswersConfig()
-    rates: RatesConfig = RatesConfig()
+    embedding_alignment: EmbeddingAlignmentConfig = EmbeddingAlignmentConfig()
+    frame_supervision: FrameSupervisionConfig = FrameSupervisionConfig(steps=0)
+    stages: tuple[StageConfig, ...] = Field(min_length=1)
+    loss: LossConfig = LossConfig()
+    optimizer: LanguageOptimizerConfig = LanguageOptimizerConfig()
     run: LanguageRunConfig = LanguageRunConfig()
     shape: dict[str, int | float | str | bool] = Field(default_factory=dict)
 
     @property
     def steps(self) -> int:
         """Length of the run."""
-        return sum(part.steps for part in self.parts)
+        return sum(stage.steps for stage in self.stages)
+
+    def with_steps(self, steps: int) -> Self:
+        """The same training, of another length: its last stage is made longer or shorter.
+
+        Raises:
+            LanguageTrainingError: if nothing would be left of that stage.
+        """
+        *before, last = self.stages
+        left = steps - sum(stage.steps for stage in before)
+        if left < 1:
+            raise LanguageTrainingError(
+                f"A run of {steps} steps would not reach its last stage, '{last.name}': give more than {steps - left}."
+            )
+        return self.model_copy(update={"stages": (*before, last.model_copy(update={"steps": left}))})
 
 
 def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resume: bool = False) -> Path:
@@ -141,15 +168,15 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
     model = _model(config, tokenizer, clips if last is None else [])
-    if config.grounding.steps and last is None:
+    if config.frame_supervision.steps and last is None:
         _ground(model, clips, valid, config, folder)
     chats = _chats(model, config, folder)
     seed = config.run.seed
-    examples = [Examples(clips, tokenizer.code_rate, part.mixture, seed, chats) for part in config.parts]
+    examples = [Examples(clips, tokenizer.code_rate, part.task_weights, seed, chats) for part in config.stages]
     batches = _batches(config, model, examples)
     samples = Samples(valid, config.data.samples, tokenizer).add_to if config.data.samples else None
     seen = Validation(_fixed(config, model, valid, tokenizer), folder, samples)
-    run_steps(Answers(model, config.answers), batches, config.steps, seen, config.rates, config.run, last)
+    run_steps(SFTTask(model, config.loss), batches, config.steps, seen, config.optimizer, config.run, last)
     return folder / "model"
 
 
@@ -168,27 +195,27 @@ def _clips(sources: Sequence[str], tokenizer: AudioTokenizer) -> list[CodeClip]:
 
 def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Sequence[CodeClip]) -> LanguageModel:
     """The model that training starts from; not aligned where there are no clips."""
-    if config.start is not None:
-        model = LanguageModel.load(config.start, config.run.dtype)
-        if model.config.codes != tokenizer.fingerprint:
+    if config.init_from is not None:
+        model = LanguageModel.load(config.init_from, config.run.dtype)
+        if model.config.tokenizer_fingerprint != tokenizer.fingerprint:
             raise LanguageTrainingError(
-                f"The model to start from learned the codes of the tokenizer {model.config.codes}, and this one is "
-                f"{tokenizer.fingerprint}: name the tokenizer it was trained with."
+                f"The model to start from learned the codes of the tokenizer {model.config.tokenizer_fingerprint}, "
+                f"and this one is {tokenizer.fingerprint}: name the tokenizer it was trained with."
             )
-        model.tell_time(config.timestamps)
+        model.tell_time(config.time_markers)
         return model
     codebook = torch.from_numpy(tokenizer.codebook)
     settings = LanguageConfig(
         base=config.base,
-        codes=tokenizer.fingerprint,
+        tokenizer_fingerprint=tokenizer.fingerprint,
         codebook_size=len(codebook),
         code_rate=tokenizer.code_rate,
         lora=config.lora,
         context_tokens=config.context_tokens,
-        timestamps=config.timestamps,
+        time_markers=config.time_markers,
     )
     model = LanguageModel.create(settings, codebook, config.run.seed, config.run.dtype)
-    if clips and config.alignment.steps:
+    if clips and config.embedding_alignment.steps:
         _align(model, clips, config)
     return model
 
@@ -206,7 +233,7 @@ def _align(model: LanguageModel, clips: Sequence[CodeClip], config: LanguageTrai
     wanted = label_rows(model.text_rows, [model.vocabulary.text(f" {name}") for name in names])
     rows = model.rows.detach().clone()
     generator = torch.Generator().manual_seed(config.run.seed)
-    rows[:-2] = align(rows[:-2], wanted, known, config.alignment, generator)
+    rows[:-2] = align(rows[:-2], wanted, known, config.embedding_alignment, generator)
     _log.info("aligned: %.1f %% of the clips point at their label", 100 * accuracy(rows[:-2], wanted, known))
     model.set_rows(rows)
 
@@ -219,18 +246,20 @@ def _ground(
     run: Path,
 ) -> None:
     """Runs the stage of grounding in a folder of its own, or goes on with what is there."""
-    asked, rate, prompts = config.grounding, model.config.code_rate, model.prompts
+    asked, rate, prompts = config.frame_supervision, model.config.code_rate, model.prompts
     known = AnnotatedClips(clips, rate, asked.scenes_share, asked.longest_seconds, config.run.seed)
     if not known:
-        raise LanguageTrainingError("Layers cannot be grounded without labels or scenes: set `grounding: {steps: 0}`.")
+        raise LanguageTrainingError(
+            "There are no labels or scenes to supervise frames with: set `frame_supervision: {steps: 0}`."
+        )
     unseen = AnnotatedClips(valid, rate, asked.scenes_share, asked.longest_seconds, seed=1, names=known.names)
-    count = asked.steps * config.run.accumulated * PartialState().num_processes
-    batches = GroundingBatches(known, prompts, count, asked.batch_tokens)
-    fixed = GroundingBatches(unseen, prompts, config.data.valid_batches if unseen else 0, asked.batch_tokens)
-    learner, folder = Grounding(model, len(known.names), asked.layers), run / _GROUNDED
+    count = asked.steps * config.run.gradient_accumulation_steps * PartialState().num_processes
+    batches = FrameSupervisionBatches(known, prompts, count, asked.batch_tokens)
+    fixed = FrameSupervisionBatches(unseen, prompts, config.data.valid_batches if unseen else 0, asked.batch_tokens)
+    learner, folder = FrameSupervisionTask(model, len(known.names), asked.layers), run / _GROUNDED
     seen = Validation([fixed[number] for number in range(len(fixed))], folder)
     with learner.only_lower():
-        run_steps(learner, batches, asked.steps, seen, asked.rates, config.run, last_checkpoint(folder))
+        run_steps(learner, batches, asked.steps, seen, asked.optimizer, config.run, last_checkpoint(folder))
 
 
 def _chats(model: LanguageModel, config: LanguageTrainingConfig, folder: Path) -> list[Chat]:
@@ -243,8 +272,8 @@ def _chats(model: LanguageModel, config: LanguageTrainingConfig, folder: Path) -
 
 
 def _batches(config: LanguageTrainingConfig, model: LanguageModel, examples: Sequence[Examples]) -> Batches:
-    taken = config.run.accumulated * PartialState().num_processes  # batches a step
-    parts = [Part(one, part.steps * taken) for one, part in zip(examples, config.parts, strict=True)]
+    taken = config.run.gradient_accumulation_steps * PartialState().num_processes  # batches a step
+    parts = [Stage(one, part.steps * taken) for one, part in zip(examples, config.stages, strict=True)]
     return Batches(parts, model.prompts, config.run.batch_tokens, config.context_tokens, config.run.seed)
 
 
@@ -252,7 +281,7 @@ def _fixed(
     config: LanguageTrainingConfig, model: LanguageModel, valid: Sequence[CodeClip], tokenizer: AudioTokenizer
 ) -> list[dict[str, Tensor]]:
     """The batches of a validation: those that the last mixture makes of other clips."""
-    examples = Examples(valid, tokenizer.code_rate, config.parts[-1].mixture, seed=1)
+    examples = Examples(valid, tokenizer.code_rate, config.stages[-1].task_weights, seed=1)
     count = config.data.valid_batches
-    batches = Batches([Part(examples, count)], model.prompts, config.run.batch_tokens, config.context_tokens, seed=1)
+    batches = Batches([Stage(examples, count)], model.prompts, config.run.batch_tokens, config.context_tokens, seed=1)
     return [batches[number] for number in range(count)]

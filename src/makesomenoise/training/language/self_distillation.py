@@ -21,7 +21,7 @@ _WHOLE_SENTENCES = re.compile(r".*[^\s\d][.!?][\"')*]*(?=\s|$)", re.DOTALL)
 def base_answers(
     model: LanguageModel, prompts: Sequence[str], most_tokens: int = 96, batch_size: int = 16, seed: int = 0
 ) -> list[Chat]:
-    """Answers of the base in words alone.
+    """SFTTask of the base in words alone.
 
     An answer that grew too long keeps its whole sentences; a prompt whose answer has none, or is empty, is left out.
 

@@ -25,30 +25,30 @@ from makesomenoise.data.instructions.examples import Examples
 from makesomenoise.errors import DataError
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import IGNORED, Example, Prompts
-from makesomenoise.training.language.trainer import Learner
+from makesomenoise.training.language.trainer import TrainingTask
 
 _ALL_WORDS_EVERY = 8
 Item = TypeVar("Item")
 POOL = 16  # batches of about equal work that are drawn at once
-MOST_DRAWN, _MOST_POOLS = 1_000_000, 100_000  # numbers of what is drawn for different pools and parts never meet
+MOST_DRAWN, _MOST_POOLS = 1_000_000, 100_000  # numbers of what is drawn for different pools and stages never meet
 
 
-class AnswersConfig(Config):
+class LossConfig(Config):
     """What loss is asked.
 
     Attributes:
         audio_weight: weight of a token of a sound; one of text has 1.
         z_loss: weight of the squared logarithm of the sum of exponentials of scores, which keeps them from drifting.
-        kept_weight: weight of the divergence from the base where there is no sound, summed over its places and
+        kl_weight: weight of the divergence from the base where there is no sound, summed over its places and
             divided by the tokens of the batch.
     """
 
     audio_weight: float = Field(default=1.0, ge=0.0)
     z_loss: float = Field(default=1e-4, ge=0.0)
-    kept_weight: float = Field(default=30.0, ge=0.0)
+    kl_weight: float = Field(default=30.0, ge=0.0)
 
 
-class Answers(Learner):
+class SFTTask(TrainingTask):
     """A language model and the loss on what it answers.
 
     Args:
@@ -56,7 +56,7 @@ class Answers(Learner):
         config: what loss is asked.
     """
 
-    def __init__(self, language: LanguageModel, config: AnswersConfig):
+    def __init__(self, language: LanguageModel, config: LossConfig):
         super().__init__(language)
         self.asked = config
 
@@ -91,7 +91,7 @@ class Answers(Learner):
         weights = torch.where(within, self.asked.audio_weight, 1.0)
         total = weights.sum().clamp_min(1e-8)
         loss = (weights * surprise).sum() / total + self.asked.z_loss * spread / max(len(targets), 1)
-        loss = loss + self.asked.kept_weight * divergence.sum() / attention_mask.sum()
+        loss = loss + self.asked.kl_weight * divergence.sum() / attention_mask.sum()
         told = surprise.detach()
         texts, audios = (~within).sum(), within.sum()
         return {
@@ -137,8 +137,8 @@ class BatchesError(DataError):
 
 
 @dataclass(frozen=True)
-class Part:
-    """A stretch of a training with a mixture of its own.
+class Stage:
+    """A stretch of a training with task weights of its own.
 
     Attributes:
         examples: what is drawn from.
@@ -153,28 +153,28 @@ class Batches(Dataset[dict[str, Tensor]]):
     """All batches of a run in order.
 
     Args:
-        parts: what comes after what.
+        stages: what comes after what.
         prompts: turns conversations into tokens.
         batch_tokens: tokens of a batch, about.
         most_tokens: longer conversations are left out.
         seed: of the order within a pool.
     """
 
-    def __init__(self, parts: Sequence[Part], prompts: Prompts, batch_tokens: int, most_tokens: int, seed: int):
-        self.parts, self.prompts, self.seed = parts, prompts, seed
+    def __init__(self, stages: Sequence[Stage], prompts: Prompts, batch_tokens: int, most_tokens: int, seed: int):
+        self.stages, self.prompts, self.seed = stages, prompts, seed
         self.batch_tokens, self.most_tokens = batch_tokens, most_tokens
         self._pool: tuple[tuple[int, int], list[dict[str, Tensor]]] = (-1, -1), []
 
     def __len__(self) -> int:
-        return sum(part.batches for part in self.parts)
+        return sum(part.batches for part in self.stages)
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         """Batch `number`: `tokens`, `labels`, `attention_mask`, each [B, L]."""
         if number >= len(self):
             raise IndexError(number)
         place = 0
-        while number >= self.parts[place].batches:
-            number -= self.parts[place].batches
+        while number >= self.stages[place].batches:
+            number -= self.stages[place].batches
             place += 1
         wanted = place, number // POOL
         if self._pool[0] != wanted:
@@ -185,7 +185,7 @@ class Batches(Dataset[dict[str, Tensor]]):
         """The batches of a pool, in random order."""
         found: list[Example] = []
         tokens, number = 0, 0
-        examples = self.parts[place].examples
+        examples = self.stages[place].examples
         while tokens < POOL * self.batch_tokens or len(found) < POOL:
             if number == MOST_DRAWN:
                 raise BatchesError(f"Hardly any conversation has at most {self.most_tokens} tokens: allow for more.")

@@ -7,7 +7,7 @@ it in 16 bits, as it is shipped.
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -27,7 +27,7 @@ from makesomenoise.language.listening import answers
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound
 from makesomenoise.tokenizer.model import AudioTokenizer
-from makesomenoise.training.optimization import factor
+from makesomenoise.training.optimization import ScheduleConfig
 
 _LEARNED = "learned.safetensors"
 _LOG_EVERY = 10
@@ -37,28 +37,23 @@ _MADE_SECONDS = 2.0
 _LONGEST_CAPTION = 24
 
 
-class RatesConfig(Config):
+class LanguageOptimizerConfig(ScheduleConfig):
     """How fast weights move.
 
     Attributes:
-        matrices: highest learning rate of AdamW for the low-rank matrices.
-        rows: highest learning rate for the rows of the new words.
-        warmup_steps: steps over which rates rise from 0.
-        falling: share of the run over which they fall in a straight line to a fiftieth.
-        weight_decay: of AdamW, for the matrices.
-        clip: largest norm of the gradient.
+        lora_lr: highest learning rate of AdamW for the LoRA weights.
+        embedding_lr: highest learning rate for the embeddings of the new words.
+        weight_decay: of AdamW, for the LoRA weights.
+        grad_clip: largest norm of the gradient.
     """
 
-    matrices: float = Field(default=5e-4, gt=0.0)
-    rows: float = Field(default=1e-3, gt=0.0)
     warmup_steps: int = Field(default=50, ge=0)
-    falling: float = Field(default=0.6, gt=0.0, le=1.0)
+    decay_fraction: float = Field(default=0.6, gt=0.0, le=1.0)
+    final_factor: float = Field(default=0.02, ge=0.0, le=1.0)
+    lora_lr: float = Field(default=5e-4, gt=0.0)
+    embedding_lr: float = Field(default=1e-3, gt=0.0)
     weight_decay: float = Field(default=0.01, ge=0.0)
-    clip: float = Field(default=1.0, gt=0.0)
-
-    def factor(self, step: int, steps: int) -> float:
-        """The rates of a step of a run of `steps`, as a factor of the highest."""
-        return factor(step, steps, self.warmup_steps, self.falling, least=0.02)
+    grad_clip: float = Field(default=1.0, gt=0.0)
 
 
 class LanguageRunConfig(Config):
@@ -66,31 +61,31 @@ class LanguageRunConfig(Config):
 
     Attributes:
         batch_tokens: tokens of a batch on one device, padding included, about.
-        accumulated: batches of a step.
+        gradient_accumulation_steps: batches of a step.
         valid_every: steps between two validations, at which checkpoints are written.
         seed: of rows, matrices, and the order of what is learned.
         threads: CPU threads; none leaves the choice to torch.
-        bfloat16: whether the base and the products are in bfloat16; none: where the device computes in it.
-        checkpointed: whether activations are computed again in the backward pass, to save memory.
+        precision: of the base and of products; none: bfloat16 where the device computes in it.
+        gradient_checkpointing: whether activations are computed again in the backward pass, to save memory.
     """
 
     batch_tokens: int = Field(default=2000, ge=1)
-    accumulated: int = Field(default=1, ge=1)
+    gradient_accumulation_steps: int = Field(default=1, ge=1)
     valid_every: int = Field(default=100, ge=1)
     seed: int = 0
     threads: int | None = None
-    bfloat16: bool | None = None
-    checkpointed: bool = False
+    precision: Literal["float32", "bfloat16"] | None = None
+    gradient_checkpointing: bool = False
 
     @property
     def dtype(self) -> torch.dtype:
         """Of the base and of products."""
-        if self.bfloat16 is None:
+        if self.precision is None:
             return usual_dtype("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.bfloat16 if self.bfloat16 else torch.float32
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
 
 
-class Learner(nn.Module):
+class TrainingTask(nn.Module):
     """A language model with the loss that it learns by.
 
     `forward` takes a batch and gives `loss` and what is logged: means `x` over as many tokens as `xs` says.
@@ -147,7 +142,7 @@ class Validation(TrainerCallback):
             learner: Any = kwargs["model"]
             self._look(getattr(learner, "module", learner), args, state.global_step)
 
-    def _look(self, learner: Learner, args: TrainingArguments, step: int) -> None:
+    def _look(self, learner: TrainingTask, args: TrainingArguments, step: int) -> None:
         learner.eval()
         seen = []
         for batch in self.batches:
@@ -218,11 +213,11 @@ class _Trainer(Trainer):
 
 
 def run_steps(
-    learner: Learner,
+    learner: TrainingTask,
     batches: Dataset,
     steps: int,
     validation: Validation,
-    rates: RatesConfig,
+    config: LanguageOptimizerConfig,
     run: LanguageRunConfig,
     last: Path | None,
 ) -> None:
@@ -233,22 +228,22 @@ def run_steps(
         batches: one item is one batch.
         steps: length of the run.
         validation: watches, and knows the run folder.
-        rates: how fast weights move.
+        config: how fast weights move.
         run: size of a step and of the machine.
         last: checkpoint to go on from, or none.
     """
     if not torch.cuda.is_available():
         # Backward, torch's fused attention takes a fifth of a step on a CPU; most of that is saved by the plain one.
         learner.language.causal.set_attn_implementation("eager")
-    if run.checkpointed:
+    if run.gradient_checkpointing:
         learner.language.causal.enable_input_require_grads()
         learner.language.causal.gradient_checkpointing_enable({"use_reentrant": False})
     settings = TrainingArguments(
         output_dir=str(validation.folder),
         max_steps=steps,
         per_device_train_batch_size=1,
-        gradient_accumulation_steps=run.accumulated,
-        max_grad_norm=rates.clip,
+        gradient_accumulation_steps=run.gradient_accumulation_steps,
+        max_grad_norm=config.grad_clip,
         bf16=run.dtype == torch.bfloat16,
         use_cpu=not torch.cuda.is_available(),
         save_steps=run.valid_every,
@@ -264,22 +259,24 @@ def run_steps(
         model=learner,
         args=settings,
         train_dataset=batches,
-        optimizers=_optimisers(learner, rates, steps),
+        optimizers=_optimizer(learner, config, steps),
         callbacks=[validation],
     )
     trainer.train(resume_from_checkpoint=str(last) if last else None)
 
 
-def _optimisers(learner: Learner, rates: RatesConfig, steps: int) -> Any:
+def _optimizer(learner: TrainingTask, config: LanguageOptimizerConfig, steps: int) -> Any:
     """AdamW, with rows at a rate of their own, and its schedule."""
     rows = {id(learner.language.rows), id(learner.language.output_rows)}
     trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
+    embeddings = [p for p in trained if id(p) in rows]
+    lora = [p for p in trained if id(p) not in rows]
     groups = [
-        {"params": [p for p in trained if id(p) in rows], "lr": rates.rows, "weight_decay": 0.0},
-        {"params": [p for p in trained if id(p) not in rows], "lr": rates.matrices, "weight_decay": rates.weight_decay},
+        {"params": embeddings, "lr": config.embedding_lr, "weight_decay": 0.0},
+        {"params": lora, "lr": config.lora_lr, "weight_decay": config.weight_decay},
     ]
-    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
-    return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rates.factor(step, steps))
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: config.factor(step, steps))
 
 
 def _first(items: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -309,7 +306,7 @@ class Samples:
         said = answers(model, sounds, wording.CAPTION, _LONGEST_CAPTION)
         for (clip, name), text in zip(self._chosen, said, strict=True):
             curves.add_text(f"captions/{name.name}", f"{clip.title or clip.key}: {text}", step)
-            made = compose(model, name.happens, _MADE_SECONDS)[0].sound
+            made = compose(model, name.happens, _MADE_SECONDS)[0]
             waveform = self._tokenizer.decode([made.codes], seed=0)
             curves.add_audio(f"sounds/{name.name}", waveform, step, sample_rate=self._tokenizer.sample_rate)
 
