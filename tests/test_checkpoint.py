@@ -202,26 +202,6 @@ def test_other_weights_under_the_same_name_are_refused(tmp_path) -> None:
         checkpoint.load_model(tmp_path / "ours", _Settings)
 
 
-def test_upload_sends_a_model_folder(monkeypatch):
-    import huggingface_hub
-
-    sent = {}
-
-    class _Api:
-        def create_repo(self, repo_id, exist_ok):
-            sent["made"] = (repo_id, exist_ok)
-
-        def upload_folder(self, repo_id, folder_path):
-            sent["weights"] = checkpoint.load_state(folder_path)
-            sent["repo"] = repo_id
-
-    monkeypatch.setattr(huggingface_hub, "HfApi", _Api)
-    checkpoint.upload("me/model", _Settings(), _state())
-    assert sent["made"] == ("me/model", True)
-    assert sent["repo"] == "me/model"
-    torch.testing.assert_close(sent["weights"], _state())
-
-
 def test_a_hub_id_is_downloaded(monkeypatch, tmp_path):
     import huggingface_hub
 

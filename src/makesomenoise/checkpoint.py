@@ -6,7 +6,6 @@ Knows how weights are kept, not what they mean. Nothing is ever unpickled.
 import hashlib
 import json
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,23 +92,6 @@ def save_model(
         files[CARD_FILE] = card.encode()
     for name, data in files.items():
         write_bytes(folder / name, data)
-
-
-def upload(repo_id: str, config: ModelConfig, state: "Mapping[str, Weight]", card: str | None = None) -> None:
-    """Writes the model folder to the Hugging Face Hub.
-
-    Args:
-        repo_id: `owner/name`; made if missing.
-        config: see `save_model`.
-        state: see `save_model`.
-        card: see `save_model`.
-    """
-    from huggingface_hub import HfApi  # noqa: PLC0415 - only an upload needs the network client
-
-    with tempfile.TemporaryDirectory() as folder:
-        save_model(folder, config, state, card=card)
-        HfApi().create_repo(repo_id, exist_ok=True)
-        HfApi().upload_folder(repo_id=repo_id, folder_path=folder)
 
 
 def load_model(

@@ -31,6 +31,15 @@ def test_a_folder_is_loaded(engine: str, griffin_lim_iters: int, vocoder: IstftV
     np.testing.assert_allclose(loaded(mel), made(torch.from_numpy(mel)).detach().numpy(), atol=1e-4)
 
 
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_files_of_two_models_are_refused(engine: str, vocoder: IstftVocoder, tmp_path: Path) -> None:
+    vocoder.save(tmp_path / "one")
+    IstftVocoder(vocoder.config).save(tmp_path / "two")
+    (tmp_path / "two" / "config.yaml").replace(tmp_path / "one" / "config.yaml")
+    with pytest.raises(CheckpointError, match="copy both files again"):
+        load_vocoder(tmp_path / "one", vocoder.config.mel, engine)
+
+
 def test_the_format_of_vocos_needs_torch(vocos_folder: Path) -> None:
     with pytest.raises(EngineError, match="has the format of Vocos"):
         load_vocoder(vocos_folder, engine="onnx")
