@@ -91,7 +91,9 @@ class Distilling:
         noise, wanted = ways.points[:, 0].float(), ways.points[:, -1].float()
         velocity, distances = decoder.flow_map(ways.latents, float(ways.guidance[0])), []
         for steps in (1, 2, 4, 6, 12):
-            found = integrate(velocity, noise, time_grid(steps, decoder.config.time_shift).to(noise.device))
+            found = integrate(
+                velocity, noise, torch.from_numpy(time_grid(steps, decoder.config.time_shift)).to(noise.device)
+            )
             distances.append(float(weighted_mean((found - wanted).square(), ways.weight)))
         return distances
 

@@ -5,11 +5,9 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Self, TypeVar, cast
+from typing import TYPE_CHECKING, Self, TypeVar, Union, cast
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from makesomenoise.audio import arrays, io, level
 from makesomenoise.audio.joining import Continuation
@@ -25,13 +23,17 @@ from makesomenoise.language.orders import continued
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GENERATING, Sampling
 from makesomenoise.tokenizer import bitstream
-from makesomenoise.tokenizer.decoders.base import Quality
+from makesomenoise.tokenizer.decoding import Quality
 from makesomenoise.tokenizer.files import counted, read_codes
 from makesomenoise.tokenizer.model import AudioTokenizer
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 DEFAULT = "language"
 _LEAD_CODES = 48  # heard before what follows, so that the decoder goes on with its texture
-Heard = Tensor | np.ndarray | Sound | str | Path
+Heard = Union[np.ndarray, "Tensor", Sound, str, Path]
+Sounds = Union[Sequence[Heard], np.ndarray, "Tensor"]
 _AT_ONCE = 8
 Found = TypeVar("Found", Answer, Ranking)
 
@@ -121,11 +123,11 @@ class AudioLanguageModel:
         except RequestError as error:
             raise PipelineError(str(error)) from None
 
-    def caption(self, sounds: Sequence[Heard] | Tensor) -> list[str]:
+    def caption(self, sounds: Sounds) -> list[str]:
         """Describes each of the sounds in a sentence; errors are those of `ask`."""
         return self.ask(sounds, wording.CAPTION)
 
-    def ask(self, sounds: Sequence[Heard] | Tensor, question: str, most_tokens: int = LONGEST_ANSWER) -> list[str]:
+    def ask(self, sounds: Sounds, question: str, most_tokens: int = LONGEST_ANSWER) -> list[str]:
         """Answers a question about each of the sounds, several at once.
 
         Args:
@@ -176,7 +178,7 @@ class AudioLanguageModel:
 
     def classify(
         self,
-        sounds: Sequence[Heard] | Tensor,
+        sounds: Sounds,
         labels: Sequence[str],
         window: float | None = None,
         prior: float = naming.PRIOR,
@@ -225,7 +227,7 @@ class AudioLanguageModel:
         steps: int | None = None,
         level_db: float | None = None,
         quality: Quality = "fast",
-    ) -> Tensor:
+    ) -> np.ndarray:
         """The waveform [S] of codes.
 
         Args:
@@ -236,8 +238,8 @@ class AudioLanguageModel:
             level_db: make it as loud as this, see `audio.level`; else it is as loud as its codes say.
             quality: see `AudioTokenizer.decode`.
         """
-        codes, rate = torch.tensor([sound.codes], device=self.tokenizer.device), self.tokenizer.sample_rate
-        waveform = self.tokenizer.decode(codes, steps, seed=seed, quality=quality)[0].cpu()
+        rate = self.tokenizer.sample_rate
+        waveform = self.tokenizer.decode([sound.codes], steps, seed=seed, quality=quality)[0]
         waveform = waveform if seconds is None else waveform[: round(seconds * rate)]
         return waveform if level_db is None else level.levelled(waveform, rate, level_db)
 
@@ -253,10 +255,10 @@ class AudioLanguageModel:
         level_db: float | None = level.USUAL_DB,
         *,
         quality: Quality = "fast",
-    ) -> Tensor:
+    ) -> np.ndarray:
         """Waveforms [C, S] of the sounds that `generate_each` makes, which explains the settings."""
         made = self.generate_each(text, seconds, seed, sampling, candidates, best_by, steps, level_db, quality=quality)
-        return torch.stack([one.waveform for one in made])
+        return np.stack([one.waveform for one in made])
 
     def generate_each(  # noqa: PLR0913 - each is a setting of the sound
         self,
@@ -335,10 +337,9 @@ class AudioLanguageModel:
         """Begins a conversation; the same seed and the same turns give the same replies."""
         return Chat(self, seed)
 
-    def _encoded(self, chunks: Iterator[Tensor]) -> Sound:
+    def _encoded(self, chunks: Iterator[np.ndarray]) -> Sound:
         sizes: list[int] = []
-        pieces = self.tokenizer.stream_encode(counted((chunk.to(self.tokenizer.device) for chunk in chunks), sizes))
-        codes = torch.cat([piece.cpu() for piece in pieces]).tolist()
+        codes = np.concatenate(list(self.tokenizer.stream_encode(counted(chunks, sizes)))).tolist()
         return Sound(tuple(codes), sum(sizes) / self.tokenizer.sample_rate)
 
     def _whole(self, sounds: Iterable[Heard], question: str, most_tokens: int, strict: bool) -> Iterator[Answer]:
@@ -380,7 +381,7 @@ class AudioLanguageModel:
     def _drawn(self, text: str, seconds: float, seed: int, sampling: Sampling) -> Generated:
         """One sound alone: drawn beside others it would be another, since sums over more rows round otherwise."""
         (sound,) = compose(self.language, text, seconds, seed, sampling)
-        return Generated(torch.empty(0), sound, seed)
+        return Generated(np.empty(0, np.float32), sound, seed)
 
     def _best(self, text: str, drawn: Iterator[Generated]) -> Iterator[Generated]:
         candidates = list(drawn)
@@ -389,9 +390,8 @@ class AudioLanguageModel:
         yield replace(candidates[order[0]], score=scores[order[0]], others=tuple(scores[place] for place in order[1:]))
 
 
-def _several(sounds: Sequence[Heard] | Tensor) -> Sequence[Heard] | Tensor:
-    arrayed = isinstance(sounds, Tensor | np.ndarray)
-    if isinstance(sounds, str | Path) or (arrayed and sounds.ndim != 2):  # noqa: PLR2004 - [B, S]
+def _several(sounds: Sounds) -> Sounds:
+    if isinstance(sounds, str | Path) or len(getattr(sounds, "shape", (0, 0))) != 2:  # noqa: PLR2004 - [B, S]
         raise PipelineError("Expected several sounds: give a list, or waveforms [B, S].")
     return sounds
 
@@ -431,7 +431,7 @@ class Chat:
         self._dialogue.attach(self._model.hear(sound))
         self._attached = True
 
-    def say(self, text: str) -> Iterator[str | Tensor]:
+    def say(self, text: str) -> Iterator[str | np.ndarray]:
         """Says something and streams the reply: pieces of text, and waveforms [S] of the sounds that are made.
 
         Sounds are as loud as those of `AudioLanguageModel.generate`; after one was attached they are as loud as they

@@ -45,16 +45,16 @@ def silent():
 )
 def test_what_can_only_mean_one_sound_becomes_it(given, step: float):
     waveform = arrays.batch(given)
-    assert waveform.dtype == torch.float32
+    assert waveform.dtype == np.float32
     assert waveform.shape == SOUND.shape
-    assert float((waveform - SOUND).abs().max()) <= step
+    assert np.abs(waveform - SOUND.numpy()).max() <= step
 
 
 @pytest.mark.usefixtures("silent")
 def test_silence_and_steady_values_stay_what_they_are():
-    assert torch.equal(arrays.batch([[0] * 100]), torch.zeros(1, 100))
-    assert torch.equal(arrays.batch(torch.full((2, 100), 0.7)), torch.full((2, 100), 0.7))
-    assert torch.equal(arrays.batch(SOUND * 8), SOUND * 8)
+    assert np.array_equal(arrays.batch([[0] * 100]), torch.zeros(1, 100))
+    assert np.array_equal(arrays.batch(torch.full((2, 100), 0.7)), torch.full((2, 100), 0.7))
+    assert np.array_equal(arrays.batch(SOUND * 8), SOUND * 8)
 
 
 def test_channels_are_averaged_and_that_is_said():
@@ -64,17 +64,17 @@ def test_channels_are_averaged_and_that_is_said():
         with pytest.warns(io.AudioWarning, match="2 channels, which are averaged") as caught:
             waveform = take(given)
         assert len(caught) == 1
-        torch.testing.assert_close(waveform.flatten(), expected)
+        np.testing.assert_allclose(waveform.flatten(), expected, atol=1e-6)
     with warnings.catch_warnings():
         warnings.simplefilter("error", io.AudioWarning)
-        assert torch.equal(arrays.batch(stereo), stereo)  # two sounds
-        assert torch.equal(arrays.single(SOUND), SOUND[0])
+        assert np.array_equal(arrays.batch(stereo), stereo)  # two sounds
+        assert np.array_equal(arrays.single(SOUND), SOUND[0])
 
 
 def test_values_far_beyond_full_scale_are_divided_row_by_row_and_that_is_said():
     with pytest.warns(io.AudioWarning, match=r"far beyond full scale, which is 1: it is divided by 32768\."):
         waveform = arrays.batch(torch.cat((SOUND, SOUND * 32768)))
-    torch.testing.assert_close(waveform, torch.cat((SOUND, SOUND)))
+    np.testing.assert_allclose(waveform, torch.cat((SOUND, SOUND)), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_values_far_beyond_full_scale_are_divided_row_by_row_and_that_is_said():
         (torch.zeros(2, 0), r"Expected a waveform \[B, S\] with S > 0, got shape \[2, 0\]"),
         ([], "Expected a waveform"),
         (torch.zeros(1, 1, 2, 3), "Expected a waveform"),
-        (torch.arange(100), "Cannot tell the scale of torch.int64 samples"),
+        (torch.arange(100), "Cannot tell the scale of int64 samples"),
         (torch.zeros(1, 100, dtype=torch.bool), "Cannot tell the scale"),
-        (torch.zeros(1, 100, dtype=torch.complex64), "Cannot tell the scale"),
+        (torch.zeros(1, 100, dtype=torch.complex64), "as numbers in rows of one length, got Tensor"),
         (np.zeros((1, 100), np.complex64), "as numbers in rows of one length, got ndarray"),
         ([[0.0, 0.1], [0.2]], "as numbers in rows of one length, got list"),
         ("sound.wav", "as numbers in rows of one length, got str"),
@@ -104,7 +104,7 @@ def test_anything_else_is_refused_in_one_sentence(given, message: str):
 def test_another_rate_becomes_what_a_file_of_that_rate_does(rate: int, tmp_path):
     io.save(tmp_path / "sound.wav", SOUND[0], rate)
     stored = io.load(tmp_path / "sound.wav", rate)
-    assert torch.equal(arrays.at_rate(stored, rate, 24_000), io.load(tmp_path / "sound.wav"))
+    assert np.array_equal(arrays.at_rate(stored, rate, 24_000), io.load(tmp_path / "sound.wav"))
 
 
 @pytest.mark.parametrize("rate", [0, -8000, 50, 44_100.5, float("nan"), 10**9])

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from makesomenoise.audio import io
 from makesomenoise.audio.ffmpeg import FfmpegError, Told, samples
@@ -47,12 +46,12 @@ def test_a_foreign_file_is_read_from_wherever_it_is(tmp_path: Path, tone, monkey
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
     waveform = io.load(m4a)
     assert abs(len(waveform) - 24_000) < 3_000
-    assert abs(int(torch.fft.rfft(waveform).abs().argmax()) * 24_000 / len(waveform) - 440.0) < 2.0
-    assert torch.equal(io.load(m4a.read_bytes()), waveform)
+    assert abs(int(np.abs(np.fft.rfft(waveform)).argmax()) * 24_000 / len(waveform) - 440.0) < 2.0
+    assert np.array_equal(io.load(m4a.read_bytes()), waveform)
     with m4a.open("rb") as file:
-        assert torch.equal(io.load(file), waveform)
+        assert np.array_equal(io.load(file), waveform)
     with pytest.warns(io.AudioWarning, match=r"goes on with another file"):
-        assert torch.equal(io.load(m4a.read_bytes() * 2), waveform)
+        assert np.array_equal(io.load(m4a.read_bytes() * 2), waveform)
     assert list((tmp_path / "copies").iterdir()) == []
 
 

@@ -47,8 +47,8 @@ def noise(*shape: int) -> np.ndarray:
 def test_lossless_files_come_back_within_one_step(file_format: str, subtype: str, step: float):
     samples = noise(5000)
     waveform = io.load(encoded(samples, 24_000, file_format, subtype))
-    assert waveform.dtype == torch.float32
-    assert np.abs(waveform.numpy() - samples).max() <= step
+    assert waveform.dtype == np.float32
+    assert np.abs(waveform - samples).max() <= step
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_compressed_files_keep_length_and_pitch(file_format: str, subtype: str, 
     samples = tone(1.5, 1000.0, rate).numpy()[:, None].repeat(channels, 1)
     waveform = io.load(encoded(samples, rate, file_format, subtype))
     assert len(waveform) == 36_000
-    assert int(torch.fft.rfft(waveform).abs().argmax()) == 1500  # 1000 Hz in steps of 1 / 1.5 s
+    assert int(np.abs(np.fft.rfft(waveform)).argmax()) == 1500  # 1000 Hz in steps of 1 / 1.5 s
 
 
 @pytest.mark.parametrize("rate", [100, 8000, 11_025, 22_050, 32_000, 44_100, 96_000, 192_000])
@@ -68,17 +68,17 @@ def test_every_rate_becomes_24_khz(rate: int, tone):
     waveform = io.load(encoded(tone(2.0, rate / 8, rate).numpy(), rate))
     assert abs(len(waveform) - 48_000) <= 1
     if rate / 8 < 12_000:
-        assert abs(int(torch.fft.rfft(waveform).abs().argmax()) - rate // 4) <= 1
+        assert abs(int(np.abs(np.fft.rfft(waveform)).argmax()) - rate // 4) <= 1
 
 
 def test_a_tone_above_the_new_nyquist_is_silent(tone):
     waveform = io.load(encoded(tone(1.0, 18_000.0, 48_000).numpy(), 48_000))
-    assert waveform[2400:-2400].abs().max() < 1e-3
+    assert np.abs(waveform[2400:-2400]).max() < 1e-3
 
 
 def test_channels_are_averaged():
     samples = noise(3000, 10)
-    torch.testing.assert_close(io.load(encoded(samples, 24_000)).numpy(), samples.mean(axis=1))
+    np.testing.assert_allclose(io.load(encoded(samples, 24_000)), samples.mean(axis=1), atol=1e-6)
 
 
 def test_path_bytes_and_file_object_agree(tmp_path: Path):
@@ -87,7 +87,7 @@ def test_path_bytes_and_file_object_agree(tmp_path: Path):
     path.write_bytes(data)
     expected = io.load(data)
     for source in (path, str(path), _io.BytesIO(data)):
-        assert torch.equal(io.load(source), expected)
+        assert np.array_equal(io.load(source), expected)
 
 
 @pytest.mark.parametrize("chunk_seconds", [0.01, 0.3, 100.0])
@@ -99,7 +99,7 @@ def test_chunks_follow_each_other_to_the_whole(file_format: str, subtype: str, r
     data = encoded(noise(rate, 2), rate, file_format, subtype)
     chunks = list(io.stream(data, chunk_seconds=chunk_seconds))
     assert min(map(len, chunks)) > 0
-    assert torch.equal(torch.cat(chunks), io.load(data))
+    assert np.array_equal(np.concatenate(chunks), io.load(data))
 
 
 def test_a_long_file_is_never_in_memory_whole(tmp_path: Path):
@@ -178,7 +178,7 @@ def test_saved_files_are_read_back(suffix: str, tone, tmp_path: Path):
     back = io.load(path)
     assert len(back) == 24_000
     lossless = suffix in {".wav", ".flac"}
-    assert (back - waveform).abs().mean() < (2**-15 if lossless else 0.1)
+    assert np.abs(back - waveform.numpy()).mean() < (2**-15 if lossless else 0.1)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 

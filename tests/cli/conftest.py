@@ -35,7 +35,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     from makesomenoise import checkpoint
     from makesomenoise.tokenizer.config import TokenizerConfig
     from makesomenoise.tokenizer.network import TokenizerNetwork
-    from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
+    from makesomenoise.vocoder.config import IstftVocoderConfig
+    from makesomenoise.vocoder.vocos import IstftVocoder
 
     folder = tmp_path_factory.mktemp("models")
     config = TokenizerConfig.from_dict(TINY)

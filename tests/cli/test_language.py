@@ -326,5 +326,5 @@ def test_listening_loads_no_vocoder(run, sounds, monkeypatch):
     def broken(*_):
         raise AssertionError("a vocoder was read")
 
-    monkeypatch.setattr("makesomenoise.vocoder.loading._load_weights", broken)
+    monkeypatch.setattr("makesomenoise.vocoder.loading._found", broken)
     assert run("caption", sounds[0]).exit_code == 0

@@ -6,7 +6,12 @@ import pytest
 import torch
 from torchdiffeq import odeint
 
-from makesomenoise.flow.ode import guided, integrate, integrate_multistep, rescaled, time_grid
+from makesomenoise.flow.ode import guided, integrate, integrate_multistep, rescaled
+from makesomenoise.flow.ode import time_grid as grid
+
+
+def time_grid(steps: int, shift: float = 1.0) -> torch.Tensor:
+    return torch.from_numpy(grid(steps, shift))
 
 
 def multistep(velocity, x_0, times):

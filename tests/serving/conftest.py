@@ -16,6 +16,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers  # noqa: E402 - what 
 from tokenizers.models import BPE  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: E402
 
+from makesomenoise import checkpoint  # noqa: E402
 from makesomenoise.language.config import LanguageConfig  # noqa: E402
 from makesomenoise.language.model import LanguageModel  # noqa: E402
 from makesomenoise.pipeline import AudioLanguageModel  # noqa: E402
@@ -25,7 +26,8 @@ from makesomenoise.serving.worker import Worker  # noqa: E402
 from makesomenoise.tokenizer.config import TokenizerConfig  # noqa: E402
 from makesomenoise.tokenizer.model import AudioTokenizer  # noqa: E402
 from makesomenoise.tokenizer.network import TokenizerNetwork  # noqa: E402
-from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig  # noqa: E402
+from makesomenoise.vocoder.config import IstftVocoderConfig  # noqa: E402
+from makesomenoise.vocoder.vocos import IstftVocoder  # noqa: E402
 
 SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 SIZES = {"frame_dim": 8, "frame_layers": 1, "dim": 16, "layers": 1, "heads": 2}
@@ -49,12 +51,23 @@ def base(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> AudioLanguageModel:
+def codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders `tokenizer` and `vocoder` of a model."""
+    folder = tmp_path_factory.mktemp("codec")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = TokenizerNetwork(TokenizerConfig.from_dict(TINY))
         torch.nn.init.normal_(network.decoder.network.mel_out.weight)
-        tokenizer = AudioTokenizer(network, IstftVocoder(IstftVocoderConfig(dim=8, hidden=16, layers=1)).eval())
+        checkpoint.save_model(folder / "tokenizer", network.config, network.state_dict())
+        IstftVocoder(IstftVocoderConfig(dim=8, hidden=16, layers=1)).save(folder / "vocoder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(codec: Path, tmp_path_factory: pytest.TempPathFactory) -> AudioLanguageModel:
+    tokenizer = AudioTokenizer.load(codec / "tokenizer", codec / "vocoder")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
         folder = base(tmp_path_factory.mktemp("base"))
     config = LanguageConfig(base=str(folder), tokenizer_fingerprint=tokenizer.fingerprint, context_tokens=1024)
     codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
@@ -71,12 +84,10 @@ class Folders:
 
 
 @pytest.fixture(scope="session")
-def folders(model: AudioLanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Folders:
+def folders(model: AudioLanguageModel, codec: Path, tmp_path_factory: pytest.TempPathFactory) -> Folders:
     folder = tmp_path_factory.mktemp("models")
     model.language.save(folder / "language")
-    model.tokenizer.save(folder / "tokenizer")
-    model.tokenizer.vocoder.save(folder / "vocoder")
-    return Folders(*(str(folder / name) for name in ("language", "tokenizer", "vocoder")))
+    return Folders(str(folder / "language"), str(codec / "tokenizer"), str(codec / "vocoder"))
 
 
 class Running:

@@ -1,12 +1,16 @@
 """A tokenizer small enough for tests, with random weights."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from makesomenoise import checkpoint
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.config import IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder
 
 DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 STARTING_AT_ZERO = ("mel_out.weight", "jump.weight", "project.weight", "no_condition")
@@ -24,15 +28,31 @@ TINY = {
 }
 
 
-@pytest.fixture(scope="module")
-def tokenizer() -> AudioTokenizer:
+@pytest.fixture(scope="session")
+def network() -> TokenizerNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = TokenizerNetwork(TokenizerConfig.model_validate(TINY))
-        for name, parameter in network.decoder.named_parameters():
+        made = TokenizerNetwork(TokenizerConfig.model_validate(TINY)).eval()
+        for name, parameter in made.decoder.named_parameters():
             if name.endswith(STARTING_AT_ZERO):
                 torch.nn.init.normal_(parameter, std=0.1)
-        return AudioTokenizer(network, IstftVocoder(IstftVocoderConfig(dim=16, hidden=32, layers=1)))
+    return made
+
+
+@pytest.fixture(scope="session")
+def folder(network: TokenizerNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders `tokenizer` and `vocoder` of a model."""
+    parent = tmp_path_factory.mktemp("tiny")
+    checkpoint.save_model(parent / "tokenizer", network.config, network.state_dict())
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        IstftVocoder(IstftVocoderConfig(dim=16, hidden=32, layers=1)).save(parent / "vocoder")
+    return parent
+
+
+@pytest.fixture(scope="module", params=["onnx", "torch"])
+def tokenizer(folder: Path, request: pytest.FixtureRequest) -> AudioTokenizer:
+    return AudioTokenizer.load(folder / "tokenizer", folder / "vocoder", engine=request.param)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,20 @@
 """`AudioTokenizer` keeps its promises: rates, lengths, exact batches and streams, seeds, save and load, errors."""
 
+import numpy as np
 import pytest
 import torch
 
 from makesomenoise import checkpoint
+from makesomenoise.errors import ModelError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import PADDING, AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
+from makesomenoise.tokenizer.torch import TorchCodec
+from makesomenoise.vocoder.loading import load_vocoder
+
+
+def pieces(array, size):
+    return [array[start : start + size] for start in range(0, len(array), size)]
 
 
 def test_rates(tokenizer):
@@ -19,7 +27,7 @@ def test_rates(tokenizer):
 def test_a_code_for_every_1024_samples_and_back(tokenizer, sound, samples):
     codes = tokenizer.encode(sound[:, :samples])
     assert codes.shape == (1, -(-samples // 1024))
-    assert codes.dtype == torch.int64
+    assert codes.dtype == np.int64
     assert tokenizer.decode(codes).shape == (1, codes.shape[1] * 1024)
 
 
@@ -30,13 +38,13 @@ def test_codes_of_a_batch_are_those_of_each_clip_alone(tokenizer, sound):
     for row, length in zip(codes, lengths.tolist(), strict=True):
         alone = tokenizer.encode(sound[:, :length])[0]
         assert row[: len(alone)].tolist() == alone.tolist()
-        assert row[len(alone) :].eq(PADDING).all()
+        assert (row[len(alone) :] == PADDING).all()
 
 
 @pytest.mark.parametrize("chunk", [700, 1024, 9999, 50_000])
 def test_streamed_codes_are_those_of_the_whole(tokenizer, sound, chunk):
     whole = tokenizer.encode(sound)[0]
-    streamed = torch.cat(list(tokenizer.stream_encode(sound[0].split(chunk))))
+    streamed = np.concatenate(list(tokenizer.stream_encode(sound[0].split(chunk))))
     assert streamed.tolist() == whole.tolist()
 
 
@@ -44,8 +52,8 @@ def test_streamed_codes_are_those_of_the_whole(tokenizer, sound, chunk):
 def test_streamed_waveform_is_that_of_the_whole(tokenizer, sound, chunk):
     codes = tokenizer.encode(sound)
     whole = tokenizer.decode(codes, seed=3)[0]
-    streamed = torch.cat(list(tokenizer.stream_decode(codes[0].split(chunk), seed=3)))
-    torch.testing.assert_close(streamed, whole, rtol=0, atol=0)
+    streamed = np.concatenate(list(tokenizer.stream_decode(pieces(codes[0], chunk), seed=3)))
+    np.testing.assert_allclose(streamed, whole, rtol=0, atol=0)
 
 
 def test_a_sound_begins_the_same_whatever_follows(tokenizer, sound):
@@ -59,90 +67,106 @@ def test_a_sound_begins_the_same_whatever_follows(tokenizer, sound):
 def test_seeds_reproduce_and_differ(tokenizer, sound):
     codes = tokenizer.encode(sound[:, :20_000])
     first = tokenizer.decode(codes, seed=1)
-    torch.testing.assert_close(tokenizer.decode(codes, seed=1), first, rtol=0, atol=0)
-    assert not torch.allclose(tokenizer.decode(codes, seed=2), first)
+    np.testing.assert_allclose(tokenizer.decode(codes, seed=1), first, rtol=0, atol=0)
+    assert not np.allclose(tokenizer.decode(codes, seed=2), first)
 
 
 def test_steps_and_guidance_reach_the_decoder(tokenizer, sound):
     codes = tokenizer.encode(sound[:, :20_000])
     plain = tokenizer.decode_mel(codes)
     assert plain.shape == (1, 100, 80)
-    assert not torch.allclose(tokenizer.decode_mel(codes, steps=5), plain)
-    assert not torch.allclose(tokenizer.decode_mel(codes, guidance=1.0), plain)
+    assert not np.allclose(tokenizer.decode_mel(codes, steps=5), plain)
+    assert not np.allclose(tokenizer.decode_mel(codes, guidance=1.0), plain)
 
 
 def test_the_quality_reaches_the_decoder(tokenizer, sound):
     codes = tokenizer.encode(sound[:, :20_000])
     best = tokenizer.decode_mel(codes, quality="best")
-    assert not torch.allclose(tokenizer.decode_mel(codes), best)
-    torch.testing.assert_close(tokenizer.decode_mel(codes, quality="best"), best, rtol=0, atol=0)
+    assert not np.allclose(tokenizer.decode_mel(codes), best)
+    np.testing.assert_allclose(tokenizer.decode_mel(codes, quality="best"), best, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("chunk", [1, 40])
 def test_the_best_quality_streams_too(tokenizer, sound, chunk):
     codes = tokenizer.encode(sound[:, :40_000])
-    streamed = torch.cat(list(tokenizer.stream_decode(codes[0].split(chunk), seed=3, quality="best")))
-    torch.testing.assert_close(streamed, tokenizer.decode(codes, seed=3, quality="best")[0], rtol=0, atol=0)
+    streamed = np.concatenate(list(tokenizer.stream_decode(pieces(codes[0], chunk), seed=3, quality="best")))
+    np.testing.assert_allclose(streamed, tokenizer.decode(codes, seed=3, quality="best")[0], rtol=0, atol=0)
 
 
 def test_waveforms_of_a_batch_are_those_of_each_alone(tokenizer, sound):
     codes = tokenizer.encode(torch.cat((sound, sound.flip(-1))))
     together = tokenizer.decode(codes, seed=5)
     for row, waveform in zip(codes, together, strict=True):
-        torch.testing.assert_close(tokenizer.decode(row[None], seed=5)[0], waveform, rtol=0, atol=0)
+        np.testing.assert_allclose(tokenizer.decode(row[None], seed=5)[0], waveform, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("decode", ["decode", "decode_mel"])
 def test_an_unknown_quality_is_refused(tokenizer, decode):
     with pytest.raises(ValueError, match=r"^Unknown quality 'good': give fast or best\.$"):
-        getattr(tokenizer, decode)(torch.zeros(1, 3, dtype=torch.int64), quality="good")
+        getattr(tokenizer, decode)([[0, 0, 0]], quality="good")
 
 
 def test_steps_below_one_are_refused(tokenizer):
     with pytest.raises(ValueError, match="at least 1, got 0"):
-        tokenizer.decode(torch.zeros(1, 3, dtype=torch.int64), steps=0)
-
-
-def test_save_and_load_change_nothing(tokenizer, sound, tmp_path):
-    tokenizer.save(tmp_path)
-    loaded = AudioTokenizer.load(tmp_path, vocoder="griffin-lim")
-    assert loaded.fingerprint == tokenizer.fingerprint
-    assert loaded.encode(sound).tolist() == tokenizer.encode(sound).tolist()
+        tokenizer.decode([[0, 0, 0]], steps=0)
 
 
 @pytest.mark.parametrize("storage", ["float16", "int8"])
-def test_storage_keeps_the_fingerprint(tokenizer, tmp_path, storage):
-    checkpoint.save_model(tmp_path, tokenizer.config, tokenizer.network.state_dict(), storage=storage)
-    assert AudioTokenizer.load(tmp_path, vocoder="griffin-lim").fingerprint == tokenizer.fingerprint
+def test_storage_keeps_the_fingerprint(network, tmp_path, storage):
+    checkpoint.save_model(tmp_path, network.config, network.state_dict(), storage=storage)
+    expected = checkpoint.model_fingerprint(network.config, network.state_dict())
+    assert AudioTokenizer.load(tmp_path, vocoder="griffin-lim").fingerprint == expected
 
 
-def test_other_weights_have_another_fingerprint(tokenizer):
-    torch.manual_seed(9)
-    other = AudioTokenizer(TokenizerNetwork(tokenizer.config), tokenizer.vocoder)
-    assert other.fingerprint != tokenizer.fingerprint
-
-
-def test_only_what_decides_on_codes_counts_in_the_fingerprint(tokenizer):
+def test_only_what_decides_on_codes_counts_in_the_fingerprint(network, tmp_path):
+    first = checkpoint.model_fingerprint(network.config, network.state_dict())
     for part, same in (("decoder", True), ("encoder", False), ("quantizer", False)):
-        network = TokenizerNetwork(tokenizer.config)
-        network.load_state_dict(tokenizer.network.state_dict())
-        with torch.no_grad():
-            next(network.get_submodule(part).parameters()).add_(0.5)
-        assert (AudioTokenizer(network, tokenizer.vocoder).fingerprint == tokenizer.fingerprint) is same
+        state = {name: t + 0.5 if name.startswith(part) else t for name, t in network.state_dict().items()}
+        checkpoint.save_model(tmp_path / part, network.config, state)
+        other = AudioTokenizer.load(tmp_path / part, vocoder="griffin-lim").fingerprint
+        assert (other == first) is same
 
 
-def test_weights_that_do_not_match_the_config_are_refused(tokenizer, tmp_path):
-    config = tokenizer.config.model_dump()
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_weights_that_do_not_match_the_config_are_refused(network, tmp_path, engine):
+    config = network.config.model_dump()
     config["encoder"]["latent_dim"] = 16
-    checkpoint.save_model(tmp_path, TokenizerConfig.model_validate(config), tokenizer.network.state_dict())
-    with pytest.raises(checkpoint.CheckpointError, match=r"do not match its config\.yaml.*another shape"):
-        AudioTokenizer.load(tmp_path, vocoder="griffin-lim")
+    checkpoint.save_model(tmp_path, TokenizerConfig.model_validate(config), network.state_dict())
+    with pytest.raises(ModelError, match=r"do not match its config\.yaml.*another shape"):
+        AudioTokenizer.load(tmp_path, vocoder="griffin-lim", engine=engine)
+
+
+def test_both_engines_give_the_same_codes_and_nearly_the_same_sound(folder, sound):
+    loaded = (AudioTokenizer.load(folder / "tokenizer", folder / "vocoder", engine=name) for name in ("onnx", "torch"))
+    onnx, torch_one = loaded
+    codes = onnx.encode(sound)
+    assert torch_one.encode(sound).tolist() == codes.tolist()
+    np.testing.assert_allclose(torch_one.codebook, onnx.codebook)
+    for quality in ("fast", "best"):
+        waveforms = (each.decode(codes, seed=3, quality=quality) for each in (onnx, torch_one))
+        np.testing.assert_allclose(*waveforms, atol=1e-3)
+
+
+@pytest.mark.parametrize("quantizer", [{"kind": "ema"}, {"kind": "fsq"}, {"kind": "variational"}])
+def test_every_quantizer_decodes_with_its_codebook(network, quantizer, tmp_path):
+    config = TokenizerConfig.from_dict(network.config.model_dump(mode="json") | {"quantizer": quantizer})
+    other = TokenizerNetwork(config)
+    checkpoint.save_model(tmp_path, config, other.state_dict())
+    loaded = AudioTokenizer.load(tmp_path, vocoder="griffin-lim")
+    np.testing.assert_allclose(loaded.codebook, other.quantizer.codebook().detach().numpy(), atol=1e-5)
+
+
+def test_an_engine_that_cannot_run_a_model_says_so(network, tmp_path):
+    config = TokenizerConfig.from_dict(network.config.model_dump(mode="json") | {"quantizer": {"kind": "fsq"}})
+    checkpoint.save_model(tmp_path, config, TokenizerNetwork(config).state_dict())
+    with pytest.raises(ModelError, match="kind fsq"):
+        AudioTokenizer.load(tmp_path, vocoder="griffin-lim", engine="onnx")
 
 
 @pytest.mark.parametrize("code", [-1, 1024])
 def test_a_code_outside_the_codebook_is_refused(tokenizer, code):
     with pytest.raises(ValueError, match=rf"Code {code} is outside \[0, 1024\)"):
-        tokenizer.decode(torch.tensor([[0, code, 5]]))
+        tokenizer.decode([[0, code, 5]])
 
 
 @pytest.mark.parametrize("codes", [torch.zeros(1, 0, dtype=torch.int64), torch.zeros(1, 3), torch.zeros(3).long()])
@@ -175,20 +199,22 @@ def test_arrays_of_other_types_and_rates_give_the_codes_of_their_sound(tokenizer
     waveform = (tone(0.5)[None] * 32767).round() / 32768
     codes = tokenizer.encode(waveform)
     for same in (waveform.numpy(), waveform.tolist(), waveform.double(), (waveform * 32768).short(), waveform[0]):
-        assert torch.equal(tokenizer.encode(same), codes)
-    assert torch.equal(torch.cat(list(tokenizer.stream_encode([(waveform[0] * 32768).short().numpy()]))), codes[0])
+        assert tokenizer.encode(same).tolist() == codes.tolist()
+    streamed = np.concatenate(list(tokenizer.stream_encode([(waveform[0] * 32768).short().numpy()])))
+    assert streamed.tolist() == codes[0].tolist()
     slow = tokenizer.encode(tone(0.5, 440.0, 8000)[None], sample_rate=8000)
     assert slow.shape == codes.shape
     assert tokenizer.encode(torch.zeros(2, 8000), [8000, 100], 8000).shape == (2, 24)
-    assert torch.equal(tokenizer.decode(codes.tolist(), 1), tokenizer.decode(codes.numpy(), 1))
+    np.testing.assert_array_equal(tokenizer.decode(codes.tolist(), 1), tokenizer.decode(torch.from_numpy(codes), 1))
 
 
-@pytest.fixture
-def grouped(tokenizer):
-    """The same weights, four windows of which go through the network together."""
-    network = TokenizerNetwork(tokenizer.config)
-    network.load_state_dict(tokenizer.network.state_dict())
-    return AudioTokenizer(network, tokenizer.vocoder, windows_at_once=4)
+@pytest.fixture(scope="module")
+def grouped(folder):
+    """The same weights in torch, four windows of which go through the networks together."""
+    stored = checkpoint.load_model(folder / "tokenizer", TokenizerConfig)
+    codec = TorchCodec(TokenizerNetwork.load(folder / "tokenizer"))
+    vocoder = load_vocoder(folder / "vocoder", stored.config.mel, "torch")
+    return AudioTokenizer(stored, codec, vocoder, windows_at_once=4)
 
 
 def test_groups_of_windows_give_what_each_alone_gives(grouped, sound):
@@ -200,42 +226,55 @@ def test_groups_of_windows_give_what_each_alone_gives(grouped, sound):
         alone = grouped.encode(clip[None, :length])
         assert row[row != PADDING].tolist() == alone[0].tolist()
         heard = grouped.decode(alone, seed=5)[0]
-        torch.testing.assert_close(waveform[: len(heard)], heard, rtol=0, atol=0)
-        assert waveform[len(heard) :].eq(0).all()
+        np.testing.assert_array_equal(waveform[: len(heard)], heard)
+        assert not waveform[len(heard) :].any()
 
 
 @pytest.mark.parametrize("chunk", [700, 9999])
 def test_streams_give_what_groups_of_windows_give(grouped, sound, chunk):
     codes = grouped.encode(sound)
-    streamed = torch.cat(list(grouped.stream_encode(sound[0].split(chunk))))
+    streamed = np.concatenate(list(grouped.stream_encode(sound[0].split(chunk))))
     assert streamed.tolist() == codes[0].tolist()
-    pieces = grouped.stream_decode(codes[0].split(7), seed=3)
-    torch.testing.assert_close(torch.cat(list(pieces)), grouped.decode(codes, seed=3)[0], rtol=0, atol=0)
+    made = np.concatenate(list(grouped.stream_decode(pieces(codes[0], 7), seed=3)))
+    np.testing.assert_array_equal(made, grouped.decode(codes, seed=3)[0])
 
 
-def test_padding_between_codes_is_refused(tokenizer):
+def test_windows_that_run_together_give_the_codes_of_one_after_the_other(tokenizer, grouped, sound):
+    assert grouped.encode(sound).tolist() == tokenizer.encode(sound).tolist()
+
+
+@pytest.mark.parametrize(
+    ("codes", "wrong"), [([[5, PADDING, 5]], -1), ([[PADDING, PADDING]], -1), ([[-5, PADDING]], -5)]
+)
+def test_padding_that_is_not_behind_the_last_code_is_refused(tokenizer, codes, wrong):
+    with pytest.raises(ValueError, match=rf"Code {wrong} is outside \[0, 1024\)"):
+        tokenizer.decode(codes)
+
+
+def test_mels_are_made_of_whole_rows_alone(tokenizer):
     with pytest.raises(ValueError, match=r"Code -1 is outside \[0, 1024\)"):
-        tokenizer.decode(torch.tensor([[5, PADDING, 5]]))
+        tokenizer.decode_mel([[5, 5], [5, PADDING]])
 
 
-def test_a_part_of_a_module_that_is_trained_stays_what_it_is(tokenizer, sound):
-    codes, state = tokenizer.encode(sound), {k: v.clone() for k, v in tokenizer.network.state_dict().items()}
-    outer = torch.nn.ModuleDict({"ears": tokenizer, "head": torch.nn.Linear(2, 2)}).train()
-    assert outer["head"].training
-    assert not any(module.training for module in tokenizer.modules())
-    assert tokenizer.encode(sound).tolist() == codes.tolist()
-    torch.testing.assert_close(dict(tokenizer.network.state_dict()), state, rtol=0, atol=0)
-    assert not any(parameter.requires_grad for parameter in tokenizer.network.parameters())
+class Holder(torch.nn.Module):
+    """A module with a tokenizer as attribute, as that of a language model or of a training may be."""
+
+    def __init__(self, tokenizer):
+        super().__init__()
+        self.tokenizer, self.head = tokenizer, torch.nn.Linear(2, 2)
 
 
-@pytest.mark.parametrize("convert", [torch.nn.Module.half, torch.nn.Module.bfloat16, torch.nn.Module.double])
-def test_another_precision_is_refused(tokenizer, sound, convert):
+@pytest.mark.parametrize(
+    "change", [torch.nn.Module.train, torch.nn.Module.half, torch.nn.Module.bfloat16, torch.nn.Module.double]
+)
+def test_what_is_done_to_a_module_that_holds_it_changes_nothing(tokenizer, sound, change):
     codes = tokenizer.encode(sound)
-    for module in (tokenizer, torch.nn.Sequential(tokenizer)):
-        with pytest.raises(ValueError, match="computes in float32 and cannot be made") as caught:
-            convert(module)
-        assert "\n" not in str(caught.value)
-    assert tokenizer.to("cpu").encode(sound).tolist() == codes.tolist()
+    heard = tokenizer.decode(codes)
+    holder = Holder(tokenizer)
+    change(holder)
+    assert len(list(holder.parameters())) == 2
+    assert holder.tokenizer.encode(sound).tolist() == codes.tolist()
+    np.testing.assert_array_equal(holder.tokenizer.decode(codes), heard)
 
 
 def test_autocast_around_it_changes_nothing(tokenizer, sound):
@@ -243,17 +282,7 @@ def test_autocast_around_it_changes_nothing(tokenizer, sound):
     heard = tokenizer.decode(codes)
     with torch.autocast("cpu", torch.bfloat16):
         assert tokenizer.encode(sound).tolist() == codes.tolist()
-        torch.testing.assert_close(tokenizer.decode(codes), heard, rtol=0, atol=0)
-
-
-def test_the_fingerprint_follows_weights_that_are_changed_in_place(tokenizer):
-    network = TokenizerNetwork(tokenizer.config)
-    network.load_state_dict(tokenizer.network.state_dict())
-    other = AudioTokenizer(network, tokenizer.vocoder)
-    assert other.fingerprint == tokenizer.fingerprint
-    with torch.no_grad():
-        next(network.encoder.parameters()).add_(0.5)
-    assert other.fingerprint != tokenizer.fingerprint
+        np.testing.assert_array_equal(tokenizer.decode(codes), heard)
 
 
 def test_another_sample_rate_is_resampled(tokenizer, sound):
@@ -265,10 +294,8 @@ def test_another_sample_rate_is_resampled(tokenizer, sound):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_codes_of_a_gpu_do_not_depend_on_the_batch(tokenizer, sound):
-    network = TokenizerNetwork(tokenizer.config)
-    network.load_state_dict(tokenizer.network.state_dict())
-    other = AudioTokenizer(network, tokenizer.vocoder).to("cuda")
+def test_codes_of_a_gpu_do_not_depend_on_the_batch(folder, sound):
+    other = AudioTokenizer.load(folder / "tokenizer", folder / "vocoder", device="cuda")
+    assert other.device == "cuda"
     together = other.encode(torch.cat((sound, sound.flip(-1))))
-    assert other.device.type == together.device.type == "cuda"
     assert together[0].tolist() == other.encode(sound)[0].tolist()

@@ -18,7 +18,8 @@ from makesomenoise.training.vocoder import (
     VocoderTrainingConfig,
     train_vocoder,
 )
-from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.config import IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder
 from tests.conftest import Tone
 
 

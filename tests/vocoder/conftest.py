@@ -8,7 +8,8 @@ import yaml
 from torch import Tensor
 
 from makesomenoise.audio.mel import MelConfig
-from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.config import IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder
 
 SMALL_MEL = MelConfig(n_fft=128, hop_samples=32, n_mels=12)
 

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.errors import ConfigError
+from makesomenoise.vocoder.config import IstftVocoderConfig
 from makesomenoise.vocoder.griffin_lim import PERIOD, GriffinLim
-from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder
 
 SMALL_MEL = MelConfig(n_fft=128, hop_samples=32, n_mels=12)
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import torch
-from torch import Tensor
+from numpy.typing import ArrayLike
 
 from makesomenoise.audio.errors import AudioError, AudioWarning
 from makesomenoise.audio.reader import read
@@ -45,10 +44,10 @@ FORMATS = {
 }
 _BLOCK_SAMPLES = 1 << 16  # libsndfile overflows its stack when it gets minutes of Ogg Vorbis in one call
 
-Write = Callable[[Tensor], None]
+Write = Callable[[ArrayLike], None]
 
 
-def load(source: Source, sample_rate: int = SAMPLE_RATE, strict: bool = False) -> Tensor:
+def load(source: Source, sample_rate: int = SAMPLE_RATE, strict: bool = False) -> np.ndarray:
     """Reads a whole file.
 
     Args:
@@ -64,12 +63,12 @@ def load(source: Source, sample_rate: int = SAMPLE_RATE, strict: bool = False) -
         AudioError: if there is no such file, if it is not a sound file, is empty, holds nothing that can be decoded,
             or holds values that are not finite.
     """
-    return torch.cat(list(stream(source, sample_rate, strict=strict)))
+    return np.concatenate(list(stream(source, sample_rate, strict=strict)))
 
 
 def stream(
     source: Source, sample_rate: int = SAMPLE_RATE, chunk_seconds: float = 10.0, strict: bool = False
-) -> Iterator[Tensor]:
+) -> Iterator[np.ndarray]:
     """Reads a file chunk by chunk in constant memory.
 
     Args:
@@ -84,16 +83,15 @@ def stream(
     Raises:
         AudioError: as `load`; what is wrong late in a file is raised after the chunks before it.
     """
-    for chunk in read(source, sample_rate, chunk_seconds, strict):
-        yield torch.from_numpy(np.require(chunk, requirements="W"))
+    yield from read(source, sample_rate, chunk_seconds, strict)
 
 
-def save(path: str | Path, waveform: Tensor, sample_rate: int = SAMPLE_RATE) -> None:
+def save(path: str | Path, waveform: ArrayLike, sample_rate: int = SAMPLE_RATE) -> None:
     """Writes a file in the format that its suffix names.
 
     Args:
         path: ends in one of `FORMATS`; an existing file is replaced, a pipe or device written into.
-        waveform: [S]; what lies outside [-1, 1] is clipped.
+        waveform: [S], an array or a tensor on a CPU; what lies outside [-1, 1] is clipped.
         sample_rate: of the waveform, Hz.
 
     Raises:
@@ -142,7 +140,7 @@ def writer(path: str | Path, sample_rate: int = SAMPLE_RATE) -> Iterator[Write]:
         kept = _Kept(raw)
         binary: Any = kept  # it has of a file what soundfile calls
 
-        def write(waveform: Tensor) -> None:
+        def write(waveform: ArrayLike) -> None:
             _append(file, waveform, path)
             kept.check()
 
@@ -183,10 +181,11 @@ def _reason(error: soundfile.SoundFileError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _append(file: soundfile.SoundFile, waveform: Tensor, path: Path) -> None:
-    if waveform.dim() != 1:
-        raise AudioError(f"Cannot write {path}: expected a waveform [S], got the shape {list(waveform.shape)}.")
-    if not torch.isfinite(waveform).all():
+def _append(file: soundfile.SoundFile, waveform: ArrayLike, path: Path) -> None:
+    samples = np.asarray(waveform, np.float32)
+    if samples.ndim != 1:
+        raise AudioError(f"Cannot write {path}: expected a waveform [S], got the shape {list(samples.shape)}.")
+    if not np.isfinite(samples).all():
         raise AudioError(f"Cannot write {path}: the waveform holds values that are not finite numbers.")
-    for block in waveform.detach().cpu().float().clamp(-1.0, 1.0).split(_BLOCK_SAMPLES):
-        file.write(block.numpy())
+    for start in range(0, len(samples), _BLOCK_SAMPLES):
+        file.write(samples[start : start + _BLOCK_SAMPLES].clip(-1.0, 1.0))

@@ -1,9 +1,6 @@
 """How loud a sound is, and the same sound as loud as others: made sounds come as soft as any recording."""
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import avg_pool1d
 
 USUAL_DB = -20.0
 _WINDOW_SECONDS = 0.4  # as the momentary loudness of EBU R 128, here without its weighting of frequencies
@@ -14,7 +11,7 @@ _FLOOR = 1e-10
 _FADE_SECONDS = 0.01
 
 
-def level_db(waveform: Tensor, sample_rate: int) -> float:
+def level_db(waveform: np.ndarray, sample_rate: int) -> float:
     """The root mean square level of the loudest 0.4 s, dB of full scale; -100 at least.
 
     Args:
@@ -22,11 +19,13 @@ def level_db(waveform: Tensor, sample_rate: int) -> float:
         sample_rate: Hz.
     """
     window = min(round(_WINDOW_SECONDS * sample_rate), len(waveform))
-    powers = avg_pool1d(waveform.float().square()[None], window, stride=max(window // _HOPS, 1))
-    return float(10.0 * torch.log10(powers.max() + _FLOOR))
+    total = np.concatenate(([0.0], np.cumsum(np.square(waveform, dtype=np.float64))))
+    starts = np.arange(0, len(waveform) - window + 1, max(window // _HOPS, 1))
+    powers = (total[starts + window] - total[starts]) / window
+    return float(10.0 * np.log10(powers.max() + _FLOOR))
 
 
-def levelled(waveform: Tensor, sample_rate: int, wanted_db: float = USUAL_DB) -> Tensor:
+def levelled(waveform: np.ndarray, sample_rate: int, wanted_db: float = USUAL_DB) -> np.ndarray:
     """The sound at another level, as far as no sample exceeds 0.95 and nothing is raised by more than 40 dB.
 
     Args:
@@ -37,8 +36,8 @@ def levelled(waveform: Tensor, sample_rate: int, wanted_db: float = USUAL_DB) ->
     if not len(waveform):
         return waveform
     gain_db = min(wanted_db - level_db(waveform, sample_rate), _MOST_GAIN_DB)
-    peak = float(waveform.abs().max())
-    return waveform * min(10.0 ** (gain_db / 20.0), _PEAK / max(peak, _FLOOR))
+    peak = float(np.abs(waveform).max())
+    return waveform * np.float32(min(10.0 ** (gain_db / 20.0), _PEAK / max(peak, _FLOOR)))
 
 
 class RunningLevel:
@@ -55,7 +54,7 @@ class RunningLevel:
 
     def after(self, piece: np.ndarray) -> np.ndarray:
         """The next piece [s], levelled; s > 0."""
-        gain_db = self._wanted_db - level_db(torch.from_numpy(piece), self._sample_rate)
+        gain_db = self._wanted_db - level_db(piece, self._sample_rate)
         peak = float(np.abs(piece).max())
         before, self._gain = self._gain, min(self._gain, 10.0 ** (gain_db / 20.0), _PEAK / max(peak, _FLOOR))
         ramp = np.full(len(piece), self._gain, np.float32)

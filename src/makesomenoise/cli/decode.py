@@ -2,6 +2,7 @@
 
 from makesomenoise.cli.options import (
     Device,
+    EngineChoice,
     Force,
     Guidance,
     Inputs,
@@ -28,6 +29,7 @@ def decode(  # noqa: PLR0913 - each is an option
     model: Model = "default",
     vocoder: VocoderName = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -40,13 +42,13 @@ def decode(  # noqa: PLR0913 - each is an option
     from makesomenoise.cli.targets import SOUND_FILES, plan
 
     work = plan(inputs, output, SOUND_FILES, force)
-    from makesomenoise.tokenizer.decoders.base import as_quality
+    from makesomenoise.tokenizer.decoding import as_quality
     from makesomenoise.tokenizer.files import decode_file
     from makesomenoise.tokenizer.model import AudioTokenizer
 
     results = Results(quiet=quiet, aloud=work.aloud, failed=work.refused)
     with progress("Decoding", quiet) as report:
-        tokenizer = AudioTokenizer.load(model, vocoder, device)
+        tokenizer = AudioTokenizer.load(model, vocoder, device, engine)
         for done, (source, target) in enumerate(work.pairs):
             report(done, len(work.pairs))
             with results.of(source):

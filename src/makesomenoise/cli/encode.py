@@ -5,14 +5,14 @@ from typing import Annotated
 import typer
 
 from makesomenoise.cli.inputs import find
-from makesomenoise.cli.options import Device, Force, Inputs, Model, Output, Quiet, Strict
+from makesomenoise.cli.options import Device, EngineChoice, Force, Inputs, Model, Output, Quiet, Strict
 from makesomenoise.cli.progress import progress
 from makesomenoise.cli.results import Results, check_models, check_some_are_there
 
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Of folders, also the folders in them.")]
 
 
-def encode(
+def encode(  # noqa: PLR0913 - each is an option
     inputs: Inputs,
     output: Output,
     *,
@@ -21,6 +21,7 @@ def encode(
     strict: Strict = False,
     model: Model = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Turn sound files into .msn files.
@@ -39,7 +40,7 @@ def encode(
 
     results = Results(quiet=quiet, aloud=work.aloud, failed=work.refused)
     with progress("Encoding", quiet) as report:
-        tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim", device=device)
+        tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim", device=device, engine=engine)
         for done, (source, target) in enumerate(work.pairs):
             report(done, len(work.pairs))
             with results.of(source):

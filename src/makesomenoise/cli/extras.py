@@ -2,11 +2,14 @@
 
 # Modules that the extras of pyproject.toml bring, by the name they are imported under.
 MODULES = {
+    "torch": {"torch", "vector_quantize_pytorch"},
     "demo": {"matplotlib"},
-    "data": {"pyarrow"},
-    "train": {"pytorch_lightning", "tensorboard", "matplotlib"},
-    "language": {"transformers", "peft", "accelerate", "gguf"},
+    "data": {"torch", "vector_quantize_pytorch", "pyarrow"},
+    "train": {"torch", "vector_quantize_pytorch", "pytorch_lightning", "tensorboard", "matplotlib"},
+    "language": {"torch", "vector_quantize_pytorch", "transformers", "peft", "accelerate", "gguf"},
     "evaluate": {
+        "torch",
+        "vector_quantize_pytorch",
         "matplotlib",
         "scipy",
         "transformers",

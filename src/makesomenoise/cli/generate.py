@@ -78,7 +78,7 @@ def generate(  # noqa: PLR0913 - each is an option
     from makesomenoise.audio import io
     from makesomenoise.audio.level import USUAL_DB
     from makesomenoise.pipeline import AudioLanguageModel
-    from makesomenoise.tokenizer.decoders.base import as_quality
+    from makesomenoise.tokenizer.decoding import as_quality
 
     how, loud = sampling(temperature, top_k, guidance), None if keep_level else USUAL_DB
     with progress("Making sound", quiet) as report:

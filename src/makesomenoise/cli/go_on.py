@@ -46,7 +46,7 @@ def continue_(  # noqa: PLR0913 - each is an option
     from makesomenoise.cli.generate import sampling
     from makesomenoise.cli.sources import Piece, each, pieces
     from makesomenoise.pipeline import AudioLanguageModel
-    from makesomenoise.tokenizer.decoders.base import as_quality
+    from makesomenoise.tokenizer.decoding import as_quality
 
     how, fine = sampling(temperature, None, guidance), as_quality(quality)
     work = pieces(files, output, ".wav", resume)
@@ -68,9 +68,8 @@ def loaded(source: Path) -> "np.ndarray":
     """The waveform [S] of a file, or of standard input."""
     from makesomenoise.audio import io
     from makesomenoise.cli.sources import readable
-    from makesomenoise.serving.formats import samples
 
-    return samples(io.load(readable(source)))
+    return io.load(readable(source))
 
 
 def joined(before: "np.ndarray", made: "Continuation", only_new: bool) -> "np.ndarray":

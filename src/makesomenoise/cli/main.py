@@ -18,6 +18,7 @@ from makesomenoise.cli import (
     encode,
     evaluate,
     events,
+    export,
     generate,
     go_on,
     info,
@@ -63,6 +64,7 @@ app.command()(info.info)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(export.app, name="export")
 app.command()(caption.caption)
 app.command()(classify.classify)
 app.command()(ask.ask)

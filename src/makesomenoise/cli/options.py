@@ -57,6 +57,9 @@ QualityName = Annotated[
 ]
 Guidance = Annotated[float | None, typer.Option(min=0.0, max=100.0, help="Guidance scale; 1 turns it off.")]
 Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="The same seed gives the same sound.")]
+EngineChoice = Annotated[
+    str, typer.Option("--engine", help="`onnx` on a cpu, `torch`, or `auto`, which is onnx where it can be.")
+]
 Device = Annotated[str, typer.Option(callback=_available, help="Where to compute: cpu or cuda.")]
 RunFolder = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoints, curves, weights.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder stopped.")]

@@ -52,7 +52,7 @@ def decode(clip: Clip, sample_rate: int) -> np.ndarray:
     for warning in caught:
         # Hours into a run, one truncated clip among thousands is no reason to stop.
         _log.warning("clip %s: %s", clip.key, warning.message)
-    return waveform.numpy()
+    return waveform
 
 
 def _source(clip: Clip) -> io.Source:

@@ -199,7 +199,7 @@ def _scenes(job: Job, store: ClipStore, model: AudioTokenizer) -> Iterator[CodeC
 
 
 def _codes(model: AudioTokenizer, waveform: np.ndarray) -> tuple[int, ...]:
-    return tuple(model.encode(torch.from_numpy(waveform)[None])[0].tolist())
+    return tuple(model.encode(waveform[None])[0].tolist())
 
 
 def _stamp(model: AudioTokenizer) -> Stamp:

@@ -7,7 +7,6 @@ works from disk: one `index.html`, sound files and pictures beside it, nothing f
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from torch import Tensor
 from makesomenoise.errors import RequestError
 from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.checkpoint import CheckpointError, load_config, resolve
@@ -18,11 +17,14 @@ import json
 from importlib import resources
 from pathlib import Path
 from string import Template
-import torch
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from makesomenoise.audio import io
 from makesomenoise.audio.kinds import SUFFIXES
+from makesomenoise.audio.mel import MelSpectrogram
 from makesomenoise.files import atomic_write, make_folder, write_text
-from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.files import decode_file, encode_file
 
 
@@ -51,7 +53,7 @@ class Made:
 
     text: str
     codes: tuple[int, ...]
-    waveform: Tensor
+    waveform: np.ndarray
 
 
 def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel | None":
@@ -90,11 +92,10 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
             f"The page needs {error.name} for its words: run pip install 'makesomenoise[language]', "
             f"or do without them (`--language {NONE}`)."
         ) from None
-    device = next(tokenizer.network.parameters()).device
-    return AudioLanguageModel(tokenizer, LanguageModel.load_to_answer(folder, device))
+    return AudioLanguageModel(tokenizer, LanguageModel.load_to_answer(folder, "cpu"))
 
 
-def heard(speaker: "AudioLanguageModel", waveform: Tensor) -> str:
+def heard(speaker: "AudioLanguageModel", waveform: np.ndarray) -> str:
     """What a language model hears in the first half minute of a waveform [S], in words."""
     longest = round(_LONGEST_HEARD * speaker.tokenizer.sample_rate)
     return speaker.caption(waveform[None, :longest])[0]
@@ -167,7 +168,7 @@ def build_page(
     if not sources:
         raise DemoError(f"No sound files in {clips}: give a folder of clips (`--clips`), such as demo_clips.")
     make_folder(output)
-    mel = LogMel(ours.config.mel)
+    mel = MelSpectrogram(ours.config.mel)
     rows = []
     for source in sources:
         waveform = io.load(source, ours.sample_rate)
@@ -190,34 +191,36 @@ def _written(output: Path, rows: list[str], ours: AudioTokenizer, words: str) ->
     return output / "index.html"
 
 
-def _original(source: Path, waveform: Tensor, output: Path, mel: LogMel, sample_rate: int) -> Column:
+def _original(source: Path, waveform: np.ndarray, output: Path, mel: MelSpectrogram, sample_rate: int) -> Column:
     sound = f"{source.stem}-original.wav"
     io.save(output / sound, waveform, sample_rate)
     bits = len(waveform) * _BITS_PER_SAMPLE
     return Column("original", sound, _picture(waveform, output / sound, mel), bits)
 
 
-def _decoded(source: Path, output: Path, mel: LogMel, tokenizer: AudioTokenizer, title: str, seed: int) -> Column:
+def _decoded(
+    source: Path, output: Path, mel: MelSpectrogram, tokenizer: AudioTokenizer, title: str, seed: int
+) -> Column:
     stem = f"{source.stem}-{title.split(maxsplit=1)[0].lower()}"
     encode_file(tokenizer, source, output / f"{stem}.msn")
     read = decode_file(tokenizer, output / f"{stem}.msn", output / f"{stem}.wav", seed=seed)
-    picture = _picture(io.load(output / f"{stem}.wav", tokenizer.sample_rate), output / f"{stem}.wav", mel)
+    sound = output / f"{stem}.wav"
+    picture = _picture(io.load(sound, tokenizer.sample_rate), sound, mel)
     bits = len(read.codes) * read.bits_per_code
     return Column(title, f"{stem}.wav", picture, bits, tuple(read.codes.tolist()))
 
 
-def _made(one: Made, output: Path, mel: LogMel, tokenizer: AudioTokenizer) -> Column:
+def _made(one: Made, output: Path, mel: MelSpectrogram, tokenizer: AudioTokenizer) -> Column:
     sound = f"made-{one.text.replace(' ', '-')}.wav"
     io.save(output / sound, one.waveform, tokenizer.sample_rate)
     bits = len(one.codes) * tokenizer.bits_per_code
     return Column(one.text, sound, _picture(one.waveform, output / sound, mel), bits, one.codes)
 
 
-def _picture(waveform: Tensor, sound: Path, mel: LogMel) -> str:
+def _picture(waveform: np.ndarray, sound: Path, mel: MelSpectrogram) -> str:
     from matplotlib import image  # noqa: PLC0415 - matplotlib comes with the extra `demo`
 
-    with torch.inference_mode():
-        frames = mel(waveform[None])[0].numpy()
+    frames = mel(waveform[None])[0]
     name = sound.with_suffix(".png").name
     with atomic_write(sound.with_name(name)) as temporary:
         image.imsave(str(temporary), frames, format="png", origin="lower", cmap="magma", vmin=_DARKEST, vmax=_BRIGHTEST)

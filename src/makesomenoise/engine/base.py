@@ -10,6 +10,7 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
+from makesomenoise.config import Teacher
 from makesomenoise.errors import ModelError
 
 EngineName = Literal["auto", "onnx", "torch"]
@@ -35,6 +36,11 @@ class Condition:
 
 class CodecEngine(Protocol):
     """The networks of a tokenizer; all arrays are float32 but codes, which are int64."""
+
+    @property
+    def device(self) -> str:
+        """Where they compute."""
+        ...
 
     def encode(self, mel: np.ndarray) -> np.ndarray:
         """Log-mel [B, M, 4N] to codes [B, N]."""
@@ -66,6 +72,11 @@ class VocoderEngine(Protocol):
     """A vocoder."""
 
     @property
+    def teachers(self) -> tuple[Teacher, ...]:
+        """Networks trained elsewhere that had a part in its training; no evaluation asks them."""
+        ...
+
+    @property
     def context_frames(self) -> int:
         """Frames on either side that a window of a long sound needs to join its neighbours."""
         ...
@@ -87,6 +98,13 @@ def chosen_engine(name: str, device: str = "cpu") -> Literal["onnx", "torch"]:
         raise EngineError(f"The engine onnx computes on the cpu, not on '{device}': give `--engine torch`.")
     if name == "onnx" or (name == "auto" and device == "cpu"):
         return "onnx"
-    if importlib.util.find_spec("torch") is None:
+    if not _is_importable("torch"):
         raise EngineError("The engine torch is not installed: `pip install 'makesomenoise[torch]'`, or give onnx.")
     return "torch"
+
+
+def _is_importable(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # what a hook on imports may raise
+        return False

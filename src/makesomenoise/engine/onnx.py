@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from makesomenoise.engine.base import EngineError
 from makesomenoise.engine.graph import GraphBuilder
@@ -26,6 +25,8 @@ class OnnxSession:
     """
 
     def __init__(self, graph: GraphBuilder, folder: Path, threads: int | None = None):
+        import onnxruntime  # noqa: PLC0415 - a quarter of a second, for those who run a network alone
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = usual_threads() if threads is None else threads
         options.log_severity_level = 3

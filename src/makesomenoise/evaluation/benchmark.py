@@ -55,8 +55,8 @@ class TimedCodec:
 
     name: str
     bits_per_second: float
-    encode: Callable[[Tensor], Tensor]
-    decode: Callable[[Tensor], object]
+    encode: Callable[[Tensor], Any]
+    decode: Callable[[Any], object]
 
 
 def timed_tokenizer(name: str, tokenizer: AudioTokenizer) -> TimedCodec:
@@ -341,7 +341,7 @@ def _language_speed(
 
     def generate() -> None:
         made = model.generate("a dog barking", seconds, sampling=sampling)
-        io.save(Path(folder) / "made.wav", made[0].cpu(), rate)
+        io.save(Path(folder) / "made.wav", made[0], rate)
 
     caption_seconds, generate_seconds = (median_seconds(call, warmups=1) for call in (caption, generate))
     return LanguageSpeed(

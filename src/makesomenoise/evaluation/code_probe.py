@@ -130,9 +130,8 @@ def encode_clips(tokenizer: AudioTokenizer, clips: Sequence[Clip], cache: Path |
         clips: what is encoded.
         cache: folder that keeps decoded clips.
     """
-    store, device = ClipStore(clips, tokenizer.sample_rate, cache), next(tokenizer.network.parameters()).device
-    waveforms = (torch.from_numpy(store.waveform(number))[None] for number in range(len(store)))
-    return [tokenizer.encode(waveform.to(device))[0].cpu() for waveform in waveforms]
+    store = ClipStore(clips, tokenizer.sample_rate, cache)
+    return [torch.from_numpy(tokenizer.encode(store.waveform(number)[None])[0]) for number in range(len(store))]
 
 
 def probe_codes(

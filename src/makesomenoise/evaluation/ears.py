@@ -20,7 +20,6 @@ from pydantic import Field
 from makesomenoise.config import Config
 from makesomenoise.errors import ModelError
 from makesomenoise.tokenizer.model import AudioTokenizer
-from makesomenoise.vocoder.vocos import IstftVocoder
 
 _SMALLEST_EMBEDDING = 2
 
@@ -152,7 +151,7 @@ def refuse_teachers(ears: Sequence[Ear], tokenizers: Mapping[str, AudioTokenizer
         EarError: if an ear is the file of a teacher.
     """
     for name, tokenizer in tokenizers.items():
-        voice = tokenizer.vocoder.config.teachers if isinstance(tokenizer.vocoder, IstftVocoder) else ()
+        voice = tokenizer.vocoder.teachers
         for model, teachers in (("tokenizer", tokenizer.config.teachers), ("vocoder", voice)):
             taught = {teacher.sha256 for teacher in teachers}
             for ear in ears:

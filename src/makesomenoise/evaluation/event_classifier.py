@@ -92,7 +92,7 @@ class EventClassifier(nn.Module):
         """
         stored = checkpoint.load_model(folder, ClassifierConfig)
         model = cls(stored.config)
-        checkpoint.load_into(model, stored.state, str(folder))
+        checkpoint.load_into(model, stored.tensors(), str(folder))
         return model.eval()
 
     def forward(self, mel: Tensor) -> ClassifierOutput:

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.errors import RequestError
 
-Velocity = Callable[[Tensor, Tensor, Tensor], Tensor]
+Array = Any  # a NumPy array or a torch tensor: all that is asked of it is arithmetic
+Velocity = Callable[[Array, Array, Array], Array]
+_TINY = 1e-30
 
 
-def time_grid(steps: int, shift: float = 1.0) -> Tensor:
-    """Times [steps + 1] from 0 to 1.
+def time_grid(steps: int, shift: float = 1.0) -> np.ndarray:
+    """Times [steps + 1] from 0 to 1, float32.
 
     Args:
         steps: number of steps, at least 1.
@@ -20,11 +22,11 @@ def time_grid(steps: int, shift: float = 1.0) -> Tensor:
     """
     if steps < 1:
         raise RequestError(f"The number of ODE steps must be at least 1, got {steps}.")
-    t = torch.linspace(0.0, 1.0, steps + 1)
+    t = np.linspace(0.0, 1.0, steps + 1, dtype=np.float32)
     return t / (shift + (1.0 - shift) * t)
 
 
-def integrate(velocity: Velocity, x_0: Tensor, times: Tensor) -> Tensor:
+def integrate(velocity: Velocity, x_0: Array, times: Array) -> Array:
     """Carries x_0 from times[0] to times[-1] in x <- x + span v(x, t, span).
 
     With the velocity at t for v these are Euler's steps, of order 1. With the average velocity over [t, t + span] they
@@ -41,7 +43,7 @@ def integrate(velocity: Velocity, x_0: Tensor, times: Tensor) -> Tensor:
     return x
 
 
-def integrate_multistep(velocity: Velocity, x_0: Tensor, times: Tensor) -> list[Tensor]:
+def integrate_multistep(velocity: Velocity, x_0: Array, times: Array) -> list[Array]:
     """Carries x_0 from times[0] to times[-1] in steps of order 2 that ask for one velocity each.
 
     The two-step Adams-Bashforth method for uneven steps (Hairer, Norsett and Wanner 1993, section III.5): the slope of
@@ -55,7 +57,7 @@ def integrate_multistep(velocity: Velocity, x_0: Tensor, times: Tensor) -> list[
     Returns:
         The P points [B, ...] at those times, of which the first is x_0.
     """
-    points, before, span_before = [x_0], None, times.new_ones(())
+    points, before, span_before = [x_0], None, 1.0
     for t, t_next in pairwise(times):
         span = t_next - t
         now = velocity(points[-1], t, span)
@@ -65,12 +67,12 @@ def integrate_multistep(velocity: Velocity, x_0: Tensor, times: Tensor) -> list[
     return points
 
 
-def guided(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
+def guided(conditional: Array, unconditional: Array, scale: float) -> Array:
     """Classifier-free guidance (Ho and Salimans 2022, eq. 6): 1 is the conditional velocity, more exaggerates it."""
     return unconditional + scale * (conditional - unconditional)
 
 
-def rescaled(exaggerated: Tensor, conditional: Tensor, share: float) -> Tensor:
+def rescaled(exaggerated: Array, conditional: Array, share: float) -> Array:
     """Sets the deviation of a guided prediction of the data back (Lin et al. 2024, eq. 15-16).
 
     Guidance pushes the deviation up with the level of a sound; without this it is too loud.
@@ -80,6 +82,13 @@ def rescaled(exaggerated: Tensor, conditional: Tensor, share: float) -> Tensor:
         conditional: the prediction without guidance, whose deviation over all but the batch is the right one.
         share: how far to go, from 0, which changes nothing, to 1.
     """
-    wanted, found = (x.flatten(1).std(dim=1) for x in (conditional, exaggerated))
-    factor = share * wanted / found.clamp_min(torch.finfo(found.dtype).tiny) + (1.0 - share)
-    return exaggerated * factor.reshape(-1, *[1] * (exaggerated.dim() - 1))
+    wanted, found = (_deviation(x) for x in (conditional, exaggerated))
+    factor = share * wanted / found.clip(min=_TINY) + (1.0 - share)
+    return exaggerated * factor.reshape(-1, *[1] * (exaggerated.ndim - 1))
+
+
+def _deviation(x: Array) -> Array:
+    """Deviation [B] of [B, ...] over all but the batch, without bias."""
+    flat = x.reshape(len(x), -1)
+    centred = flat - flat.mean(1)[:, None]
+    return ((centred * centred).sum(1) / (flat.shape[1] - 1)) ** 0.5

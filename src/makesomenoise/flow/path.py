@@ -4,9 +4,9 @@ x_0 is standard normal noise, x_1 is data, t runs from 0 to 1. Mathematics of ar
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor
+Array = Any  # a NumPy array or a torch tensor: all that is asked of it is arithmetic
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class PathSample:
         dx_t: the velocity of the path there, shaped like the data.
     """
 
-    x_t: Tensor
-    dx_t: Tensor
+    x_t: Array
+    dx_t: Array
 
 
-def sample_path(x_0: Tensor, x_1: Tensor, t: Tensor) -> PathSample:
+def sample_path(x_0: Array, x_1: Array, t: Array) -> PathSample:
     """The straight path x_t = (1 - t) x_0 + t x_1, whose velocity is x_1 - x_0.
 
     Args:
@@ -34,7 +34,7 @@ def sample_path(x_0: Tensor, x_1: Tensor, t: Tensor) -> PathSample:
     return PathSample(x_t=(1.0 - t) * x_0 + t * x_1, dx_t=x_1 - x_0)
 
 
-def velocity_from_data(x_1: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+def velocity_from_data(x_1: Array, x_t: Array, t: Array) -> Array:
     """The velocity (x_1 - x_t) / (1 - t) that leads from x_t to the data x_1.
 
     Args:
@@ -45,17 +45,17 @@ def velocity_from_data(x_1: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
     return (x_1 - x_t) / (1.0 - _expand(t, x_t))
 
 
-def data_from_velocity(velocity: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+def data_from_velocity(velocity: Array, x_t: Array, t: Array) -> Array:
     """The data x_t + (1 - t) v that a constant velocity leads to; inverse of `velocity_from_data`."""
     return x_t + (1.0 - _expand(t, x_t)) * velocity
 
 
-def path_deviation(t: Tensor, data_deviation: float) -> Tensor:
+def path_deviation(t: Array, data_deviation: float) -> Array:
     """Deviation sqrt(t^2 s^2 + (1 - t)^2) of x_t [...] for data of mean 0 and deviation s."""
-    return torch.sqrt((t * data_deviation).square() + (1.0 - t).square())
+    return ((t * data_deviation) ** 2 + (1.0 - t) ** 2) ** 0.5
 
 
-def gaussian_velocity(x_t: Tensor, t: Tensor, span: Tensor, data_deviation: float) -> Tensor:
+def gaussian_velocity(x_t: Array, t: Array, span: Array, data_deviation: float) -> Array:
     """The average velocity from t to t + span for Gaussian data of mean 0 and deviation s, exact for any span.
 
     The flow of such data only scales: x_(t+h) = x_t d(t+h) / d(t), where d is the deviation of the path. So the
@@ -76,22 +76,5 @@ def gaussian_velocity(x_t: Tensor, t: Tensor, span: Tensor, data_deviation: floa
     return _expand(rise / (start * (start + end)), x_t) * x_t
 
 
-def sample_times(
-    count: int, mean: float, deviation: float, generator: torch.Generator, uniform_share: float = 0.0
-) -> Tensor:
-    """Training times [count] in (0, 1), logit-normal (Esser et al. 2024, eq. 19), some of them uniform.
-
-    Args:
-        count: number of times.
-        mean: of the logit; below zero prefers noisy points.
-        deviation: of the logit.
-        generator: source of randomness; its device is the result's.
-        uniform_share: share of the times that are uniform instead, so that the ends are seen too.
-    """
-    normal = torch.randn(count, generator=generator, device=generator.device)
-    uniform, chance = torch.rand(2, count, generator=generator, device=generator.device)
-    return torch.where(chance < uniform_share, uniform, torch.sigmoid(mean + deviation * normal))
-
-
-def _expand(t: Tensor, like: Tensor) -> Tensor:
-    return t.reshape(-1, *[1] * (like.dim() - 1))
+def _expand(t: Array, like: Array) -> Array:
+    return t.reshape(-1, *[1] * (like.ndim - 1))

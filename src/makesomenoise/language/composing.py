@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
@@ -29,7 +29,7 @@ class Generated:
         others: the scores of the candidates that it is better than.
     """
 
-    waveform: Tensor
+    waveform: np.ndarray
     sound: Sound
     seed: int
     score: float | None = None

@@ -89,7 +89,7 @@ class LanguageModel(nn.Module):
         """
         folder = checkpoint.resolve(folder)
         stored = checkpoint.load_model(folder, LanguageConfig)
-        config, state = stored.config, stored.state
+        config, state = stored.config, stored.tensors()
         base, vocabulary = _extended(config, dtype)
         if fused:
             adapter.add(base.network, config.lora, state, vocabulary.first)

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import soundfile
 import soxr
-import torch
 
 from makesomenoise.audio import io
-from makesomenoise.audio.arrays import Array
 from makesomenoise.errors import RequestError
 
 MEDIA_TYPES = {
@@ -42,13 +40,8 @@ def read(data: bytes, sample_rate: int, most_seconds: float) -> np.ndarray:
         count += len(chunk)
         if count > most_seconds * sample_rate:
             raise RequestError(f"The sound is longer than {most_seconds:g} s, which is the limit of this server.")
-        chunks.append(samples(chunk))
+        chunks.append(chunk)
     return np.concatenate(chunks)
-
-
-def samples(waveform: Array) -> np.ndarray:
-    """What a model gave as an array, wherever it was computed: all of serving works on arrays."""
-    return torch.as_tensor(waveform).cpu().numpy()
 
 
 def encoded(waveform: np.ndarray, sample_rate: int, name: str, wanted_rate: int | None = None) -> bytes:

@@ -19,9 +19,8 @@ from makesomenoise.language.sampling import GENERATING, GREEDY, TALKING, Samplin
 from makesomenoise.language.side_by_side import Drawing, SideBySide, WantedCodes, WantedText
 from makesomenoise.language.speech import Speech
 from makesomenoise.pipeline import AudioLanguageModel
-from makesomenoise.serving.formats import samples
 from makesomenoise.tokenizer.config import DecodingWindow
-from makesomenoise.tokenizer.decoders.base import Quality
+from makesomenoise.tokenizer.decoding import Quality
 
 _STREAMED = DecodingWindow(codes=32, context=16)  # 1.4 s of sound at a time, of which 2 s must be drawn
 _LONGEST_REPLY, _SHORTEST_ROOM = 512, 16  # tokens
@@ -175,7 +174,7 @@ class Reply:
         if self.streamed:
             yield from Heard(model, level, self.seed).pieces(iter([list(sound.codes)]), choice)
         else:
-            yield Sounded(choice, samples(model.render(sound, seed=self.seed, level_db=level)))
+            yield Sounded(choice, model.render(sound, seed=self.seed, level_db=level))
 
 
 @dataclass(frozen=True)
@@ -252,7 +251,7 @@ class Make:
     def _waveform(self, model: AudioLanguageModel, sound: Sound, seed: int, heard: Sound | None) -> np.ndarray:
         if heard is not None:
             return model.render_after(heard, sound, self.seconds, seed, self.steps, self.quality).waveform
-        return samples(model.render(sound, self.seconds, seed, self.steps, self.level_db, self.quality))
+        return model.render(sound, self.seconds, seed, self.steps, self.level_db, self.quality)
 
     def _best(self, model: AudioLanguageModel, sounds: list[Sound]) -> int:
         if len(sounds) == 1 or not self.text:
@@ -327,7 +326,7 @@ class Heard:
             piece = next(decoded, None)
             if piece is None:
                 return
-            piece = samples(piece)[:left]
+            piece = piece[:left]
             left = None if left is None else left - len(piece)
             if len(piece):
                 yield Sounded(choice, piece if level is None else level.after(piece))

@@ -7,7 +7,6 @@ import numpy as np
 
 from makesomenoise.language.side_by_side import SideBySide
 from makesomenoise.pipeline import AudioLanguageModel
-from makesomenoise.serving.formats import samples
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 
@@ -26,4 +25,4 @@ class Recode:
     def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[np.ndarray]:  # noqa: ARG002 - draws nothing
         """Codes and decodes it."""
         other = AudioTokenizer.load(self.tokenizer)
-        yield samples(other.decode(other.encode(self.sound[None]))[0, : len(self.sound)])
+        yield other.decode(other.encode(self.sound[None]))[0, : len(self.sound)]

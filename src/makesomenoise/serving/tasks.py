@@ -17,9 +17,8 @@ from makesomenoise.language.sampling import GREEDY
 from makesomenoise.language.side_by_side import Drawing, SideBySide, WantedText
 from makesomenoise.language.speech import Speech
 from makesomenoise.pipeline import AudioLanguageModel
-from makesomenoise.serving.formats import samples
 from makesomenoise.serving.jobs import Ended, Steps, close, read_of
-from makesomenoise.tokenizer.decoders.base import Quality
+from makesomenoise.tokenizer.decoding import Quality
 
 _WINDOWS_AT_ONCE = 8
 
@@ -129,5 +128,5 @@ class Detokenize:
         if wrong or not self.codes:
             what = f"the code {wrong[0]}" if wrong else "none"
             raise RequestError(f"Expected codes in [0, {size}), at least one; got {what}.")
-        waveform = samples(model.render(Sound(self.codes), None, self.seed, self.steps, None, self.quality))
+        waveform = model.render(Sound(self.codes), None, self.seed, self.steps, None, self.quality)
         yield waveform if self.samples is None else waveform[: self.samples]

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from makesomenoise.files import write_bytes
 from makesomenoise.tokenizer.msn_header import (
@@ -42,7 +40,7 @@ class Bitstream:
         bits_per_code: bits that one code takes.
     """
 
-    codes: Tensor
+    codes: np.ndarray
     sample_count: int
     fingerprint: str
     sample_rate: int = 24_000
@@ -60,13 +58,13 @@ class Bitstream:
         return LAYOUT.size + -(-len(self.codes) * self.bits_per_code // 8) + CHECKSUM.size
 
 
-def pack(codes: Tensor, bits: int) -> bytes:
+def pack(codes: np.ndarray, bits: int) -> bytes:
     """Packs codes [N], each in [0, 2 ** bits), into ceil(N * bits / 8) bytes, most significant bit first.
 
     Raises:
         BitstreamError: if a code lies outside that range.
     """
-    values = codes.detach().cpu().numpy().astype(np.int64)
+    values = np.asarray(codes, np.int64)
     outside = (values < 0) | (values >= 1 << bits)
     if outside.any():
         raise BitstreamError(f"Code {values[outside][0]} lies outside [0, {1 << bits}), all that {bits} bits can hold.")
@@ -74,10 +72,10 @@ def pack(codes: Tensor, bits: int) -> bytes:
     return np.packbits((values[:, None] >> places & 1).astype(np.uint8)).tobytes()
 
 
-def unpack(data: bytes, count: int, bits: int) -> Tensor:
+def unpack(data: bytes, count: int, bits: int) -> np.ndarray:
     """The first `count` codes [N], int64, of bytes that `pack` made."""
     flat = np.unpackbits(np.frombuffer(data, np.uint8), count=count * bits)
-    return torch.from_numpy(flat.reshape(count, bits).astype(np.int64) @ (1 << np.arange(bits - 1, -1, -1)))
+    return flat.reshape(count, bits).astype(np.int64) @ (1 << np.arange(bits - 1, -1, -1))
 
 
 def to_bytes(bitstream: Bitstream) -> bytes:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.audio import io
 from makesomenoise.tokenizer import bitstream
 from makesomenoise.tokenizer.bitstream import Bitstream, BitstreamError
-from makesomenoise.tokenizer.decoders.base import Quality
+from makesomenoise.tokenizer.decoding import Quality
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 _CODES_AT_A_TIME = 256
@@ -33,7 +32,7 @@ def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path
     """
     sizes: list[int] = []
     chunks = counted(io.stream(source, tokenizer.sample_rate, strict=strict), sizes)
-    codes = torch.cat([piece.cpu() for piece in tokenizer.stream_encode(chunks)])
+    codes = np.concatenate(list(tokenizer.stream_encode(chunks)))
     written = Bitstream(
         codes,
         sum(sizes),
@@ -76,10 +75,14 @@ def decode_file(
     read = read_codes(tokenizer, source)
     left = read.sample_count
     with io.writer(target, tokenizer.sample_rate) as write:
-        for chunk in tokenizer.stream_decode(read.codes.split(_CODES_AT_A_TIME), steps, guidance, seed, quality):
+        for chunk in tokenizer.stream_decode(_pieces(read.codes), steps, guidance, seed, quality):
             write(chunk[:left])
             left -= min(left, len(chunk))
     return read
+
+
+def _pieces(codes: np.ndarray) -> Iterator[np.ndarray]:
+    return (codes[start : start + _CODES_AT_A_TIME] for start in range(0, len(codes), _CODES_AT_A_TIME))
 
 
 def read_codes(tokenizer: AudioTokenizer, source: str | Path) -> Bitstream:
@@ -105,7 +108,7 @@ def read_codes(tokenizer: AudioTokenizer, source: str | Path) -> Bitstream:
     return read
 
 
-def counted(chunks: Iterator[Tensor], sizes: list[int]) -> Iterator[Tensor]:
+def counted(chunks: Iterator[np.ndarray], sizes: list[int]) -> Iterator[np.ndarray]:
     """The chunks as they come, each with its number of samples added to `sizes`."""
     for chunk in chunks:
         sizes.append(len(chunk))

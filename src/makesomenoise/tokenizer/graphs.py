@@ -28,6 +28,32 @@ _PEAK_REACH, _PEAK_SHARPNESS = 4, 6.0  # of `audio.peaks`
 _SLOWEST, _FASTEST, _SPAN_OCTAVES = 0.1, 1000.0, 6.0  # of `nn.conditioning.StepEmbedding`
 
 
+def check_sizes(config: TokenizerConfig, weights: Weights, origin: str) -> None:
+    """Looks whether weights are of the sizes that the configuration says.
+
+    Raises:
+        GraphError: if one is not there or of another shape.
+    """
+    encoder, network, bands = config.encoder, config.decoder.network, config.mel.n_mels
+    branch = encoder.semantic_branch
+    rows = -(-bands // (FRAMES_PER_CODE * CODES_PER_POSITION))
+    expected = {
+        "encoder.out.weight": (encoder.latent_dim, encoder.dim),
+        "encoder.embed.bias": (encoder.frame_dim,),
+        "encoder.scene.project.weight": (branch.dim, branch.channels[-1] * rows),
+        "decoder.network.latents_in.weight": (network.dim, encoder.latent_dim),
+        "decoder.network.mel_in.weight": (network.frame_dim, bands),
+        "decoder.mean": (bands,),
+    }
+    for name, shape in expected.items():
+        if name not in weights or weights[name].shape != shape:
+            what = "has another shape of" if name in weights else "lacks"
+            raise GraphError(
+                f"The weights of {origin} do not match its config.yaml: the file {what} '{name}'; "
+                "use the config.yaml that was saved with them."
+            )
+
+
 def encoder_graph(config: TokenizerConfig, weights: Weights) -> GraphBuilder:
     """Log-mel `mel` [B, M, 4N] to `codes` [B, N] int64.
 

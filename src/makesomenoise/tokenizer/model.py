@@ -1,114 +1,103 @@
 """`AudioTokenizer`: waveforms to codes and back. The public face of the package.
 
-Sound of any length is worked on in overlapping windows at fixed places (`streaming.py`), and the network sees as many
+Sound of any length is worked on in overlapping windows at fixed places (`streaming.py`), and the networks see as many
 of them at once as `windows_at_once` says, whether a batch has more or fewer. That is what makes the promises exact: the
-codes of a clip do not depend on what else is in the batch, nor on how a stream was chunked, and memory does not grow
-with length.
+codes of a clip do not depend on what else is in the batch, nor on how a stream was chunked, and a stream takes no more
+memory the longer it is.
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 from makesomenoise import checkpoint
 from makesomenoise.audio import arrays
+from makesomenoise.audio.mel import MelSpectrogram
+from makesomenoise.checkpoint import StoredModel
+from makesomenoise.engine.base import CodecEngine, VocoderEngine, chosen_engine
 from makesomenoise.errors import RequestError
-from makesomenoise.tokenizer.config import FRAMES_PER_CODE, DecodingWindow, TokenizerConfig
-from makesomenoise.tokenizer.decoders.base import Quality, as_quality
-from makesomenoise.tokenizer.network import TokenizerNetwork
+from makesomenoise.tokenizer.config import (
+    FRAMES_PER_CODE,
+    DecodingWindow,
+    EmaConfig,
+    FsqConfig,
+    TokenizerConfig,
+    VariationalConfig,
+)
+from makesomenoise.tokenizer.decoding import MelDecoder, Quality, as_quality
+from makesomenoise.tokenizer.onnx import OnnxCodec
 from makesomenoise.tokenizer.streaming import Block, blocks, joined, padded, run_in_groups
-from makesomenoise.vocoder.loading import Vocoder, load_vocoder
+from makesomenoise.vocoder.loading import load_vocoder
 
 PADDING = -1  # behind the codes of a clip that is shorter than others of its batch; no code
 _VOCODER_FRAMES = 384
 _WINDOWS_AT_ONCE = 16  # of a GPU; a CPU is busy with one
 
 
-class AudioTokenizer(nn.Module):
-    """Sound as integers.
+class AudioTokenizer:
+    """Sound as integers; arrays or tensors in, arrays out.
+
+    It is no module: what is done to one that holds it, as training or another precision, changes none of its codes.
 
     Args:
-        network: the trained part.
+        stored: settings and weights, at least those that decide on the codes and those that `MelDecoder` needs.
+        engine: runs the networks.
         vocoder: log-mel [B, M, T] to waveform.
-        windows_at_once: windows that the network sees together, always so many: how floating-point sums are rounded
+        windows_at_once: windows that the networks see together, always so many: how floating-point sums are rounded
             depends on their number. None: 1 on a CPU, 16 elsewhere.
-
-    It can be a part of any module: `train()` leaves it as it is, its weights take no gradients, and what would make it
-    compute in another precision, and so change its codes, is refused.
     """
 
-    def __init__(self, network: TokenizerNetwork, vocoder: Vocoder, windows_at_once: int | None = None):
-        super().__init__()
+    def __init__(
+        self,
+        stored: StoredModel[TokenizerConfig],
+        engine: CodecEngine,
+        vocoder: VocoderEngine,
+        windows_at_once: int | None = None,
+    ):
         self._short_window: DecodingWindow | None = None
-        self.network = network.requires_grad_(False).eval()
+        self.config, self.fingerprint = stored.config, stored.fingerprint
         self.vocoder = vocoder
-        self.windows_at_once = windows_at_once
-        self._known: tuple[object, str] | None = None
+        self.mel = MelSpectrogram(self.config.mel)
+        self._engine, self._codebook = engine, codebook(self.config, stored.state)
+        self._decoder = MelDecoder(self.config, stored.state, engine)
+        self._at_once = windows_at_once or (1 if engine.device == "cpu" else _WINDOWS_AT_ONCE)
 
     @classmethod
-    def load(cls, source: str | Path = "default", vocoder: str | Path = "default", device: str = "cpu") -> Self:
+    def load(
+        cls,
+        source: str | Path = "default",
+        vocoder: str | Path = "default",
+        device: str = "cpu",
+        engine: str = "auto",
+    ) -> Self:
         """Loads a tokenizer.
 
         Args:
             source: a model folder, a bundled name (`default`, `vqvae`) or a Hub id.
             vocoder: `default`, `griffin-lim`, a vocoder folder, or `hub:<id>` of Vocos weights.
             device: where it computes.
+            engine: `onnx` for a CPU, `torch`, or `auto`, which is torch where the device or the quantizer needs it.
 
         Raises:
             CheckpointError: if there is no such model, or if its weights and configuration do not match.
+            EngineError: if the engine is not installed or cannot run it.
         """
         folder = checkpoint.resolve(source)
-        stored = checkpoint.load_model(folder, TokenizerConfig)
-        network = TokenizerNetwork(stored.config)
-        checkpoint.load_into(network, stored.state, origin=str(source))
-        return cls(network, load_vocoder(vocoder, network.config.mel)).to(device)
-
-    def save(self, folder: str | Path) -> None:
-        """Writes the tokenizer (without the vocoder) as a model folder."""
-        checkpoint.save_model(folder, self.config, self.network.state_dict())
-
-    def push_to_hub(self, repo_id: str) -> None:
-        """Uploads the tokenizer as a model repository `owner/name` of the Hugging Face Hub."""
-        checkpoint.upload(repo_id, self.config, self.network.state_dict())
+        stored = checkpoint.load_model(folder, TokenizerConfig, lambda name: not name.startswith("decoder.network."))
+        config = stored.config
+        if engine == "auto" and isinstance(config.quantizer, FsqConfig):
+            engine = "torch"
+        chosen = chosen_engine(engine, device)
+        networks = _in_torch(folder, device) if chosen == "torch" else OnnxCodec(config, folder)
+        return cls(stored, networks, load_vocoder(vocoder, config.mel, engine, device))
 
     @property
-    def fingerprint(self) -> str:
-        """16 hexadecimal digits that change with what decides on the codes, also if weights are changed in place."""
-        state = self.network.state_dict(keep_vars=True)
-        versions = tuple(
-            (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in state.values()
-        )
-        if self._known is None or self._known[0] != versions:
-            self._known = versions, checkpoint.model_fingerprint(self.config, self.network.state_dict())
-        return self._known[1]
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes; what it is given is moved there."""
-        return next(self.network.parameters()).device
-
-    def train(self, mode: bool = True) -> Self:
-        """Stays ready to be used: statistics that moved with what it sees would change its codes."""
-        del mode
-        return super().train(False)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        wanted = fn(torch.zeros(1, device=self.device)).dtype
-        if wanted != torch.float32:
-            raise RequestError(
-                f"An AudioTokenizer computes in float32 and cannot be made {wanted}, which would change its codes: "
-                "convert the other modules one by one, or use torch.autocast, which it keeps out of."
-            )
-        return super()._apply(fn, recurse)
-
-    @property
-    def config(self) -> TokenizerConfig:
-        """The configuration of the trained part."""
-        return self.network.config
+    def device(self) -> str:
+        """Where the networks compute; arrays go there and come back."""
+        return self._engine.device
 
     @property
     def sample_rate(self) -> int:
@@ -128,7 +117,12 @@ class AudioTokenizer(nn.Module):
     @property
     def codebook_size(self) -> int:
         """Number of codes K."""
-        return self.network.quantizer.codebook_size
+        return len(self._codebook)
+
+    @property
+    def codebook(self) -> np.ndarray:
+        """The latent of every code [K, D]."""
+        return self._codebook
 
     @property
     def bits_per_code(self) -> int:
@@ -142,7 +136,7 @@ class AudioTokenizer(nn.Module):
 
     def encode(
         self, waveform: arrays.Array, lengths: arrays.Array | None = None, sample_rate: int | None = None
-    ) -> Tensor:
+    ) -> np.ndarray:
         """Waveforms to codes.
 
         Args:
@@ -158,26 +152,20 @@ class AudioTokenizer(nn.Module):
         Raises:
             RequestError: if the waveform has another shape, is empty, is not finite, or is louder than sound is.
         """
-        waveform = arrays.batch(waveform)
-        sizes = [waveform.shape[1]] * len(waveform) if lengths is None else arrays.integers(lengths).tolist()
-        if len(sizes) != len(waveform) or not all(0 < size <= waveform.shape[1] for size in sizes):
-            raise RequestError(f"Expected {len(waveform)} lengths in 1..{waveform.shape[1]}, got {sizes}.")
-        rate, longest = self.sample_rate if sample_rate is None else sample_rate, waveform.shape[1]
-        clips = [
-            arrays.at_rate(clip[:size], rate, self.sample_rate) for clip, size in zip(waveform, sizes, strict=True)
-        ]
+        sound = arrays.batch(waveform)
+        sizes = [sound.shape[1]] * len(sound) if lengths is None else arrays.integers(lengths).tolist()
+        if len(sizes) != len(sound) or not all(0 < size <= sound.shape[1] for size in sizes):
+            raise RequestError(f"Expected {len(sound)} lengths in 1..{sound.shape[1]}, got {sizes}.")
+        rate, longest = self.sample_rate if sample_rate is None else sample_rate, sound.shape[1]
+        clips = [arrays.at_rate(clip[:size], rate, self.sample_rate) for clip, size in zip(sound, sizes, strict=True)]
         if rate != self.sample_rate:
             longest = max(len(clip) for clip in clips)
-        window, unit = self.config.window, self.samples_per_code
-        streams = [
-            # One code more on each side than the network sees: the mel window reaches beyond the frames.
-            blocks(padded([clip.to(self.device)], unit), window.codes * unit, (window.context + 1) * unit, filled=True)
-            for clip in clips
-        ]
-        found = run_in_groups(streams, self._encode_group, self._encode_shape, self._at_once)
-        codes = torch.full((len(clips), -(-longest // unit)), PADDING, device=self.device)
+        found = run_in_groups(
+            [self._sound_blocks([clip]) for clip in clips], self._encode_group, self._encode_shape, self._at_once
+        )
+        codes = np.full((len(clips), -(-longest // self.samples_per_code)), PADDING, np.int64)
         for row, windows in zip(codes, found, strict=True):
-            whole = torch.cat([piece for _, piece in windows])
+            whole = np.concatenate([piece for _, piece in windows])
             row[: len(whole)] = whole
         return codes
 
@@ -188,7 +176,7 @@ class AudioTokenizer(nn.Module):
         guidance: float | None = None,
         seed: int = 0,
         quality: Quality = "fast",
-    ) -> Tensor:
+    ) -> np.ndarray:
         """Codes to waveforms.
 
         Args:
@@ -199,18 +187,21 @@ class AudioTokenizer(nn.Module):
             quality: `fast`, or `best`, which takes several times as long.
 
         Returns:
-            [B, N * samples_per_code]; behind the last code of a row it is silent.
+            [B, N * samples_per_code] float32; behind the last code of a row it is silent.
 
         Raises:
             RequestError: if the shape is wrong, a code is not in [0, K), or there is no such quality.
         """
-        codes = arrays.integers(codes)
-        mels = self._decode_rows(codes, steps, guidance, seed, quality)
+        given = arrays.integers(codes)
+        self._check_codes(np.where(given == PADDING, 0, given) if _ends_padded(given) else given, dimensions=2)
+        mels = self._decode_rows([row[row != PADDING] for row in given], steps, guidance, seed, quality)
         streams = [blocks([mel], _VOCODER_FRAMES, self.vocoder.context_frames) for mel in mels]
         found = run_in_groups(streams, self._vocode_group, _shape, self._at_once)
-        rows = [torch.cat([waveform for _, waveform in row]) for row in found]
-        rows.append(rows[0].new_empty(codes.shape[1] * self.samples_per_code))  # as long as a row without padding
-        return nn.utils.rnn.pad_sequence(rows, batch_first=True)[:-1]
+        waveforms = np.zeros((len(given), given.shape[1] * self.samples_per_code), np.float32)
+        for row, windows in zip(waveforms, found, strict=True):
+            whole = np.concatenate([piece for _, piece in windows])
+            row[: len(whole)] = whole
+        return waveforms
 
     def decode_mel(
         self,
@@ -219,11 +210,13 @@ class AudioTokenizer(nn.Module):
         guidance: float | None = None,
         seed: int = 0,
         quality: Quality = "fast",
-    ) -> Tensor:
+    ) -> np.ndarray:
         """Codes [B, N] without padding to log-mel [B, M, 4N]: `decode` without the vocoder; errors are the same."""
-        return torch.stack(self._decode_rows(arrays.integers(codes), steps, guidance, seed, quality))
+        given = arrays.integers(codes)
+        self._check_codes(given, dimensions=2)
+        return np.stack(self._decode_rows(given, steps, guidance, seed, quality))
 
-    def stream_encode(self, chunks: Iterable[arrays.Array]) -> Iterator[Tensor]:
+    def stream_encode(self, chunks: Iterable[arrays.Array]) -> Iterator[np.ndarray]:
         """Encodes a stream in constant memory; the codes are those of the whole sound.
 
         Args:
@@ -235,10 +228,7 @@ class AudioTokenizer(nn.Module):
         Raises:
             RequestError: if a sample is not finite.
         """
-        window, unit = self.config.window, self.samples_per_code
-        # One code more on each side than the network sees: the mel window reaches beyond the frames.
-        pieces = (arrays.piece(chunk).to(self.device) for chunk in chunks)
-        for block in blocks(padded(pieces, unit), window.codes * unit, (window.context + 1) * unit, filled=True):
+        for block in self._sound_blocks(arrays.piece(chunk) for chunk in chunks):
             yield self._encode_group([block])[0]
 
     def stream_decode(
@@ -248,7 +238,7 @@ class AudioTokenizer(nn.Module):
         guidance: float | None = None,
         seed: int = 0,
         quality: Quality = "fast",
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[np.ndarray]:
         """Decodes a stream in constant memory; the waveform is that of the whole sequence of codes.
 
         Args:
@@ -285,9 +275,10 @@ class AudioTokenizer(nn.Module):
     def _decoding_window(self) -> DecodingWindow:
         return self._short_window or self.config.decoder.window
 
-    @property
-    def _at_once(self) -> int:
-        return self.windows_at_once or (1 if self.device.type == "cpu" else _WINDOWS_AT_ONCE)
+    def _sound_blocks(self, pieces: Iterable[np.ndarray]) -> Iterator[Block]:
+        window, unit = self.config.window, self.samples_per_code
+        # One code more on each side than the network sees: the mel window reaches beyond the frames.
+        return blocks(padded(pieces, unit), window.codes * unit, (window.context + 1) * unit, filled=True)
 
     def _encode_shape(self, block: Block) -> tuple[int, int, int]:
         """What windows must have in common to be encoded together: their length and the frames the network sees.
@@ -302,96 +293,85 @@ class AudioTokenizer(nn.Module):
         stop = length // self.config.mel.hop_samples - (FRAMES_PER_CODE if block.right == full else 0)
         return length, start, stop
 
-    @torch.inference_mode()
-    def _encode_group(self, group: Sequence[Block]) -> list[Tensor]:
+    def _encode_group(self, group: Sequence[Block]) -> list[np.ndarray]:
         """Codes [n] of each of some blocks that have their `_encode_shape` in common."""
-        waveforms = self._full([block.content for block in group])
-        if not torch.isfinite(waveforms).all():
+        if not all(np.isfinite(block.content).all() for block in group):
             raise RequestError("The waveform holds samples that are not finite (NaN or infinity).")
         _, start, stop = self._encode_shape(group[0])
         unit = self.samples_per_code
-        with torch.autocast(self.device.type, enabled=False):
-            codes = self.network.encode(self.network.mel(waveforms)[..., start:stop])
+        codes = self._engine.encode(self._full([self.mel(block.content[None])[0, :, start:stop] for block in group]))
         firsts = [(block.left - (unit if start else 0)) // unit for block in group]
         return [
-            row[first : first + block.size // unit].clone()
-            for row, first, block in zip(codes, firsts, group, strict=False)
+            row[first : first + block.size // unit]
+            for row, first, block in zip(codes, firsts, group, strict=False)  # as many as there are blocks
         ]
 
     def _decode_rows(
-        self, codes: Tensor, steps: int | None, guidance: float | None, seed: int, quality: Quality
-    ) -> list[Tensor]:
-        """Log-mel [M, 4n] of each row of codes [B, N], without its padding."""
+        self, rows: Iterable[np.ndarray], steps: int | None, guidance: float | None, seed: int, quality: Quality
+    ) -> list[np.ndarray]:
+        """Log-mel [M, 4n] of each row of codes [n]."""
         as_quality(quality)
-        codes = codes.to(self.device)
-        self._check_codes(codes.clamp_min(0) if codes.dim() == 2 and _ends_padded(codes) else codes, dimensions=2)  # noqa: PLR2004 - [B, N]
         window = self._decoding_window
-        streams = [blocks([row[row != PADDING]], window.codes, window.context, filled=True) for row in codes]
 
-        def decoded(group: Sequence[Block]) -> list[Tensor]:
+        def decoded(group: Sequence[Block]) -> list[np.ndarray]:
             return self._decode_group(group, steps, guidance, seed, quality)
 
+        streams = [blocks([row], window.codes, window.context, filled=True) for row in rows]
         found = run_in_groups(streams, decoded, _shape, self._at_once)
-        return [torch.cat(list(self._joined(row)), dim=-1) for row in found]
+        return [np.concatenate(list(self._joined(row)), axis=-1) for row in found]
 
-    @torch.inference_mode()
     def _decode_group(
         self, group: Sequence[Block], steps: int | None, guidance: float | None, seed: int, quality: Quality
-    ) -> list[Tensor]:
+    ) -> list[np.ndarray]:
         """Log-mel [M, 4n] of each of some blocks of codes of the same length."""
-        codes = self._full([block.content for block in group])
+        latents = self._full([self._codebook[block.content] for block in group])
         noise = self._full([self._noise(block, seed) for block in group])
-        with torch.autocast(self.device.type, enabled=False):
-            return list(self.network.decode(codes, noise, steps, guidance, quality)[: len(group)])
+        return list(self._decoder.decode(latents, noise, steps, guidance, quality)[: len(group)])
 
-    @torch.inference_mode()
-    def _vocode_group(self, group: Sequence[Block]) -> list[Tensor]:
+    def _vocode_group(self, group: Sequence[Block]) -> list[np.ndarray]:
         """Waveform [s] of each of some blocks of log-mel of the same length."""
         hop = self.config.mel.hop_samples
-        with torch.autocast(self.device.type, enabled=False):
-            waveforms = self.vocoder(self._full([block.content for block in group]))
+        waveforms = self.vocoder(self._full([block.content for block in group]))
         return [
             row[block.left * hop : (block.left + block.size) * hop]
             for row, block in zip(waveforms, group, strict=False)
         ]
 
-    def _full(self, windows: Sequence[Tensor]) -> Tensor:
+    def _full(self, windows: Sequence[np.ndarray]) -> np.ndarray:
         """Windows [...] as a batch [at_once, ...], the last one repeated."""
-        return torch.stack([*windows, *[windows[-1]] * (self._at_once - len(windows))])
+        return np.stack([*windows, *[windows[-1]] * (self._at_once - len(windows))])
 
     def _stream_mel(
-        self, chunks: Iterable[Tensor], steps: int | None, guidance: float | None, seed: int, quality: Quality
-    ) -> Iterator[Tensor]:
+        self, chunks: Iterable[np.ndarray], steps: int | None, guidance: float | None, seed: int, quality: Quality
+    ) -> Iterator[np.ndarray]:
         as_quality(quality)
         window = self._decoding_window
 
-        def decoded() -> Iterator[tuple[Block, Tensor]]:
-            moved = (chunk.to(self.device) for chunk in chunks)
-            for block in blocks(moved, window.codes, window.context, filled=True):
+        def decoded() -> Iterator[tuple[Block, np.ndarray]]:
+            for block in blocks(chunks, window.codes, window.context, filled=True):
                 self._check_codes(block.content, dimensions=1)
                 yield block, self._decode_group([block], steps, guidance, seed, quality)[0]
 
         return self._joined(decoded())
 
-    def _joined(self, pieces: Iterable[tuple[Block, Tensor]]) -> Iterator[Tensor]:
+    def _joined(self, pieces: Iterable[tuple[Block, np.ndarray]]) -> Iterator[np.ndarray]:
         return joined(
             ((mel, block.left * FRAMES_PER_CODE, block.right * FRAMES_PER_CODE) for block, mel in pieces),
             self.config.window.seam_frames,
         )
 
-    def _noise(self, block: Block, seed: int) -> Tensor:
-        """Noise [M, 4n] that belongs to absolute places, so that neighbouring windows agree on what they share."""
+    def _noise(self, block: Block, seed: int) -> np.ndarray:
+        """Noise [4n, M] that belongs to absolute places, so that neighbouring windows agree on what they share."""
         window = self._decoding_window
-        shape = (self.config.mel.n_mels, window.codes * FRAMES_PER_CODE)
+        shape = (window.codes * FRAMES_PER_CODE, self.config.mel.n_mels)
         reach = -(-max(block.left, block.right) // window.codes)
         numbers = range(block.number - reach, block.number + reach + 1)
-        noise = torch.cat([_drawn(shape, seed, number) for number in numbers], dim=-1)
+        noise = np.concatenate([_drawn(shape, seed, number) for number in numbers])
         start = (reach * window.codes - block.left) * FRAMES_PER_CODE
-        length = block.content.shape[-1] * FRAMES_PER_CODE
-        return noise[:, start : start + length].to(block.content.device)
+        return noise[start : start + len(block.content) * FRAMES_PER_CODE]
 
-    def _check_codes(self, codes: Tensor, dimensions: int) -> None:
-        if codes.dim() != dimensions or codes.shape[-1] == 0 or codes.is_floating_point():
+    def _check_codes(self, codes: np.ndarray, dimensions: int) -> None:
+        if codes.ndim != dimensions or not codes.size or not np.issubdtype(codes.dtype, np.integer):
             shape = "[B, N]" if dimensions == 2 else "[N]"  # noqa: PLR2004 - [B, N]
             raise RequestError(f"Expected integer codes {shape} with N > 0, got {codes.dtype} {list(codes.shape)}.")
         low, high = int(codes.min()), int(codes.max())
@@ -400,17 +380,47 @@ class AudioTokenizer(nn.Module):
             raise RequestError(f"Code {wrong} is outside [0, {self.codebook_size}) of this tokenizer.")
 
 
-def _drawn(shape: tuple[int, int], seed: int, number: int) -> Tensor:
-    # Numbers before the first block belong to no sound; any value does, and manual_seed takes none below zero.
-    mixed = (seed * 1_000_003 + max(number, 0)) % 2**63
-    return torch.randn(shape, generator=torch.Generator().manual_seed(mixed))
+def codebook(config: TokenizerConfig, weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The latent of every code [K, D], of length sqrt(D): `Quantizer.codebook` on arrays."""
+    match config.quantizer:
+        case VariationalConfig():
+            vectors = weights["quantizer.embeddings"]
+        case EmaConfig():
+            vectors = weights["quantizer.layer._codebook.embed"][0]
+        case FsqConfig() as fsq:
+            return _fsq_codebook(fsq.levels, weights)
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True) * np.float32(vectors.shape[-1] ** 0.5)
+
+
+def _fsq_codebook(levels: tuple[int, ...], weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The channels of finite scalar quantization, the first changing fastest, each -1 to 1, and their projection."""
+    places = np.array(np.unravel_index(np.arange(np.prod(levels)), levels[::-1])[::-1], np.float32).T
+    halves = np.array([level // 2 for level in levels], np.float32)
+    values = (places - halves) / halves
+    name = "quantizer.layer.project_out"
+    if f"{name}.weight" not in weights:
+        return values
+    return values @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+
+def _in_torch(folder: Path, device: str) -> CodecEngine:
+    from makesomenoise.tokenizer.network import TokenizerNetwork  # noqa: PLC0415 - torch is loaded where it computes
+    from makesomenoise.tokenizer.torch import TorchCodec  # noqa: PLC0415
+
+    return TorchCodec(TokenizerNetwork.load(folder), device)
+
+
+def _drawn(shape: tuple[int, int], seed: int, number: int) -> np.ndarray:
+    # Numbers before the first block belong to no sound; any value does, and no seed is below zero.
+    generator = np.random.default_rng((seed % 2**64, max(number, 0)))
+    return generator.standard_normal(shape, np.float32)
 
 
 def _shape(block: Block) -> tuple[int, ...]:
-    return tuple(block.content.shape)
+    return block.content.shape
 
 
-def _ends_padded(codes: Tensor) -> bool:
-    """Whether each row has at least a code, and padding at most behind its last one."""
+def _ends_padded(codes: np.ndarray) -> bool:
+    """Whether these are rows that have at least a code each, and padding at most behind the last one."""
     padding = codes == PADDING
-    return bool(padding.any()) and not padding[:, :1].any() and not (padding[:, :-1] & ~padding[:, 1:]).any()
+    return codes.ndim == 2 and not padding[:, :1].any() and not (padding[:, :-1] & ~padding[:, 1:]).any()  # noqa: PLR2004 - [B, N]

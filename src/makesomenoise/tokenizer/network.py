@@ -4,10 +4,13 @@ Knows neither vocoders nor streams: `AudioTokenizer` puts those around it.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
+from makesomenoise import checkpoint
 from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.config import (
     EmaConfig,
@@ -17,9 +20,10 @@ from makesomenoise.tokenizer.config import (
     TokenizerConfig,
     VariationalConfig,
 )
-from makesomenoise.tokenizer.decoders.base import Decoder, Quality, Reconstruction
+from makesomenoise.tokenizer.decoders.base import Decoder, Reconstruction
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.decoders.regression import RegressionDecoder
+from makesomenoise.tokenizer.decoding import Quality
 from makesomenoise.tokenizer.encoder import Encoder
 from makesomenoise.tokenizer.quantizers.base import Quantized, Quantizer
 from makesomenoise.tokenizer.quantizers.ema import EmaQuantizer
@@ -58,6 +62,18 @@ class TokenizerNetwork(nn.Module):
         self.encoder = Encoder(config.encoder, config.mel.n_mels)
         self.quantizer = build_quantizer(config)
         self.decoder = build_decoder(config)
+
+    @classmethod
+    def load(cls, source: str | Path) -> Self:
+        """Reads a tokenizer's model folder, bundled model or Hub id.
+
+        Raises:
+            CheckpointError: if there is no such model, or if its weights and configuration do not match.
+        """
+        stored = checkpoint.load_model(checkpoint.resolve(source), TokenizerConfig)
+        network = cls(stored.config)
+        checkpoint.load_into(network, stored.tensors(), origin=str(source))
+        return network.eval()
 
     def encode(self, mel: Tensor) -> Tensor:
         """Log-mel [B, M, 4N] to codes [B, N]."""

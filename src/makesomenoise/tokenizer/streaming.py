@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,14 @@ class Block:
         right: length of the context after; shorter only near the end of the stream.
     """
 
-    content: Tensor
+    content: np.ndarray
     number: int
     left: int
     size: int
     right: int
 
 
-def blocks(chunks: Iterable[Tensor], size: int, context: int, filled: bool = False) -> Iterator[Block]:
+def blocks(chunks: Iterable[np.ndarray], size: int, context: int, filled: bool = False) -> Iterator[Block]:
     """Cuts a stream along its last axis; holds about two blocks and a chunk at a time.
 
     Args:
@@ -42,10 +41,10 @@ def blocks(chunks: Iterable[Tensor], size: int, context: int, filled: bool = Fal
             as long as the others: what a network has never seen, it does badly.
     """
     kept = context + (size + context if filled else 0)
-    held: Tensor | None = None
+    held: np.ndarray | None = None
     origin = number = 0
     for chunk in chunks:
-        held = chunk if held is None else torch.cat((held, chunk), dim=-1)
+        held = chunk if held is None else np.concatenate((held, chunk), axis=-1)
         while origin + held.shape[-1] >= (number + 1) * size + context:
             yield _block(held, origin, number, size, context, filled)
             number += 1
@@ -56,7 +55,7 @@ def blocks(chunks: Iterable[Tensor], size: int, context: int, filled: bool = Fal
         number += 1
 
 
-def padded(chunks: Iterable[Tensor], multiple: int) -> Iterator[Tensor]:
+def padded(chunks: Iterable[np.ndarray], multiple: int) -> Iterator[np.ndarray]:
     """The stream [n] with zeros after its end, up to a multiple of `multiple`."""
     total, last = 0, None
     for chunk in chunks:
@@ -64,10 +63,10 @@ def padded(chunks: Iterable[Tensor], multiple: int) -> Iterator[Tensor]:
         yield chunk
         last = chunk
     if last is not None and total % multiple:
-        yield last.new_zeros(multiple - total % multiple)
+        yield np.zeros(multiple - total % multiple, last.dtype)
 
 
-def joined(pieces: Iterable[tuple[Tensor, int, int]], fade: int) -> Iterator[Tensor]:
+def joined(pieces: Iterable[tuple[np.ndarray, int, int]], fade: int) -> Iterator[np.ndarray]:
     """Joins overlapping pieces [..., n] by cross-fading them around each seam.
 
     Args:
@@ -76,14 +75,14 @@ def joined(pieces: Iterable[tuple[Tensor, int, int]], fade: int) -> Iterator[Ten
         fade: length of the cross-fade, half of it on each side of the seam; shorter where the stream ends before.
     """
     half = fade // 2
-    tail: Tensor | None = None
+    tail: np.ndarray | None = None
     for piece, left, right in pieces:
         before, after = min(left, half), min(right, half)
         kept = piece[..., left - before : piece.shape[-1] - right + after]
         if tail is not None:
             overlap = tail.shape[-1]
-            rise = (torch.arange(overlap, device=kept.device) + 0.5) / overlap
-            kept = torch.cat((tail * (1.0 - rise) + kept[..., :overlap] * rise, kept[..., overlap:]), dim=-1)
+            rise = (np.arange(overlap, dtype=np.float32) + 0.5) / overlap
+            kept = np.concatenate((tail * (1.0 - rise) + kept[..., :overlap] * rise, kept[..., overlap:]), axis=-1)
         ready = kept.shape[-1] - (half + after if right else 0)
         yield kept[..., :ready]
         tail = kept[..., ready:] if right else None
@@ -91,10 +90,10 @@ def joined(pieces: Iterable[tuple[Tensor, int, int]], fade: int) -> Iterator[Ten
 
 def run_in_groups(
     streams: Sequence[Iterable[Block]],
-    run: Callable[[Sequence[Block]], list[Tensor]],
+    run: Callable[[Sequence[Block]], list[np.ndarray]],
     shape: Callable[[Block], Hashable],
     size: int,
-) -> list[list[tuple[Block, Tensor]]]:
+) -> list[list[tuple[Block, np.ndarray]]]:
     """Runs a model on the blocks of several streams, some at a time.
 
     Args:
@@ -106,7 +105,7 @@ def run_in_groups(
     Returns:
         For each stream its blocks and their results, in order.
     """
-    found: list[dict[int, tuple[Block, Tensor]]] = [{} for _ in streams]
+    found: list[dict[int, tuple[Block, np.ndarray]]] = [{} for _ in streams]
     waiting: defaultdict[Hashable, list[tuple[int, Block]]] = defaultdict(list)
 
     def flush(group: list[tuple[int, Block]]) -> None:
@@ -126,7 +125,7 @@ def run_in_groups(
     return [[results[number] for number in sorted(results)] for results in found]
 
 
-def _block(held: Tensor, origin: int, number: int, size: int, context: int, filled: bool) -> Block:
+def _block(held: np.ndarray, origin: int, number: int, size: int, context: int, filled: bool) -> Block:
     end = origin + held.shape[-1]
     start, stop = number * size, min((number + 1) * size, end)
     right = min(end - stop, context)

@@ -162,7 +162,7 @@ def teacher_of(decoder: FlowDecoder, config: DistillConfig) -> FlowDecoder:
 
 def kept_times(config: DistillConfig, device: torch.device) -> Tensor:
     """Times [P + 1] of the points that are kept."""
-    return time_grid(config.steps, config.time_shift)[:: config.keep_every].to(device)
+    return torch.from_numpy(time_grid(config.steps, config.time_shift))[:: config.keep_every].to(device)
 
 
 @torch.no_grad()
@@ -183,7 +183,7 @@ def walk(
     noise = torch.randn(shape, generator=generator, device=device)
     # One of several scales is a number of the device, which would be waited for.
     guidance = low if low == high else low + (high - low) * float(torch.rand((), generator=generator, device=device))
-    times = time_grid(config.steps, config.time_shift).to(device)
+    times = torch.from_numpy(time_grid(config.steps, config.time_shift)).to(device)
     points = integrate_multistep(teacher.guided_velocity(latents, guidance), noise, times)[:: config.keep_every]
     return Ways(latents, torch.stack(points, dim=1).half(), noise.new_full((len(noise),), guidance), weight)
 
@@ -233,7 +233,7 @@ class Distillation:
         """
         ways = self._gone(batch, generator)
         noise, wanted = ways.points[:, 0].float(), ways.points[:, -1].float()
-        times = time_grid(student.config.steps, student.config.time_shift).to(noise.device)
+        times = torch.from_numpy(time_grid(student.config.steps, student.config.time_shift)).to(noise.device)
         found = integrate(student.flow_map(ways.latents, float(ways.guidance[0])), noise, times)
         return weighted_mean((found - wanted).square(), ways.weight)
 

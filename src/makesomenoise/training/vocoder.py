@@ -28,7 +28,8 @@ from makesomenoise.training.discriminators import (
 )
 from makesomenoise.training.optimization import OptimizerConfig, adamw, update_ema
 from makesomenoise.training.run import LightningTrainingConfig, endless, fit
-from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.config import IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

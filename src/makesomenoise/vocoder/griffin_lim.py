@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from makesomenoise.audio.mel import MelConfig, mel_filters
 from makesomenoise.nn.log_mel import magnitude
+from makesomenoise.vocoder.spectral import PERIOD, whole_periods
 
-PERIOD = 32
 _ROUNDS = 32
 _MOMENTUM = 0.99
 _SEED = 0
@@ -115,8 +115,3 @@ class GriffinLim(nn.Module):
             guess = ahead * (wanted / magnitude(ahead).clamp_min(_SMALLEST))
             previous = consistent
         return guess
-
-
-def whole_periods(frames: int) -> int:
-    """The next multiple of `PERIOD`."""
-    return -(-frames // PERIOD) * PERIOD

@@ -12,69 +12,25 @@ untrained it corrects nothing.
 import math
 import pickle
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Self
 
 import torch
 import yaml
-from pydantic import model_validator
 from torch import Tensor, nn
 
 from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
-from makesomenoise.config import ModelConfig, Teacher
 from makesomenoise.errors import ConfigError
 from makesomenoise.nn.convnext import ConvNeXtBlock
 from makesomenoise.nn.log_mel import power
-from makesomenoise.vocoder.griffin_lim import GriffinLim, InverseStft, whole_periods
+from makesomenoise.vocoder.config import KERNEL, VOCOS_WEIGHTS, IstftVocoderConfig
+from makesomenoise.vocoder.griffin_lim import GriffinLim, InverseStft
 
-_KERNEL = 7
-VOCOS_WEIGHTS = "pytorch_model.bin"
 _LOUDEST = math.log(1e2)
 _TINY = 1e-12
-_DEFAULT_MEL = MelConfig()
 # What Vocos keeps beside its weights: the filters and windows that we compute.
 _COMPUTED = ("feature_extractor.", "head.istft.")
-
-
-class IstftVocoderConfig(ModelConfig):
-    """Settings of the iSTFT vocoder.
-
-    Attributes:
-        kind: tag of this vocoder.
-        mel: the log-mel it reads.
-        dim: channels of the blocks.
-        hidden: channels inside a block.
-        layers: number of blocks.
-        griffin_lim_iters: rounds of Griffin-Lim whose spectrum the network corrects; at 0 it makes all, as in Vocos.
-        teachers: networks trained elsewhere that had a part in its training; no evaluation asks them.
-    """
-
-    model_type: ClassVar[str] = "vocoder"
-
-    kind: Literal["istft"] = "istft"
-    mel: MelConfig = _DEFAULT_MEL
-    dim: int = 256
-    hidden: int = 768
-    layers: int = 8
-    griffin_lim_iters: int = 0
-    teachers: tuple[Teacher, ...] = ()
-
-    def identity(self) -> dict[str, Any]:
-        """What decides on the sound, beside the weights."""
-        sizes = {"dim": self.dim, "hidden": self.hidden, "layers": self.layers}
-        return {"mel": self.mel.model_dump(), **sizes, "griffin_lim_iters": self.griffin_lim_iters}
-
-    @classmethod
-    def from_unversioned(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """The keys of today."""
-        return {"griffin_lim_iters" if name == "prior_rounds" else name: value for name, value in values.items()}
-
-    @model_validator(mode="after")
-    def _whole_hops(self) -> Self:
-        if self.mel.n_fft % (2 * self.mel.hop_samples) or self.mel.n_fft < 4 * self.mel.hop_samples:
-            raise ValueError("mel.n_fft must be an even multiple of mel.hop_samples, at least 4 times as long")
-        return self
 
 
 class Backbone(nn.Module):
@@ -82,9 +38,9 @@ class Backbone(nn.Module):
 
     def __init__(self, bands: int, dim: int, hidden: int, layers: int):
         super().__init__()
-        self.embed = nn.Conv1d(bands, dim, _KERNEL, padding=_KERNEL // 2)
+        self.embed = nn.Conv1d(bands, dim, KERNEL, padding=KERNEL // 2)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
-        self.convnext = nn.ModuleList(ConvNeXtBlock(dim, hidden, _KERNEL, 1.0 / layers) for _ in range(layers))
+        self.convnext = nn.ModuleList(ConvNeXtBlock(dim, hidden, KERNEL, 1.0 / layers) for _ in range(layers))
         self.final_layer_norm = nn.LayerNorm(dim, eps=1e-6)
 
     def forward(self, mel: Tensor, extra: Tensor | None = None) -> Tensor:
@@ -145,12 +101,8 @@ class IstftVocoder(nn.Module):
 
     @property
     def context_frames(self) -> int:
-        """Frames on either side that a sample depends on; with them a window gives what the whole signal gives."""
-        overlap = self.config.mel.n_fft // self.config.mel.hop_samples
-        reach = (_KERNEL // 2) * (self.config.layers + 1) + overlap // 2
-        # Each round of the prior, and the look at its result, reach as far as two frames overlap.
-        rounds = self.config.griffin_lim_iters
-        return whole_periods(reach + (rounds + 1) * (overlap - 1)) if rounds else reach
+        """See `IstftVocoderConfig.context_frames`."""
+        return self.config.context_frames
 
     def forward(self, mel: Tensor) -> Tensor:
         """Waveform [B, T * hop] of log-mel frames [B, M, T]."""
@@ -168,7 +120,7 @@ class IstftVocoder(nn.Module):
         """
         stored = checkpoint.load_model(folder, IstftVocoderConfig)
         vocoder = cls(stored.config)
-        checkpoint.load_into(vocoder, stored.state, str(folder))
+        checkpoint.load_into(vocoder, stored.tensors(), str(folder))
         return vocoder.eval()
 
     def save(self, folder: str | Path, storage: checkpoint.Storage = "float32", card: str | None = None) -> None:
@@ -190,15 +142,6 @@ class IstftVocoder(nn.Module):
         state = {name: t for name, t in _vocos_state(folder).items() if not name.startswith(_COMPUTED)}
         checkpoint.load_into(vocoder, state, str(folder))
         return vocoder.eval()
-
-
-def is_vocos(folder: Path) -> bool:
-    """Whether the folder holds weights in the format of Vocos rather than in ours."""
-    try:
-        values = yaml.safe_load((folder / checkpoint.CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return False
-    return isinstance(values, dict) and {"backbone", "head"} <= values.keys()
 
 
 def _vocos_config(path: Path) -> IstftVocoderConfig:

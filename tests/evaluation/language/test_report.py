@@ -29,7 +29,8 @@ from makesomenoise.pipeline import PipelineError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.config import IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder
 
 
 def test_settings_replace_the_usual_ones():

@@ -18,7 +18,8 @@ from makesomenoise.evaluation.tokenizer import reconstruction
 from makesomenoise.evaluation.tokenizer.report import TokenizerEvaluationConfig, evaluate_tokenizer
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.vocoder.vocos import IstftVocoder, IstftVocoderConfig
+from makesomenoise.vocoder.config import IstftVocoderConfig
+from makesomenoise.vocoder.vocos import IstftVocoder
 
 DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 SETTINGS = {"min_clips": 3, "codecs": False, "memory_minutes": 0}

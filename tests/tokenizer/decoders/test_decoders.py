@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from makesomenoise.tokenizer.config import EncoderConfig, FlowConfig, NetworkConfig, RegressionConfig, TokenizerConfig
-from makesomenoise.tokenizer.decoders.base import BandStandardiser, DecodingError
+from makesomenoise.tokenizer.decoders.base import BandStandardiser
+from makesomenoise.tokenizer.decoding import DecodingError
 from makesomenoise.tokenizer.network import build_decoder
 
 NETWORK = NetworkConfig(frame_dim=32, dim=32, trunk_layers=1, middle_layers=1, frame_layers=1)

@@ -319,7 +319,7 @@ class GenerationEvaluator:
         """
 
         def decode(codes: Sequence[int], level_db: float | None = None) -> Tensor:
-            return self._model.render(Sound(tuple(codes)), seed=self._seed, level_db=level_db)
+            return torch.from_numpy(self._model.render(Sound(tuple(codes)), seed=self._seed, level_db=level_db))
 
         clips = [(prompt.targets, clip) for prompt in prompts.prompts for clip in prompt.clips]
         generated = [(prompt.targets, codes) for prompt, each in self._generate(prompts, sampling) for codes in each]

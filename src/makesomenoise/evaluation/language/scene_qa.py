@@ -198,7 +198,7 @@ def measure_decoded(
 
     def measure(batch: Sequence[tuple[CodeClip, list[Question]]]) -> list:
         rate = speaker.tokenizer.sample_rate
-        return [_outcomes(clip, asks, speaker.render(Sound(clip.codes)).numpy(), rate) for clip, asks in batch]
+        return [_outcomes(clip, asks, speaker.render(Sound(clip.codes)), rate) for clip, asks in batch]
 
     inputs = [decoder, [[clip.key, *(question.question for question in asks)] for clip, asks in items]]
     found = cache.map(DECODED_LEVELS, inputs, items, measure)

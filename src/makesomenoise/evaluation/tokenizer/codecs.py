@@ -17,9 +17,9 @@ import soxr
 import torch
 from torch import Tensor
 
-from makesomenoise.nn.log_mel import LogMel
+from makesomenoise.audio.mel import MelSpectrogram
+from makesomenoise.engine.base import VocoderEngine
 from makesomenoise.tokenizer.model import AudioTokenizer
-from makesomenoise.vocoder.loading import Vocoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ class TokenizerSystem:
         """Codes and decodes a waveform [S]."""
         codes = self.tokenizer.encode(waveform[None])
         decoded = self.tokenizer.decode(codes, self._steps, self._guidance, self._seed)[0, : len(waveform)]
-        return CodecOutput(decoded, codes.numel() * self.tokenizer.bits_per_code, codes[0])
+        bits = codes.size * self.tokenizer.bits_per_code
+        return CodecOutput(torch.from_numpy(decoded), bits, torch.from_numpy(codes[0]))
 
 
 class VocoderSystem:
@@ -80,13 +81,12 @@ class VocoderSystem:
 
     codebook_size: int | None = None
 
-    def __init__(self, name: str, mel: LogMel, vocoder: Vocoder):
+    def __init__(self, name: str, mel: MelSpectrogram, vocoder: VocoderEngine):
         self.name, self._mel, self._vocoder = name, mel, vocoder
 
-    @torch.inference_mode()
     def reconstruct(self, waveform: Tensor) -> CodecOutput:
         """Waveform [S] to log-mel and back."""
-        return CodecOutput(self._vocoder(self._mel(waveform[None]))[0, : len(waveform)])
+        return CodecOutput(torch.from_numpy(self._vocoder(self._mel(waveform[None].numpy()))[0, : len(waveform)]))
 
 
 SAMPLE_RATE = 24_000

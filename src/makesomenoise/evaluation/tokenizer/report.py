@@ -33,6 +33,8 @@ from makesomenoise.evaluation.splits import Corpus, subset
 from makesomenoise.evaluation.tokenizer.codecs import System, TokenizerSystem, VocoderSystem, find_codecs
 from makesomenoise.evaluation.tokenizer.reconstruction import ORIGINALS, ReconstructionJudge
 from makesomenoise.files import atomic_write, make_folder
+from makesomenoise.nn.log_mel import LogMel
+from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 _PROBE_DATASET = "esc50"
@@ -141,17 +143,14 @@ class _TokenizerEvaluation:
     def settings(self) -> dict:
         return {
             **self.config.model_dump(mode="json"),
-            "tokenizers": {
-                name: checkpoint.fingerprint(one.config, one.network.state_dict())  # of the decoder too
-                for name, one in self.tokenizers.items()
-            },
+            "tokenizers": {name: _weights(source) for name, source in self.sources.items()},
             "ears": {ear.name: ear.identity for ear in self.ears},
         }
 
     def systems(self) -> list[System]:
         """Our tokenizers, what they could reach at most, and the codecs of this machine."""
         systems: list[System] = [TokenizerSystem(name, tokenizer) for name, tokenizer in self.tokenizers.items()]
-        systems.append(VocoderSystem("mel and vocoder, no codes", self.first.network.mel, self.first.vocoder))
+        systems.append(VocoderSystem("mel and vocoder, no codes", self.first.mel, self.first.vocoder))
         if self.config.codecs:
             codecs = find_codecs()
             systems += codecs.systems
@@ -203,7 +202,13 @@ class _TokenizerEvaluation:
                 system = TokenizerSystem(name, tokenizer)
                 columns.append(Column(name, [system.reconstruct(sound).waveform for sound in sounds]))
             with atomic_write(self.output / "spectrograms.png") as temporary:
-                plot_panel(list(rows), columns, self.first.network.mel, temporary)
+                plot_panel(list(rows), columns, LogMel(self.first.config.mel), temporary)
+
+
+def _weights(source: str | Path) -> str:
+    """Fingerprint of all weights, also those of the decoder."""
+    folder = checkpoint.resolve(source)
+    return checkpoint.fingerprint(checkpoint.load_config(folder, TokenizerConfig), checkpoint.load_arrays(folder))
 
 
 def _load_classifier(folder: Path, corpus: Corpus) -> EventClassifier:

@@ -1,21 +1,14 @@
 """What every decoder is, and the standardised mel that all of them work in."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from makesomenoise.errors import RequestError
-
-Quality = Literal["fast", "best"]
-QUALITIES: tuple[Quality, ...] = get_args(Quality)
+from makesomenoise.tokenizer.decoding import Quality
 
 _LEAST_DEVIATION = 1e-3  # of a band that never sounds
-
-
-class DecodingError(RequestError):
-    """A decoding that cannot be done; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +100,3 @@ def weighted_mean(errors: Tensor, weight: Tensor | None) -> Tensor:
     if weight is None:
         return errors.mean()
     return (errors.mean(dim=-1) * weight).sum() / weight.sum()
-
-
-def as_quality(name: str) -> Quality:
-    """The quality of a decoding that a name means.
-
-    Raises:
-        DecodingError: if it means none.
-    """
-    for quality in QUALITIES:
-        if quality == name:
-            return quality
-    raise DecodingError(f"Unknown quality '{name}': give {' or '.join(QUALITIES)}.")

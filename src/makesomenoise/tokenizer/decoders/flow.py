@@ -13,16 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise.flow.ode import Velocity, guided, integrate, integrate_multistep, rescaled, time_grid
-from makesomenoise.flow.path import (
-    data_from_velocity,
-    gaussian_velocity,
-    sample_path,
-    sample_times,
-    velocity_from_data,
-)
+from makesomenoise.flow.path import data_from_velocity, gaussian_velocity, sample_path, velocity_from_data
+from makesomenoise.flow.times import sample_times
 from makesomenoise.tokenizer.config import FlowConfig
-from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, as_quality, weighted_mean
+from makesomenoise.tokenizer.decoders.base import BandStandardiser, Reconstruction, weighted_mean
 from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork
+from makesomenoise.tokenizer.decoding import Quality, as_quality
 
 
 class FlowDecoder(BandStandardiser):
@@ -65,7 +61,7 @@ class FlowDecoder(BandStandardiser):
         """Goes from noise to mel; see `Decoder`."""
         fast, config, x_0 = as_quality(quality) == "fast", self.config, noise.transpose(1, 2)
         usual = config.steps if fast else config.best_steps
-        times = time_grid(usual if steps is None else steps, config.time_shift).to(noise)
+        times = torch.from_numpy(time_grid(usual if steps is None else steps, config.time_shift)).to(noise)
         if fast:
             return self.restore(integrate(self.flow_map(latents, guidance), x_0, times))
         return self.restore(integrate_multistep(self.guided_velocity(latents, guidance), x_0, times)[-1])

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE, RegressionConfig
-from makesomenoise.tokenizer.decoders.base import BandStandardiser, Quality, Reconstruction, as_quality, weighted_mean
+from makesomenoise.tokenizer.decoders.base import BandStandardiser, Reconstruction, weighted_mean
 from makesomenoise.tokenizer.decoders.network import DecoderNetwork
+from makesomenoise.tokenizer.decoding import Quality, as_quality
 
 
 class RegressionDecoder(BandStandardiser):

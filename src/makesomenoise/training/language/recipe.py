@@ -204,7 +204,7 @@ def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Seq
             )
         model.tell_time(config.time_markers)
         return model
-    codebook = tokenizer.network.quantizer.codebook().detach()
+    codebook = torch.from_numpy(tokenizer.codebook)
     settings = LanguageConfig(
         base=config.base,
         tokenizer_fingerprint=tokenizer.fingerprint,

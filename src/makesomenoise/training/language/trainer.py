@@ -307,10 +307,8 @@ class Samples:
         for (clip, name), text in zip(self._chosen, said, strict=True):
             curves.add_text(f"captions/{name.name}", f"{clip.title or clip.key}: {text}", step)
             made = compose(model, name.happens, _MADE_SECONDS)[0]
-            device = next(self._tokenizer.network.parameters()).device
-            waveform = self._tokenizer.decode(torch.tensor([made.codes], device=device), seed=0)
-            rate = self._tokenizer.sample_rate
-            curves.add_audio(f"sounds/{name.name}", waveform.cpu(), step, sample_rate=rate)
+            waveform = self._tokenizer.decode([made.codes], seed=0)
+            curves.add_audio(f"sounds/{name.name}", waveform, step, sample_rate=self._tokenizer.sample_rate)
 
 
 def _different(clips: Sequence[CodeClip]) -> list[tuple[CodeClip, Name]]:

@@ -1,0 +1,57 @@
+"""What needs no torch is run in a process that cannot import it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+BLOCKED = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "transformers", "onnx"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from makesomenoise.cli.main import app
+app()
+"""
+
+
+def msn(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", BLOCKED, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def coded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("coded")
+    time = np.arange(24_000) / 24_000
+    soundfile.write(folder / "in.wav", 0.3 * np.sin(2 * np.pi * 440 * time), 24_000)
+    done = msn("encode", folder / "in.wav", folder / "a.msn")
+    assert done.returncode == 0, done.stderr
+    return folder / "a.msn"
+
+
+def test_codes_are_shown(coded: Path) -> None:
+    assert "24 of 10 bits" in msn("info", coded).stdout
+
+
+@pytest.mark.parametrize("vocoder", ["default", "griffin-lim"])
+def test_codes_are_decoded(vocoder: str, coded: Path, tmp_path: Path) -> None:
+    done = msn("decode", coded, tmp_path / "out.wav", "--vocoder", vocoder)
+    assert done.returncode == 0, done.stderr
+    samples, rate = soundfile.read(tmp_path / "out.wav")
+    assert (len(samples), rate) == (24_000, 24_000)
+    assert np.abs(samples).max() > 0.01
+
+
+def test_what_needs_torch_says_how_to_get_it(coded: Path, tmp_path: Path) -> None:
+    done = msn("decode", coded, tmp_path / "out.wav", "--engine", "torch")
+    assert done.returncode == 2
+    assert "pip install 'makesomenoise[torch]'" in done.stderr
+    assert not (tmp_path / "out.wav").exists()
