@@ -214,8 +214,8 @@ def test_wheels_are_asked_for_the_other_machine(tmp_path: Path, monkeypatch: pyt
 
 def test_windows_are_cut_where_they_are_drawn(tape: Tape) -> None:
     def one(**changes: object) -> Draws:
-        values = {"init_from": 0, "length": 100, "speed": 1.0, "offset": -3.0, "gain": 1.0, "mixed": 0.0, "tilt": 0.0}
-        kinds = {"init_from": torch.long, "length": torch.long, "speed": torch.float64, "offset": torch.float64}
+        values = {"start": 0, "length": 100, "speed": 1.0, "offset": -3.0, "gain": 1.0, "mixed": 0.0, "tilt": 0.0}
+        kinds = {"start": torch.long, "length": torch.long, "speed": torch.float64, "offset": torch.float64}
         return Draws(**{k: torch.tensor([v], dtype=kinds.get(k)) for k, v in (values | changes).items()})  # type: ignore[arg-type]
 
     windows = cut(tape.samples, one(), 8)

@@ -1,5 +1,6 @@
 """Names are ranked by what they score, less what they score without a sound."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -63,10 +64,9 @@ class Coder:
     """Codes that tell the loudest of sounds from the others."""
 
     sample_rate, codebook_size = 24_000, 4
-    network = torch.nn.Linear(1, 1)
 
     def encode(self, waveform):
-        return torch.full((1, 12), int(4 * waveform.abs().mean().clamp_max(0.9)))
+        return np.full((1, 12), int(4 * min(np.abs(waveform).mean(), 0.9)))
 
 
 @pytest.fixture
