@@ -36,7 +36,8 @@ MOST_CANDIDATES = 4
 LONGEST = 20
 _KEPT = (3600, 3600)  # how often files of the page are looked through, and how old they may get, seconds
 CSS = """
-.gradio-container {max-width: 1000px !important; margin: auto}
+.gradio-container {width: 100%; max-width: 1000px !important; margin: auto}
+footer .divider {display: none !important}
 .timeline {display: flex; width: 100%; min-height: 3em; border-radius: 6px; overflow: hidden; font-size: .85em}
 .timeline div {padding: .4em; overflow: hidden; text-overflow: ellipsis; border-right: 2px solid white; color: #123;
   background: #dbe7f3}
@@ -114,7 +115,7 @@ def _listen_tab(desk: "Desk") -> None:
     bits = gr.Markdown()
     again = gr.Audio(label="The same from its codes alone", interactive=False, type="filepath", buttons=["download"])
     outputs = [caption, ranked, timeline, picture, bits, again]
-    button.click(desk.listen, [sound, labels], outputs, api_name="listen", show_progress_on=[timeline])
+    button.click(desk.listen, [sound, labels], outputs, api_name="listen", show_progress_on=[ranked])
 
 
 def _make_tab(desk: "Desk") -> None:
@@ -223,7 +224,7 @@ class Desk:
             progress: shown while it works.
         """
         if not text.strip():
-            raise gr.Error("Say what is to be heard.", duration=5)
+            raise told("Say what is to be heard.")
         count = int(candidates)
         files: list[str | None] = [None] * count
         progress(0.05, "drawing codes")
@@ -290,11 +291,11 @@ class Desk:
         try:
             ticket = self.service.worker.submit(job, made.put)
         except Refusal as refusal:
-            raise gr.Error(refusal.message, duration=8) from None
+            raise told(refusal.message) from None
         try:
             while not isinstance(piece := made.get(), Done):
                 if isinstance(piece, Failed):
-                    raise gr.Error(piece.refusal.message, duration=8)
+                    raise told(piece.refusal.message)
                 yield piece
         finally:
             ticket.cancel()
@@ -306,11 +307,11 @@ class Desk:
 
     def _read(self, file: str | None) -> np.ndarray:
         if not file:
-            raise gr.Error("Record a sound or drop a file first.", duration=5)
+            raise told("Record a sound or drop a file first.")
         try:
             return formats.read(Path(file).read_bytes(), SAMPLE_RATE, self.service.settings.max_seconds)
         except MakeSomeNoiseError as error:
-            raise gr.Error(str(error), duration=8) from None
+            raise told(str(error)) from None
 
     def _messages(self, talk: list[dict]) -> tuple[Message, ...]:
         found: list[Message] = []
@@ -337,6 +338,11 @@ class Desk:
         with tempfile.NamedTemporaryFile(prefix="makesomenoise-", suffix=".wav", delete=False) as file:
             file.write(formats.encoded(waveform, SAMPLE_RATE, "wav"))
         return file.name
+
+
+def told(sentence: str) -> gr.Error:
+    """What a person did wrong; it is none of the server's faults, which have a traceback in its log."""
+    return gr.Error(sentence, duration=8, print_exception=False)
 
 
 def timeline(events: list[Event]) -> str:
