@@ -6,6 +6,7 @@ import tempfile
 import time
 
 import httpx
+import numpy as np
 import pytest
 
 gradio_client = pytest.importorskip("gradio_client", reason="needs the extra `serve`")
@@ -37,7 +38,7 @@ def test_the_client_of_the_page(page, model, file):
     client = gradio_client.Client(page.url, verbose=False)
     made = client.predict("rain", 0.5, 2, 3, api_name="/make")
     for number in range(2):
-        expected = formats.encoded(model.generate("rain", 0.5, seed=3 + number)[0], 24_000, "wav")
+        expected = formats.encoded(np.asarray(model.generate("rain", 0.5, seed=3 + number)[0]), 24_000, "wav")
         with open(made[number], "rb") as written:  # noqa: PTH123 - a string of the client
             assert written.read() == expected
     caption, ranked, events, _, bits, decoded = client.predict(
@@ -48,6 +49,13 @@ def test_the_client_of_the_page(page, model, file):
     assert "timeline" in events
     assert "36 codes, **360 bits**" in bits
     assert len(io.load(decoded)) == 36_000
+
+
+def test_sounds_lie_where_gradio_removes_them(page, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gradio_client.Client(page.url, verbose=False).predict("rain", 0.5, 1, 3, api_name="/make")
+    assert not list(tmp_path.glob("*.wav"))
+    assert list(tmp_path.glob("gradio/*/makesomenoise.wav"))
 
 
 def test_mistakes_are_one_sentence(page, file):
@@ -75,8 +83,6 @@ def test_addresses_are_not_fetched(page):
 
 
 def test_pictures(tone):
-    import numpy as np
-
     codes = (0, 512, 1023)
     image = picture(np.asarray(tone(1.0)), np.random.default_rng(0).random((100, 94)), codes, 1024)
     assert image.width == WIDTH

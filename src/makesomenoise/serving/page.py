@@ -4,7 +4,6 @@ Sounds go out as files: arrays would be levelled by Gradio. Assistants can call 
 """
 
 import html
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from fastapi import FastAPI
+from gradio import processing_utils, utils
 from gradio.themes import Soft
 
 from makesomenoise.audio.mel import MelSpectrogram
@@ -335,9 +335,9 @@ class Desk:
         return picture(waveform, mel, codes, tokenizer.codebook_size)
 
     def _file(self, waveform: np.ndarray) -> str:
-        with tempfile.NamedTemporaryFile(prefix="makesomenoise-", suffix=".wav", delete=False) as file:
-            file.write(formats.encoded(waveform, SAMPLE_RATE, "wav"))
-        return file.name
+        """A sound file where Gradio keeps its own, which it removes in time."""
+        data = formats.encoded(waveform, SAMPLE_RATE, "wav")
+        return processing_utils.save_bytes_to_cache(data, "makesomenoise.wav", utils.get_upload_folder())
 
 
 def told(sentence: str) -> gr.Error:
