@@ -7,7 +7,7 @@ INSTALL := $(PIP) install --quiet -c constraints.txt
 .PHONY: demo check format reference clean
 
 demo: .venv/.core
-	.venv/bin/msn demo demo --clips demo_clips
+	.venv/bin/msn demo demo --clips demo_clips --baseline vqvae
 
 check: .venv/.dev
 	.venv/bin/ruff format --check .

@@ -8,7 +8,6 @@ import typer
 from makesomenoise.cli.options import LanguageName, TokenizerName, VocoderName
 
 app = typer.Typer(no_args_is_help=True, help="Measure: `msn evaluate tokenizer CORPUS OUTPUT`.")
-NAMES = ["default", "vqvae"]
 Report = Annotated[Path, typer.Argument(help="Folder for results.json, results.md, plots.", show_default=False)]
 Classifier = Annotated[Path, typer.Option(help="Folder of the event classifier.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many clips of each dataset.")]
@@ -31,7 +30,9 @@ def main() -> None:
 def tokenizer(  # noqa: PLR0913, PLR0917 - each is an option
     corpus: Annotated[Path, typer.Argument(help="Folder with train-*.tar and valid-*.tar.", show_default=False)],
     output: Report,
-    models: Annotated[list[str], typer.Option("--model", help="Tokenizers to compare; repeat it.")] = NAMES,
+    models: Annotated[
+        list[str], typer.Option("--model", help="Tokenizer, such as `vqvae` beside `default`; repeat it.")
+    ] = ["default"],  # noqa: B006 - typer copies it
     classifier: Classifier = Path("runs/classifier"),
     vocoder: VocoderName = "default",
     limit: Limit = None,

@@ -4,16 +4,10 @@ With a language model it also says what is heard in each clip, and ends with sou
 works from disk: one `index.html`, sound files and pictures beside it, nothing from elsewhere.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from makesomenoise.errors import RequestError
-from makesomenoise.audio.level import USUAL_DB
-from makesomenoise.checkpoint import CheckpointError, load_config, resolve
-from makesomenoise.language.config import LanguageConfig
-from makesomenoise.tokenizer.model import AudioTokenizer
 import html
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -23,10 +17,14 @@ import numpy as np
 
 from makesomenoise.audio import io
 from makesomenoise.audio.kinds import SUFFIXES
+from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.audio.mel import MelSpectrogram
+from makesomenoise.checkpoint import CheckpointError, load_config, resolve
+from makesomenoise.errors import RequestError
 from makesomenoise.files import atomic_write, make_folder, write_text
+from makesomenoise.language.config import LanguageConfig
 from makesomenoise.tokenizer.files import decode_file, encode_file
-
+from makesomenoise.tokenizer.model import AudioTokenizer
 
 if TYPE_CHECKING:
     from makesomenoise.pipeline import AudioLanguageModel
@@ -143,7 +141,7 @@ def build_page(
     clips: Path,
     output: Path,
     ours: AudioTokenizer,
-    baseline: AudioTokenizer,
+    baseline: AudioTokenizer | None = None,
     seed: int = 0,
     speaker: "AudioLanguageModel | None" = None,
 ) -> Path:
@@ -153,7 +151,7 @@ def build_page(
         clips: folder of sound files.
         output: folder of the page; made if missing, files in it are replaced.
         ours: the tokenizer to show.
-        baseline: the tokenizer to compare with.
+        baseline: a tokenizer to compare with.
         seed: of the decoded and of the made sounds.
         speaker: describes the clips and makes sounds from text; none leaves both out.
 
@@ -169,14 +167,12 @@ def build_page(
         raise DemoError(f"No sound files in {clips}: give a folder of clips (`--clips`), such as demo_clips.")
     make_folder(output)
     mel = MelSpectrogram(ours.config.mel)
+    shown = [("makesomenoise", ours), *([("VQ-VAE baseline", baseline)] if baseline else [])]
     rows = []
     for source in sources:
         waveform = io.load(source, ours.sample_rate)
         original = _original(source, waveform, output, mel, ours.sample_rate)
-        decoded = [
-            _decoded(source, output, mel, tokenizer, name, seed)
-            for name, tokenizer in (("makesomenoise", ours), ("VQ-VAE baseline", baseline))
-        ]
+        decoded = [_decoded(source, output, mel, tokenizer, name, seed) for name, tokenizer in shown]
         rows.append(_row(source.stem, [original, *decoded], heard(speaker, waveform) if speaker else ""))
     if speaker:
         columns = [_made(one, output, mel, speaker.tokenizer) for one in made(speaker, seed)]
