@@ -58,7 +58,8 @@ def serve(  # noqa: PLR0913 - each is an option
     def load() -> "AudioLanguageModel":
         from makesomenoise.pipeline import AudioLanguageModel
 
-        return AudioLanguageModel.load(model, tokenizer, vocoder, device)
+        # Answers that are drawn side by side are drawn in torch.
+        return AudioLanguageModel.load(model, tokenizer, vocoder, device, "torch")
 
     worker = Worker(load, queue)
     typer.echo(f"http://{host}:{port}", err=True)

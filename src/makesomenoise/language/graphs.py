@@ -63,7 +63,7 @@ def decoder_graph(config: DecoderConfig, weights: Mapping[str, StoredTensor]) ->
     for number in range(config.layers):
         x = linear(g, _attention(g, config, x, number, shared), f"{number}.out")
         x, sum_ = _added(g, config, x, sum_, f"{number}.feed_norm")
-        x = _feed(g, config, x, number)
+        x = _feed(g, x, number)
         following = f"{number + 1}.norm" if number + 1 < config.layers else "norm"
         x, sum_ = _added(g, config, x, sum_, following)
     g.output(x, "hidden", "float32", ("B", "S", config.hidden))
@@ -105,7 +105,7 @@ def _attention(g: GraphBuilder, config: DecoderConfig, x: str, number: int, shar
     return found
 
 
-def _feed(g: GraphBuilder, config: DecoderConfig, x: str, number: int) -> str:
+def _feed(g: GraphBuilder, x: str, number: int) -> str:
     gate, up = g.split("Split", 2, linear(g, x, f"{number}.gate_up"), axis=-1, num_outputs=2)
     gate = g.contrib("QuickGelu", [gate], alpha=1.0)  # x * sigmoid(x), which is SiLU
     return linear(g, g.op("Mul", gate, up), f"{number}.down")

@@ -16,8 +16,10 @@ from makesomenoise.files import atomic_folder, check_free
 from makesomenoise.language import adapter
 from makesomenoise.language.base import Base, load_base, save_plain, usual_dtype
 from makesomenoise.language.config import LanguageConfig, LanguageError
+from makesomenoise.language.initialization import initial_rows
 from makesomenoise.language.prompts import Prompts
-from makesomenoise.language.vocabulary import AudioVocabulary, initial_rows
+from makesomenoise.language.torch import TorchLanguage
+from makesomenoise.language.vocabulary import AudioVocabulary
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -166,6 +168,11 @@ class LanguageModel(nn.Module):
         with atomic_folder(folder) as whole:
             self.fuse()
             save_plain(Base(self.causal, self.vocabulary.text_tokenizer), whole)
+
+    @property
+    def engine(self) -> TorchLanguage:
+        """What runs the network on arrays."""
+        return TorchLanguage(self)
 
     @property
     def causal(self) -> Any:

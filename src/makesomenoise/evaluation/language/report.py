@@ -146,7 +146,7 @@ class _LanguageEvaluation:
     def __init__(self, inputs: LanguageInputs, output: Path, config: LanguageEvaluationConfig):
         self.inputs, self.config, self.sampling = inputs, config, config.sampling
         self.ears = open_ears(inputs.ears)
-        self.model = AudioLanguageModel.load(inputs.model, inputs.tokenizer, config.vocoder, config.device)
+        self.model = AudioLanguageModel.load(inputs.model, inputs.tokenizer, config.vocoder, config.device, "torch")
         tokenizer = self.model.tokenizer
         refuse_teachers(self.ears, {str(inputs.tokenizer): tokenizer})
         self.all = read_codes(inputs.codes, tokenizer.fingerprint)
