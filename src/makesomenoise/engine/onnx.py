@@ -64,7 +64,8 @@ class Binding:
         import onnxruntime  # noqa: PLC0415 - as above
 
         self._session, self._binding = session, session.io_binding()
-        self._binding.bind_output(next(one.name for one in session.get_outputs() if one.name not in outputs))
+        self._given = next(one.name for one in session.get_outputs() if one.name not in outputs)
+        self._binding.bind_output(self._given)  # first, so that it comes first
         bound = [(memory, self._binding.bind_ortvalue_input), (outputs, self._binding.bind_ortvalue_output)]
         for arrays, bind in bound:
             for name, array in arrays.items():
@@ -74,6 +75,7 @@ class Binding:
         """Runs the graph once with the inputs that are not bound: its output that is not bound."""
         for name, array in inputs.items():
             self._binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        self._binding.bind_output(self._given)  # anew, since its shape may be another one than before
         self._session.run_with_iobinding(self._binding)
         return self._binding.get_outputs()[0].numpy()
 

@@ -32,7 +32,7 @@ class OnnxState:
 
     def chosen(self, rows: Sequence[int]) -> Self:
         """See `LanguageState`."""
-        return type(self)(self.memory[:, :, list(rows)], self.lengths[list(rows)])
+        return type(self)(self.memory.take(rows, axis=2), self.lengths.take(rows))
 
     def crop(self, length: int) -> None:
         """See `LanguageState`."""

@@ -76,7 +76,7 @@ def blocks(matrix: np.ndarray) -> dict[str, np.ndarray]:
 
 def from_blocks(steps: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Rows [N, K] of what `blocks` has written."""
-    return ((steps.astype(np.float32) - _ZERO) * scales[..., None]).reshape(len(steps), -1)
+    return ((steps.astype(np.float32) - _ZERO) * scales[..., None]).reshape(len(steps), scales.shape[1] * BLOCK)
 
 
 def _convert(gguf: Path, folder: Path, config: LanguageConfig, learned: Learned | None) -> None:
