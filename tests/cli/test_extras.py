@@ -35,13 +35,8 @@ NEEDS = {
     "train tokenizer": "train,data,language",
     "train language": "train,data,language",
     "evaluate language": "evaluate,ears,data,language",
-    "caption": "language",
-    "classify": "language",
-    "ask": "language",
-    "generate": "language",
-    "chat": "language",
     "merge": "language",
-    "demo": "language",
+    "demo": "demo",
 }
 WALK = """
 import importlib.abc, json, sys

@@ -22,7 +22,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Leave out files whose ou
 Seconds = Annotated[float, typer.Option("--window", min=0.05, help="Length of the windows, seconds.")]
 
 
-def events(
+def events(  # noqa: PLR0913 - each is an option
     files: Inputs,
     *,
     form: Format = "text",

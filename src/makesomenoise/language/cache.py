@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from makesomenoise.errors import FileError
-from makesomenoise.files import atomic_folder, check_writable, locked, make_folder, sweep
+from makesomenoise.files import atomic_folder, check_writable, locked, make_folder, reason, sweep
 from makesomenoise.language.config import LanguageError
 
 _LOG = logging.getLogger(__name__)
@@ -89,9 +89,12 @@ def _own_temporary_folder() -> Path:
         FileError: if there is none.
     """
     folder = Path(tempfile.gettempdir()) / f"{_CACHE}-{os.getuid()}"
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    found = folder.lstat()
+    try:
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+    except OSError as error:
+        raise FileError(f"Cannot keep the language model in {folder} ({reason(error)}): set XDG_CACHE_HOME.") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise FileError(f"Cannot keep the language model in {folder}, which others can write to: set XDG_CACHE_HOME.")
     return folder
