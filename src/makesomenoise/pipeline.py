@@ -94,8 +94,7 @@ class AudioLanguageModel:
             if source != DEFAULT:
                 raise
             raise PipelineError("No trained language model ships yet: name a model folder or a Hub id.") from None
-        language = load_speaker(folder, device, engine)
-        return cls(AudioTokenizer.load(tokenizer, vocoder, device, engine), language)
+        return cls(AudioTokenizer.load(tokenizer, vocoder, device, engine), load_speaker(folder, device, engine))
 
     def hear(self, sound: Heard, strict: bool = False, sample_rate: int | None = None) -> Sound:
         """The codes of a sound, which every method takes in its place.

@@ -1,4 +1,4 @@
-"""A GGUF file is read as the package `gguf` writes it, and its text tokenizer is that which transformers makes of it."""
+"""A GGUF file is read as the package `gguf` writes it; its text tokenizer is what transformers makes of it."""
 
 import random
 from pathlib import Path

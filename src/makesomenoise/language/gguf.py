@@ -86,7 +86,7 @@ class _Reader:
     """Reads what stands before the tensors."""
 
     def __init__(self, data: np.ndarray):
-        self._data, self._place = memoryview(data), 0
+        self._data, self._place = data.data, 0
 
     def header(self) -> tuple[dict[str, Any], dict[str, _Stored], int]:
         """Fields, tensors by name, and where the bytes of the tensors begin."""

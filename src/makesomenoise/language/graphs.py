@@ -83,8 +83,7 @@ def linear(g: GraphBuilder, x: str, name: str) -> str:
     """A product with a matrix in blocks, whose parts lie under `name`."""
     count, blocks, size = g.shape_of(f"{name}.steps")
     inputs = [x, g.stored(f"{name}.steps"), g.stored(f"{name}.scales")]
-    sizes = {"K": blocks * size, "N": count, "block_size": size}
-    return g.contrib("MatMulNBits", inputs, **sizes, bits=_BITS, accuracy_level=_INT8)
+    return g.contrib("MatMulNBits", inputs, K=blocks * size, N=count, block_size=size, bits=_BITS, accuracy_level=_INT8)
 
 
 def _attention(g: GraphBuilder, config: DecoderConfig, x: str, number: int, shared: Sequence[str]) -> str:

@@ -167,7 +167,8 @@ class LanguageModel(nn.Module):
         check_free(folder)
         with atomic_folder(folder) as whole:
             self.fuse()
-            save_plain(Base(self.causal, self.vocabulary.text_tokenizer), whole)
+            # Here it is always that of transformers.
+            save_plain(Base(self.causal, self.vocabulary.text_tokenizer), whole)  # pyright: ignore[reportArgumentType]
 
     @property
     def engine(self) -> TorchLanguage:

@@ -40,11 +40,10 @@ class OnnxState:
 
     def make_room(self, tokens: int) -> None:
         """Grows the memory, if it has no room for so many tokens in a row."""
-        known = self.memory.shape[4]
+        *outer, known, dim = self.memory.shape
         if tokens > known:
-            room = -(-tokens // _ROOM) * _ROOM
-            grown = np.zeros((*self.memory.shape[:4], room, self.memory.shape[5]), np.float32)
-            grown[:, :, :, :, :known] = self.memory
+            grown = np.zeros((*outer, -(-tokens // _ROOM) * _ROOM, dim), np.float32)
+            grown[..., :known, :] = self.memory
             self.memory, self.binding = grown, None
 
 

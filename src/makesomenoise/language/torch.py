@@ -2,17 +2,47 @@
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-if TYPE_CHECKING:
-    from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.vocabulary import AudioVocabulary
 
 _AT_ONCE = 64
+
+
+class Network(Protocol):
+    """What is run: `LanguageModel`, which knows its engine."""
+
+    vocabulary: AudioVocabulary
+
+    @property
+    def rows(self) -> Tensor:
+        """See `LanguageModel`."""
+        ...
+
+    @property
+    def output_rows(self) -> Tensor:
+        """See `LanguageModel`."""
+        ...
+
+    @property
+    def output_text_rows(self) -> Tensor:
+        """See `LanguageModel`."""
+        ...
+
+    def hidden(
+        self,
+        tokens: Tensor,
+        attention_mask: Tensor | None = None,
+        cache: DynamicCache | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:
+        """See `LanguageModel`."""
+        ...
 
 
 class TorchState:
@@ -46,7 +76,7 @@ class TorchLanguage:
         model: the network.
     """
 
-    def __init__(self, model: "LanguageModel"):
+    def __init__(self, model: Network):
         self._model = model
 
     @property

@@ -59,7 +59,8 @@ class AudioVocabulary:
             LanguageError: if it has some of the words already, for another number of codes.
         """
         words = [*(f"<|a{code}|>" for code in range(codebook_size)), START, END]
-        text_tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in words])
+        new = [AddedToken(word, special=True, normalized=False) for word in words]
+        text_tokenizer.add_tokens(new)  # pyright: ignore[reportArgumentType] - transformers asks for its own name of it
         known = text_tokenizer.get_vocab()
         first = known[words[0]]
         if [known[word] for word in words] != list(range(first, first + len(words))):

@@ -37,7 +37,9 @@ from makesomenoise.evaluation.report import CACHE_FOLDER, EvaluationConfig, Eval
 from makesomenoise.evaluation.splits import Corpus, code_subset, codes_digest
 from makesomenoise.files import make_folder
 from makesomenoise.language.sampling import GENERATING, Sampling
+from makesomenoise.language.speaker import load_speaker
 from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.tokenizer.model import AudioTokenizer
 
 QuestionName = Literal["classification", "captioning", "scene_qa", "generation", "forgetting", "speed"]
 QUESTIONS: tuple[QuestionName, ...] = (
@@ -146,8 +148,9 @@ class _LanguageEvaluation:
     def __init__(self, inputs: LanguageInputs, output: Path, config: LanguageEvaluationConfig):
         self.inputs, self.config, self.sampling = inputs, config, config.sampling
         self.ears = open_ears(inputs.ears)
-        self.model = AudioLanguageModel.load(inputs.model, inputs.tokenizer, config.vocoder, config.device, "torch")
-        tokenizer = self.model.tokenizer
+        tokenizer = AudioTokenizer.load(inputs.tokenizer, config.vocoder, config.device)
+        # What was forgotten is asked of the network in torch.
+        self.model = AudioLanguageModel(tokenizer, load_speaker(inputs.model, config.device, "torch"))
         refuse_teachers(self.ears, {str(inputs.tokenizer): tokenizer})
         self.all = read_codes(inputs.codes, tokenizer.fingerprint)
         self.clips = code_subset(self.all, config.limit, tokenizer.code_rate)
