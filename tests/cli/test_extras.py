@@ -36,7 +36,6 @@ NEEDS = {
     "train language": "train,data,language",
     "evaluate language": "evaluate,ears,data,language",
     "merge": "language",
-    "demo": "demo",
 }
 WALK = """
 import importlib.abc, json, sys

@@ -14,9 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import DynamicCache
 
+from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import check_fits
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.sampling import Sampling, draw, seeded
+from makesomenoise.language.speaker import Speaker
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,15 @@ class SideBySide:
     """The batch in which requests are answered.
 
     Args:
-        model: answers.
+        model: answers; in torch.
+
+    Raises:
+        LanguageError: if the model is loaded for another engine.
     """
 
-    def __init__(self, model: LanguageModel):
+    def __init__(self, model: Speaker):
+        if not isinstance(model, LanguageModel):
+            raise LanguageError("Answers are drawn side by side in torch alone: load the model with the engine torch.")
         self._model = model
         self._drawings: list[Drawing] = []
         self._new: list[Drawing] = []
