@@ -157,7 +157,7 @@ def test_codes_in_a_file_are_the_sound_that_they_were_made_from(model, tone, tmp
 
 def test_made_sounds_are_as_loud_as_usual_unless_they_are_to_stay(model):
     loud, same = (model.generate("rain", 0.5, steps=1, level_db=wanted)[0] for wanted in (USUAL_DB, None))
-    codes = model.compose("rain", 0.5)[0]
+    (codes,) = model.compose("rain", 0.5)
     np.testing.assert_allclose(same, model.render(codes, 0.5, steps=1))
     np.testing.assert_allclose(loud, levelled(same, 24_000))
     assert not np.allclose(loud, same)

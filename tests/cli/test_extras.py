@@ -35,13 +35,7 @@ NEEDS = {
     "train tokenizer": "train,data,language",
     "train language": "train,data,language",
     "evaluate language": "evaluate,ears,data,language",
-    "caption": "language",
-    "classify": "language",
-    "ask": "language",
-    "generate": "language",
-    "chat": "language",
     "merge": "language",
-    "demo": "language",
 }
 WALK = """
 import importlib.abc, json, sys
@@ -83,7 +77,7 @@ def test_every_command_names_the_extra_that_the_core_alone_lacks(tmp_path: Path,
     results = json.loads(done.stdout)
     for path, (code, told, exception) in results.items():
         assert code in (0, 2), (path, told, exception)
-        assert all(line.startswith("msn: ") for line in told.splitlines()[-1:]), (path, told)
+        assert code == 0 or all(line.startswith("msn: ") for line in told.splitlines()[-1:]), (path, told)
         assert "Traceback" not in told
     for path, extras in NEEDS.items():
         assert results[path][0] == 2

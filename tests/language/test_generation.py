@@ -1,5 +1,6 @@
 """Codes come in exact number, sounds always close, and answers are ranked as a plain pass over each would rank them."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,8 +17,8 @@ def test_codes_come_in_exact_number_and_by_seed(model, guidance):
     first, again, other = (sample_codes(model, PROMPT, OTHER, 12, sampling, seeded(n), 3) for n in (0, 0, 1))
     assert first.shape == (3, 12)
     assert 0 <= int(first.min()) <= int(first.max()) < model.vocabulary.codebook_size
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 def test_greedy_guided_codes_are_those_of_plain_passes(model):
@@ -104,12 +105,14 @@ def test_likelihoods_are_those_of_plain_passes(model):
     answers = [[3, 4, 5], [7], [9, 2]]
 
     def plain(prompt: list[int], answer: list[int]) -> torch.Tensor:
-        scores = model.logits(model.hidden(torch.tensor([prompt + answer])))[0, len(prompt) - 1 : -1].log_softmax(-1)
+        scores = model.logits(model.hidden(torch.tensor([prompt + answer])))[0, len(prompt) - 1 : -1]
+        scores = scores[:, : model.vocabulary.end + 1].log_softmax(-1)  # some bases have rows for no token at all
         return scores.gather(1, torch.tensor(answer)[:, None]).sum()
 
     with torch.inference_mode():
         expected = torch.stack([plain(PROMPT, answer) for answer in answers])
-    torch.testing.assert_close(log_likelihood(model, PROMPT, answers, at_once=2), expected, rtol=1e-4, atol=1e-4)
+    found = log_likelihood(model, PROMPT, answers, at_once=2)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_what_cannot_be_made_is_one_sentence(model):

@@ -1,5 +1,6 @@
 """Labels are ranked by what the sound adds to how likely they are said."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,12 +10,13 @@ from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import prompt_about, windows
 from makesomenoise.language.naming import Namer, checked_labels, recognised
 from makesomenoise.language.prompts import Sound
+from makesomenoise.language.sampling import log_softmax
 
 SOUND, LONG = Sound((3, 4, 5)), Sound(tuple(n % 20 for n in range(60)))
 LABELS = ["dog", "rain on a roof", "siren"]
 
 
-def scored(model, sound: Sound | None) -> torch.Tensor:
+def scored(model, sound: Sound | None) -> np.ndarray:
     said = [[*model.vocabulary.text(label), model.prompts.end_of_turn] for label in LABELS]
     return log_likelihood(model, prompt_about(model, wording.CLASSIFY, sound), said)
 
@@ -27,16 +29,17 @@ def chances(ranked) -> list[float]:
 def test_a_likelihood_is_that_of_the_whole_answer(model):
     prompt = prompt_about(model, wording.CLASSIFY, SOUND)
     answer = [*model.vocabulary.text("siren"), model.prompts.end_of_turn]
-    scores = model.logits(model.hidden(torch.tensor([prompt + answer])))[0, len(prompt) - 1 : -1].log_softmax(-1)
+    scores = model.logits(model.hidden(torch.tensor([prompt + answer])))[0, len(prompt) - 1 : -1]
+    scores = scores[:, : model.vocabulary.end + 1].log_softmax(-1)  # some bases have rows for no token at all
     expected = scores.gather(1, torch.tensor(answer)[:, None]).sum()
-    torch.testing.assert_close(scored(model, SOUND)[2], expected.detach(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(scored(model, SOUND)[2], expected.detach().numpy(), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("prior", [0.0, 0.5, 1.0])
 def test_what_is_said_without_a_sound_is_subtracted(model, prior: float):
     ranked = Namer(model, LABELS, prior).rank(SOUND)
-    expected = (scored(model, SOUND) - prior * scored(model, None)).softmax(0)
-    torch.testing.assert_close(torch.tensor(chances(ranked)), expected, rtol=1e-3, atol=1e-4)
+    expected = np.exp(log_softmax(scored(model, SOUND) - prior * scored(model, None)))
+    np.testing.assert_allclose(chances(ranked), expected, rtol=1e-3, atol=1e-4)
     assert [one.probability for one in ranked] == sorted(chances(ranked), reverse=True)
     assert sum(chances(ranked)) == pytest.approx(1.0)
 
@@ -44,8 +47,8 @@ def test_what_is_said_without_a_sound_is_subtracted(model, prior: float):
 def test_windows_are_averaged(model):
     ranked = Namer(model, LABELS).rank(LONG, window=1.0)
     pieces = [scored(model, w.sound) for w in windows(LONG, 1.0, model.config.code_rate)]
-    expected = (torch.stack(pieces).mean(0) - 0.5 * scored(model, None)).softmax(0)
-    torch.testing.assert_close(torch.tensor(chances(ranked)), expected, rtol=1e-3, atol=1e-4)
+    expected = np.exp(log_softmax(np.stack(pieces).mean(0) - 0.5 * scored(model, None)))
+    np.testing.assert_allclose(chances(ranked), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_several_sounds_are_ranked_as_each_alone(model):
@@ -57,12 +60,12 @@ def test_several_sounds_are_ranked_as_each_alone(model):
 def test_a_text_is_recognised_as_caption_or_as_name(model):
     end = model.prompts.end_of_turn
 
-    def said(question: str, answer: str) -> torch.Tensor:
+    def said(question: str, answer: str) -> np.ndarray:
         return log_likelihood(model, prompt_about(model, question, SOUND), [[*model.vocabulary.text(answer), end]])
 
-    expected = torch.stack([said(wording.CAPTION, "A dog barks."), said(wording.CLASSIFY, "a dog barks")]).logsumexp(0)
+    expected = np.logaddexp(said(wording.CAPTION, "A dog barks."), said(wording.CLASSIFY, "a dog barks"))
     found = recognised(model, [SOUND, LONG], "A dog barks")
-    assert found[0] == pytest.approx(float(expected), rel=1e-4)
+    assert found[0] == pytest.approx(float(expected[0]), rel=1e-4)
     assert len(found) == 2
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from makesomenoise.cli.listening import Listener
-from makesomenoise.cli.options import Device, Json, LanguageName, Strict, TokenizerName, Window
+from makesomenoise.cli.options import Device, EngineChoice, Json, LanguageName, Strict, TokenizerName, Window
 from makesomenoise.errors import RequestError
 from makesomenoise.files import is_folder
 
@@ -31,6 +31,7 @@ def ask(
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
 ) -> None:
     """Ask about sounds.
 
@@ -38,7 +39,7 @@ def ask(
     """
     files, question = split(words)
     also = {"question": question}
-    Listener(files, window, as_json, model, tokenizer, device, "answer", also, strict).ask(question)
+    Listener(files, window, as_json, model, tokenizer, device, engine, "answer", also, strict).ask(question)
 
 
 def split(words: list[str]) -> tuple[list[Path], str]:

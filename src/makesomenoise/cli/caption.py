@@ -1,7 +1,7 @@
 """`msn caption`."""
 
 from makesomenoise.cli.listening import Listener
-from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, Strict, TokenizerName, Window
+from makesomenoise.cli.options import Device, EngineChoice, Inputs, Json, LanguageName, Strict, TokenizerName, Window
 
 
 def caption(
@@ -12,6 +12,7 @@ def caption(
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
 ) -> None:
     """Describe sounds in a sentence each.
 
@@ -19,4 +20,4 @@ def caption(
     """
     from makesomenoise.language.wording import CAPTION
 
-    Listener(files, window, as_json, model, tokenizer, device, "caption", strict=strict).ask(CAPTION)
+    Listener(files, window, as_json, model, tokenizer, device, engine, "caption", strict=strict).ask(CAPTION)

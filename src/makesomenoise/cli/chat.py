@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from makesomenoise.cli.errors import show
-from makesomenoise.cli.options import Device, Json, LanguageName, Seed, TokenizerName, VocoderName
+from makesomenoise.cli.options import Device, EngineChoice, Json, LanguageName, Seed, TokenizerName, VocoderName
 from makesomenoise.cli.results import check_models
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.files import check_writable, is_folder
@@ -37,6 +37,7 @@ def chat(
     tokenizer: TokenizerName = "default",
     vocoder: VocoderName = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
 ) -> None:
     """Talk about sounds and have some made.
 
@@ -50,7 +51,7 @@ def chat(
         typer.echo(HELP, err=True)
     from makesomenoise.pipeline import AudioLanguageModel
 
-    speaker, failed = AudioLanguageModel.load(model, tokenizer, vocoder, device), False
+    speaker, failed = AudioLanguageModel.load(model, tokenizer, vocoder, device, engine), False
     talk = Talk(speaker.chat(seed), folder, speaker.tokenizer.sample_rate, as_json)
     for line in lines():
         if line.strip() == "/quit":

@@ -7,7 +7,7 @@ import typer
 
 from makesomenoise.cli.labels import chosen
 from makesomenoise.cli.listening import load
-from makesomenoise.cli.options import Device, Inputs, Json, LanguageName, Strict, TokenizerName, Window
+from makesomenoise.cli.options import Device, EngineChoice, Inputs, Json, LanguageName, Strict, TokenizerName, Window
 from makesomenoise.cli.progress import progress
 from makesomenoise.cli.results import Results, check_models, check_some_are_there
 
@@ -33,6 +33,7 @@ def classify(  # noqa: PLR0913 - each is an option
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
 ) -> None:
     """Rank names for sounds, with their probabilities.
 
@@ -42,7 +43,7 @@ def classify(  # noqa: PLR0913 - each is an option
     check_some_are_there(files)
     check_models(model, tokenizer)
     with progress("Listening") as report:
-        listener = load(model, tokenizer, device)
+        listener = load(model, tokenizer, device, engine)
         for found in listener.classify_each(files, names, window, prior, strict):
             report(found.number + 1, len(files))
             file, best = files[found.number], found.labels[:top]

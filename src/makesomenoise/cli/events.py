@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, Inputs, LanguageName, TokenizerName
+from makesomenoise.cli.options import Device, EngineChoice, Inputs, LanguageName, TokenizerName
 from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Leave out files whose ou
 Seconds = Annotated[float, typer.Option("--window", min=0.05, help="Length of the windows, seconds.")]
 
 
-def events(
+def events(  # noqa: PLR0913 - each is an option
     files: Inputs,
     *,
     form: Format = "text",
@@ -32,6 +32,7 @@ def events(
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
 ) -> None:
     """Say what is heard when, in files of any length: `msn events day.wav --format srt -o day.srt`."""
     from makesomenoise.cli.sources import each, pieces
@@ -42,7 +43,7 @@ def events(
         raise RequestError(f"Unknown format '{form}': give one of {', '.join(SUFFIXES)}.")
     work = pieces(files, output, SUFFIXES[form], resume)
     if work:  # no vocoder is needed
-        listener = AudioLanguageModel.load(model, tokenizer, "griffin-lim", device)
+        listener = AudioLanguageModel.load(model, tokenizer, "griffin-lim", device, engine)
         each(work, lambda piece: written(FORMATS[form](heard_when(listener, piece.source, window)), piece.target))
 
 

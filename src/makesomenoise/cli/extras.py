@@ -21,10 +21,10 @@ MODULES = {
     "ears": {"ai_edge_litert", "sklearn"},
 }
 # What comes with them, and may be missed first.
-BROUGHT = {"jinja2": "language", "tokenizers": "language", "lightning": "train", "torchmetrics": "train"}
+BROUGHT = {"lightning": "train", "torchmetrics": "train"}
 # The extras of commands, the one that is missed most often first; all others need `language`.
 NEEDED = {
-    "demo": ("demo", "language"),
+    "demo": ("demo",),
     "data": ("data",),
     "serve": ("serve", "language"),
     "train": ("train", "data", "language"),

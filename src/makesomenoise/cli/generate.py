@@ -6,6 +6,7 @@ import typer
 
 from makesomenoise.cli.options import (
     Device,
+    EngineChoice,
     Force,
     Json,
     LanguageName,
@@ -63,6 +64,7 @@ def generate(  # noqa: PLR0913 - each is an option
     tokenizer: TokenizerName = "default",
     vocoder: VocoderName = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
 ) -> None:
     """Make sounds from a text.
 
@@ -82,7 +84,7 @@ def generate(  # noqa: PLR0913 - each is an option
 
     how, loud = sampling(temperature, top_k, guidance), None if keep_level else USUAL_DB
     with progress("Making sound", quiet) as report:
-        speaker = AudioLanguageModel.load(model, tokenizer, vocoder, device)
+        speaker = AudioLanguageModel.load(model, tokenizer, vocoder, device, engine)
         by, fine = "caption" if best_by else None, as_quality(quality)
         made = speaker.generate_each(text, seconds, seed, how, count, by, steps, loud, quality=fine)
         for number, (path, one) in enumerate(zip(paths, made, strict=True), 1):

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, Inputs, LanguageName, QualityName, Seed, Steps, TokenizerName, VocoderName
+from makesomenoise.cli.options import (
+    Device,
+    EngineChoice,
+    Inputs,
+    LanguageName,
+    QualityName,
+    Seed,
+    Steps,
+    TokenizerName,
+    VocoderName,
+)
 from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
@@ -41,6 +51,7 @@ def continue_(  # noqa: PLR0913 - each is an option
     tokenizer: TokenizerName = "default",
     vocoder: VocoderName = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
 ) -> None:
     """Make how sounds go on: `msn continue rain.wav --seconds 5 -o longer.wav`."""
     from makesomenoise.cli.generate import sampling
@@ -54,7 +65,7 @@ def continue_(  # noqa: PLR0913 - each is an option
         raise RequestError("One sound goes to standard output at most: give --output FOLDER for several.")
     if not work:
         return
-    speaker = AudioLanguageModel.load(model, tokenizer, vocoder, device)
+    speaker = AudioLanguageModel.load(model, tokenizer, vocoder, device, engine)
 
     def go_on(piece: Piece) -> None:
         before = loaded(piece.source)

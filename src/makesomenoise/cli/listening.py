@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from makesomenoise.pipeline import AudioLanguageModel
 
 
-def load(model: str, tokenizer: str, device: str) -> "AudioLanguageModel":
+def load(model: str, tokenizer: str, device: str, engine: str) -> "AudioLanguageModel":
     """A language model that only listens: no vocoder is read."""
     from makesomenoise.pipeline import AudioLanguageModel
 
-    return AudioLanguageModel.load(model, tokenizer, "griffin-lim", device)
+    return AudioLanguageModel.load(model, tokenizer, "griffin-lim", device, engine)
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Listener:
         model: name of the language model.
         tokenizer: name of its tokenizer.
         device: where both compute.
+        engine: what runs them.
         name: what an answer is called in JSON.
         also: what stands in JSON beside the answer.
         strict: refuse files of which something is missing.
@@ -42,6 +43,7 @@ class Listener:
     model: str
     tokenizer: str
     device: str
+    engine: str
     name: str
     also: Values = field(default_factory=dict)
     strict: bool = False
@@ -56,7 +58,7 @@ class Listener:
         check_models(self.model, self.tokenizer)
         results = Results(self.as_json)
         with progress("Listening") as report:
-            model = load(self.model, self.tokenizer, self.device)
+            model = load(self.model, self.tokenizer, self.device, self.engine)
             for answer in model.ask_each(self.files, question, self.window, strict=self.strict):
                 self._show(results, answer)
                 report(answer.number + 1, len(self.files))

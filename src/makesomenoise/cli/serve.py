@@ -56,9 +56,13 @@ def serve(  # noqa: PLR0913 - each is an option
     log_to_stderr(LEVELS[log_level])
 
     def load() -> "AudioLanguageModel":
+        from makesomenoise.language.speaker import load_speaker
         from makesomenoise.pipeline import AudioLanguageModel
+        from makesomenoise.tokenizer.model import AudioTokenizer
 
-        return AudioLanguageModel.load(model, tokenizer, vocoder, device)
+        # Answers that are drawn side by side are drawn in torch.
+        speaker = load_speaker(model, device, "torch")
+        return AudioLanguageModel(AudioTokenizer.load(tokenizer, vocoder, device), speaker)
 
     worker = Worker(load, queue)
     typer.echo(f"http://{host}:{port}", err=True)

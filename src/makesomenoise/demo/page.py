@@ -83,14 +83,15 @@ def find_speaker(source: str, tokenizer: AudioTokenizer) -> "AudioLanguageModel 
         return None
     try:
         # What these import comes with the extra `language`.
-        from makesomenoise.language.model import LanguageModel  # noqa: PLC0415
+        from makesomenoise.language.speaker import load_speaker  # noqa: PLC0415
         from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415
+
+        return AudioLanguageModel(tokenizer, load_speaker(folder))
     except ModuleNotFoundError as error:
         raise WordsError(
             f"The page needs {error.name} for its words: run pip install 'makesomenoise[language]', "
             f"or do without them (`--language {NONE}`)."
         ) from None
-    return AudioLanguageModel(tokenizer, LanguageModel.load_to_answer(folder, "cpu"))
 
 
 def heard(speaker: "AudioLanguageModel", waveform: np.ndarray) -> str:

@@ -5,8 +5,9 @@ written once, on NumPy arrays, by whoever calls it; so a seed means the same sou
 """
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, Self, get_args
 
 import numpy as np
 
@@ -83,6 +84,66 @@ class VocoderEngine(Protocol):
 
     def __call__(self, mel: np.ndarray) -> np.ndarray:
         """Log-mel [B, M, T] to a waveform [B, T * hop]; frame i is centred on sample i * hop."""
+        ...
+
+
+class LanguageState(Protocol):
+    """What an LLM has read of conversations that go on side by side, one a row; it grows as more is read."""
+
+    def chosen(self, rows: Sequence[int]) -> Self:
+        """A copy of some of the rows, each as often as it is named."""
+        ...
+
+    def crop(self, length: int) -> None:
+        """Forgets all but the first tokens of the only row."""
+        ...
+
+
+class LanguageEngine(Protocol):
+    """An LLM whose vocabulary is that of a text, and after it the words of sound; hidden vectors are float32.
+
+    States are of the engine that began them, and of no other.
+    """
+
+    @property
+    def device(self) -> str:
+        """Where it computes."""
+        ...
+
+    def begin(self, rows: int) -> Any:
+        """A `LanguageState` of so many rows of which nothing was read."""
+        ...
+
+    def read(self, state: Any, tokens: Sequence[Sequence[int]]) -> np.ndarray:
+        """Reads tokens, at least one, that follow what was read of each row.
+
+        Args:
+            state: goes on; rows that something was read of get equally many tokens.
+            tokens: [R][n] of each row.
+
+        Returns:
+            [R, H] what comes of the last token of each row.
+        """
+        ...
+
+    def read_branches(self, state: Any, branches: Sequence[Sequence[int]]) -> np.ndarray:
+        """Reads several ways in which the only row of a state may go on; the state stays as it is.
+
+        Args:
+            state: what comes before.
+            branches: tokens of each way, which do not see those of the others.
+
+        Returns:
+            [N, H] what comes of each of all their tokens.
+        """
+        ...
+
+    def text_scores(self, hidden: np.ndarray) -> np.ndarray:
+        """Scores [R, V] of the tokens of text to come next, from hidden vectors [R, H]."""
+        ...
+
+    def audio_scores(self, hidden: np.ndarray) -> np.ndarray:
+        """Scores [R, K + 2] of the words of sound to come next: codes, start, end."""
         ...
 
 

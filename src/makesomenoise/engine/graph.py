@@ -17,7 +17,7 @@ from makesomenoise.engine import onnx_file
 from makesomenoise.engine.onnx_file import Attribute, ExternalData, ValueInfo
 from makesomenoise.errors import ModelError
 
-_DTYPES = {"F32": "float32", "F16": "float16", "I8": "int8", "I64": "int64", "BOOL": "bool"}
+_DTYPES = {"F32": "float32", "F16": "float16", "I8": "int8", "U8": "uint8", "I64": "int64", "BOOL": "bool"}
 _SCALE = ".scale"
 
 
@@ -85,7 +85,11 @@ class GraphBuilder:
     def output(self, value: str, name: str, dtype: str, shape: Sequence[int | str]) -> None:
         """Declares that a value is an output."""
         self._append("Identity", [value], [name], {})
-        self._graph.outputs.append(ValueInfo(name, dtype, tuple(shape)))
+        self.declare(name, dtype, shape)
+
+    def declare(self, value: str, dtype: str, shape: Sequence[int | str]) -> None:
+        """Declares that a value is an output by its own name, without the copy that another one may cost."""
+        self._graph.outputs.append(ValueInfo(value, dtype, tuple(shape)))
 
     def op(self, op: str, *inputs: str, **attributes: Attribute) -> str:
         """Appends a node of one output; an input that is left out is the empty text."""
@@ -97,6 +101,25 @@ class GraphBuilder:
         outputs = [f"{op}_{self._count}" + (f"_{place}" if place else "") for place in range(count)]
         self._append(op, list(inputs), outputs, attributes)
         return outputs
+
+    def contrib(
+        self, op: str, inputs: Sequence[str], outputs: Sequence[str] | None = None, **attributes: Attribute
+    ) -> str:
+        """Appends a node of an operator that ONNX Runtime has beyond the standard.
+
+        Args:
+            op: its name in the domain `com.microsoft`.
+            inputs: an input that is left out is the empty text.
+            outputs: names of the outputs, if not one of any name.
+            attributes: of the node.
+
+        Returns:
+            The first output.
+        """
+        self._count += 1
+        named = [f"{op}_{self._count}"] if outputs is None else list(outputs)
+        self._append(op, list(inputs), named, attributes, onnx_file.CONTRIB_DOMAIN)
+        return named[0]
 
     def numbers(self, values: float | Sequence[float] | np.ndarray, dtype: str = "float32") -> str:
         """A constant."""
@@ -124,6 +147,12 @@ class GraphBuilder:
         if name not in self._known:
             self._known[name] = self._widened(name, shape)
         return self._known[name]
+
+    def stored(self, name: str, shape: Sequence[int] | None = None) -> str:
+        """A weight as it is stored; see `weight`."""
+        if ("stored", name) not in self._known:
+            self._known["stored", name] = self._external(name, self.shape_of(name) if shape is None else shape)
+        return self._known["stored", name]
 
     def shape_of(self, name: str) -> tuple[int, ...]:
         """The sizes of a weight.
@@ -155,5 +184,7 @@ class GraphBuilder:
         self._graph.initializers.append(onnx_file.external(name, stored.dtype, shape, stored.data))
         return name
 
-    def _append(self, op: str, inputs: list[str], outputs: list[str], attributes: Mapping[str, Attribute]) -> None:
-        self._graph.nodes.append(onnx_file.node(op, inputs, outputs, "", attributes))
+    def _append(
+        self, op: str, inputs: list[str], outputs: list[str], attributes: Mapping[str, Attribute], domain: str = ""
+    ) -> None:
+        self._graph.nodes.append(onnx_file.node(op, inputs, outputs, domain, attributes))

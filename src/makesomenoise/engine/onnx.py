@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,9 +42,42 @@ class OnnxSession:
             version = onnxruntime.__version__
             raise EngineError(f"ONNX Runtime {version} cannot load the network of {folder} ({reason}).") from None
 
+    def bind(self, memory: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> "Binding":
+        """Arrays that inputs are read from and outputs written into at every run, without a copy."""
+        return Binding(self._session, memory, outputs)
+
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Runs the graph once: its outputs in their order."""
         return [np.asarray(value) for value in self._session.run(None, dict(inputs))]
+
+
+class Binding:
+    """Runs a graph on memory that stays where it is from run to run; see `OnnxSession.bind`.
+
+    Args:
+        session: of onnxruntime.
+        memory: inputs that are the same arrays at every run, whatever was written into them.
+        outputs: those that are written into arrays; the first of all others is what a run gives.
+    """
+
+    def __init__(self, session: Any, memory: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]):
+        import onnxruntime  # noqa: PLC0415 - as above
+
+        self._session, self._binding = session, session.io_binding()
+        self._given = next(one.name for one in session.get_outputs() if one.name not in outputs)
+        self._binding.bind_output(self._given)  # first, so that it comes first
+        bound = [(memory, self._binding.bind_ortvalue_input), (outputs, self._binding.bind_ortvalue_output)]
+        for arrays, bind in bound:
+            for name, array in arrays.items():
+                bind(name, onnxruntime.OrtValue.ortvalue_from_numpy(array))
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Runs the graph once with the inputs that are not bound: its output that is not bound."""
+        for name, array in inputs.items():
+            self._binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        self._binding.bind_output(self._given)  # anew, since its shape may be another one than before
+        self._session.run_with_iobinding(self._binding)
+        return self._binding.get_outputs()[0].numpy()
 
 
 def usual_threads() -> int:

@@ -10,9 +10,9 @@ from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import sample_codes
 from makesomenoise.language.listening import prompt_about
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import GENERATING, Sampling, seeded
+from makesomenoise.language.speaker import Speaker
 
 BestBy = Literal["caption"]
 
@@ -37,7 +37,7 @@ class Generated:
 
 
 def compose(
-    model: LanguageModel,
+    model: Speaker,
     text: str,
     seconds: float,
     seed: int = 0,
@@ -69,7 +69,7 @@ def request(text: str, seconds: float) -> str:
     return wording.GENERATE.format(length=length, text=clause) if clause else wording.ANYTHING.format(length=length)
 
 
-def code_count(model: LanguageModel, text: str, seconds: float) -> int:
+def code_count(model: Speaker, text: str, seconds: float) -> int:
     """How many codes a sound takes; the last may reach beyond it.
 
     Raises:

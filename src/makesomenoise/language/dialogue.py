@@ -6,15 +6,13 @@ answers that the model was made from: what was learned of sounds makes it worse 
 
 from collections.abc import Iterator
 
-import torch
-
 from makesomenoise.language.composing import code_count, compose, request
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import Memory, stream_tokens
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Part, Sound, Turn
 from makesomenoise.language.requests import SoundRequest, sound_request
 from makesomenoise.language.sampling import TALKING, Sampling, seeded
+from makesomenoise.language.speaker import Speaker
 from makesomenoise.language.speech import spoken, without_repeats
 
 USUAL_SECONDS = 5.0
@@ -38,10 +36,10 @@ class Dialogue:
         turns: what was said so far.
     """
 
-    def __init__(self, model: LanguageModel, seed: int = 0, sampling: Sampling = TALKING, sounds: Sampling = _CODES):
+    def __init__(self, model: Speaker, seed: int = 0, sampling: Sampling = TALKING, sounds: Sampling = _CODES):
         self.turns: tuple[Turn, ...] = ()
         self._model, self._seed, self._sampling, self._sounds = model, seed, sampling, sounds
-        self._base: LanguageModel | None = None
+        self._base: Speaker | None = None
         self._attached: tuple[Sound, ...] = ()
         self.reset()
 
@@ -101,7 +99,7 @@ class Dialogue:
         return self._kept(turns, self._composed(wanted.text, seconds))
 
     def _composed(self, text: str, seconds: float) -> Iterator[Sound]:
-        seed = int(torch.randint(_SEEDS, (1,), generator=self._generator))
+        seed = int(self._generator.integers(_SEEDS))
         yield compose(self._model, text, seconds, seed)[0]
 
     def _reply(self, turns: tuple[Turn, ...], prompt: list[int], most: int) -> Iterator[Part]:

@@ -1,27 +1,23 @@
 """What comes next: codes of an exact number, texts in a batch, text and sounds as a stream, how likely answers are.
 
-Keys and values of what came before are kept in a growing cache: a static one measured no faster on the CPU, and the
-scores of code rows alone cost 1 % of a step, where those of the whole vocabulary cost 11 to 26 %.
+Only the tokens that can come are scored: the rows of codes alone cost 1 % of a step, those of text 11 to 26 %.
 """
 
-import copy
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-from transformers import DynamicCache
+import numpy as np
 
 from makesomenoise.language.config import LanguageError
-from makesomenoise.language.model import LanguageModel
-from makesomenoise.language.sampling import Sampling, draw
+from makesomenoise.language.sampling import Sampling, draw, log_softmax
+from makesomenoise.language.speaker import Speaker
 
 
 class Memory:
     """What was read of a conversation, so that its beginning is not read again when it goes on."""
 
     def __init__(self):
-        self._cache = DynamicCache()
+        self._state: Any = None
         self._tokens: list[int] = []
 
     def unread(self, tokens: Sequence[int]) -> list[int]:
@@ -30,50 +26,26 @@ class Memory:
         while known < min(len(self._tokens), len(tokens) - 1) and self._tokens[known] == tokens[known]:
             known += 1
         if len(self._tokens) > known:
-            self._cache.crop(known - len(self._tokens))
+            self._state.crop(known)
         del self._tokens[known:]
         return list(tokens[known:])
 
-    def read(self, model: LanguageModel, tokens: Sequence[int]) -> Tensor:
-        """Reads tokens [L] that follow what was read: scores [1, V] of what comes next."""
-        given = torch.tensor([list(tokens)], device=model.rows.device)
-        hidden = model.hidden(given, cache=self._cache)[:, -1]
+    def read(self, model: Speaker, tokens: Sequence[int]) -> np.ndarray:
+        """Reads tokens [L] that follow what was read: [1, H] what comes of the last."""
+        self._state = self._state or model.engine.begin(1)
         self._tokens += tokens
-        return model.logits(hidden).float()
+        return model.engine.read(self._state, [tokens])
 
 
-class _Rows:
-    """Conversations that go on side by side, padded on their left."""
-
-    def __init__(self, model: LanguageModel, rows: Sequence[Sequence[int]], times: int = 1):
-        self._model, device, longest = model, model.rows.device, max(map(len, rows))
-        tokens = torch.tensor([[*[0] * (longest - len(row)), *row] for row in rows], device=device)
-        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device)
-        self._tokens, self._mask = tokens.repeat_interleave(times, 0), mask.repeat_interleave(times, 0)
-        self._positions = (self._mask.cumsum(1) - 1).clamp_min(0)
-        self._cache = DynamicCache()
-
-    def read(self) -> Tensor:
-        """What the model makes of each row [rows * times, H], each row `times` times in a row."""
-        return self._model.hidden(self._tokens, self._mask, self._cache, self._positions)[:, -1]
-
-    def append(self, tokens: Tensor) -> None:
-        """Adds a token to each row, [rows * times]."""
-        self._tokens = tokens[:, None]
-        self._mask = F.pad(self._mask, (0, 1), value=1)
-        self._positions = self._positions[:, -1:] + 1
-
-
-@torch.inference_mode()
 def sample_codes(
-    model: LanguageModel,
+    model: Speaker,
     prompt: Sequence[int],
     unconditional: Sequence[int],
     count: int,
     sampling: Sampling,
-    generator: torch.Generator,
+    generator: np.random.Generator,
     candidates: int = 1,
-) -> Tensor:
+) -> np.ndarray:
     """Draws sounds of exactly `count` codes.
 
     Args:
@@ -82,7 +54,7 @@ def sample_codes(
         unconditional: the same without what was asked for; used where guidance is not 1.
         count: number of codes N.
         sampling: how they are drawn.
-        generator: source of randomness, on the CPU.
+        generator: source of randomness.
         candidates: number of sounds C, drawn in one batch.
 
     Returns:
@@ -93,25 +65,26 @@ def sample_codes(
     """
     if count < 1 or candidates < 1:
         raise LanguageError(f"Ask for at least one code and one candidate; got {count} and {candidates}.")
-    guided = sampling.guidance != 1.0
+    guided, spell, engine = sampling.guidance != 1.0, model.vocabulary, model.engine
     branches = [prompt, unconditional] if guided else [prompt]
     check_fits(model, max(map(len, branches)) + 1 + count)
-    rows = _Rows(model, [[*branch, model.vocabulary.start] for branch in branches], candidates)
-    table, codes = model.output_rows[: model.vocabulary.codebook_size].contiguous(), []
-    for _ in range(count):
-        hidden = rows.read()
-        scores = F.linear(hidden, table.to(hidden.dtype)).float()
+    state = engine.begin(len(branches))
+    hidden = engine.read(state, [[*branch, spell.start] for branch in branches])
+    rows = np.arange(len(branches)).repeat(candidates)
+    hidden, state, codes = hidden[rows], state.chosen(rows), []
+    while True:
+        scores = engine.audio_scores(hidden)[:, : spell.codebook_size]
         if guided:
-            asked, free = scores.log_softmax(-1).chunk(2)
+            asked, free = np.split(log_softmax(scores), 2)
             scores = free + sampling.guidance * (asked - free)
         codes.append(draw(scores, sampling, generator))
-        rows.append((model.vocabulary.first + codes[-1]).repeat(len(branches)))
-    return torch.stack(codes, dim=1)
+        if len(codes) == count:
+            return np.stack(codes, axis=1)
+        hidden = engine.read(state, [[token] for token in spell.to_tokens(codes[-1]) * len(branches)])
 
 
-@torch.inference_mode()
 def sample_texts(
-    model: LanguageModel, prompts: Sequence[Sequence[int]], most: int, sampling: Sampling, generator: torch.Generator
+    model: Speaker, prompts: Sequence[Sequence[int]], most: int, sampling: Sampling, generator: np.random.Generator
 ) -> list[list[int]]:
     """Draws the tokens of several answers in one batch, without those that end them; no sounds.
 
@@ -120,34 +93,32 @@ def sample_texts(
         prompts: tokens up to where the assistant is to speak, at least one prompt.
         most: the most tokens of an answer.
         sampling: how they are drawn; guidance is not used.
-        generator: source of randomness, on the CPU.
+        generator: source of randomness.
 
     Raises:
         LanguageError: if the context is too short.
     """
     check_fits(model, max(map(len, prompts)) + most + 1)
-    rows, barred, end = _Rows(model, prompts), forbidden(model, sounds=False), model.prompts.end_of_turn
-    answers: list[list[int]] = [[] for _ in prompts]
-    open_ = set(range(len(prompts)))
+    engine, end = model.engine, model.prompts.end_of_turn
+    state, answers = engine.begin(len(prompts)), [[] for _ in prompts]
+    open_, unread = set(range(len(prompts))), [list(prompt) for prompt in prompts]
     for _ in range(most):
-        drawn = draw(model.logits(rows.read()).float().masked_fill(barred, -torch.inf), sampling, generator)
-        said = drawn.tolist()
+        said = draw(_text_scores(model, engine.read(state, unread)), sampling, generator).tolist()
         open_ -= {row for row in open_ if said[row] == end}
         for row in open_:
             answers[row].append(said[row])
         if not open_:
             break
-        rows.append(drawn)
+        unread = [[token] for token in said]
     return answers
 
 
-@torch.inference_mode()
 def stream_tokens(
-    model: LanguageModel,
+    model: Speaker,
     prompt: Sequence[int],
     most: int,
     sampling: Sampling,
-    generator: torch.Generator,
+    generator: np.random.Generator,
     sounds: Sampling | None = None,
     memory: Memory | None = None,
 ) -> Iterator[int]:
@@ -158,7 +129,7 @@ def stream_tokens(
         prompt: tokens up to where the assistant is to speak.
         most: the most tokens; a sound that is open then is closed with one more.
         sampling: how text is drawn; guidance is not used.
-        generator: source of randomness, on the CPU.
+        generator: source of randomness.
         sounds: how codes are drawn, where sounds may come; each then holds codes only, at least one, and is closed.
         memory: of the conversation so far; keeps what is read.
 
@@ -167,13 +138,14 @@ def stream_tokens(
     """
     check_fits(model, len(prompt) + most + 1)
     spell, memory, within, last = model.vocabulary, memory or Memory(), False, -1
-    outside, inside = forbidden(model, sounds is not None), forbidden(model, within=True)
     unread = memory.unread(prompt)
     for _ in range(most):
-        scores = memory.read(model, unread).masked_fill(inside if within else outside, -torch.inf)
-        if last == spell.start:
-            scores[:, spell.end] = -torch.inf
-        last = int(draw(scores, sounds if within and sounds else sampling, generator))
+        hidden = memory.read(model, unread)
+        if within:
+            scores = _sound_scores(model, hidden, may_end=last != spell.start)
+            last = spell.first + int(draw(scores, sounds or sampling, generator)[0])
+        else:
+            last = int(draw(_text_scores(model, hidden, sounds is not None), sampling, generator)[0])
         if last == model.prompts.end_of_turn:
             return
         within = last == spell.start or (within and last != spell.end)
@@ -183,17 +155,16 @@ def stream_tokens(
         yield spell.end
 
 
-@torch.inference_mode()
 def log_likelihood(
-    model: LanguageModel, prompt: Sequence[int], answers: Sequence[Sequence[int]], at_once: int = 64
-) -> Tensor:
+    model: Speaker, prompt: Sequence[int], answers: Sequence[Sequence[int]], at_once: int = 64
+) -> np.ndarray:
     """Log-likelihood of each answer as a whole; the prompt is read once.
 
     Args:
         model: judges.
         prompt: tokens up to where the assistant is to speak.
         answers: tokens of each, none empty.
-        at_once: how many answers are read in one batch.
+        at_once: how many answers are read together.
 
     Returns:
         [n] float32; higher fits better.
@@ -204,27 +175,24 @@ def log_likelihood(
     if not answers or not all(len(answer) for answer in answers):
         raise LanguageError("Give at least one answer to judge, and no empty one.")
     check_fits(model, len(prompt) + max(map(len, answers)))
-    cache = DynamicCache()
-    last = model.hidden(torch.tensor([list(prompt)], device=model.rows.device), cache=cache)[:, -1:]
+    state = model.engine.begin(1)
+    last = model.engine.read(state, [prompt])
     batches = [answers[start : start + at_once] for start in range(0, len(answers), at_once)]
-    return torch.cat([_likelihoods(model, last, copy.deepcopy(cache), batch) for batch in batches])
+    return np.concatenate([_likelihoods(model, last, state, batch) for batch in batches])
 
 
-def _likelihoods(model: LanguageModel, last: Tensor, cache: DynamicCache, answers: Sequence[Sequence[int]]) -> Tensor:
-    """Log-likelihood of answers after a prompt, of whose last token the model made `last` [1, 1, H]."""
-    cache.batch_repeat_interleave(len(answers))
-    longest, device = max(map(len, answers)), last.device
-    # Padding comes after what counts, which therefore never sees it.
-    tokens = torch.tensor([[*answer, *[0] * (longest - len(answer))] for answer in answers], device=device)
-    hidden = last.expand(len(answers), -1, -1)
-    if longest > 1:
-        hidden = torch.cat((hidden, model.hidden(tokens[:, :-1], cache=cache)), dim=1)
-    real = torch.arange(longest, device=device) < torch.tensor([[len(answer)] for answer in answers], device=device)
-    found = model.logits(hidden[real]).float().log_softmax(-1).gather(1, tokens[real][:, None])[:, 0]
-    return torch.zeros(real.shape, device=device).masked_scatter(real, found).sum(1)
+def _likelihoods(model: Speaker, last: np.ndarray, state: Any, answers: Sequence[Sequence[int]]) -> np.ndarray:
+    """Log-likelihood of answers after a prompt, of whose last token the model made `last` [1, H]."""
+    inner = model.engine.read_branches(state, [answer[:-1] for answer in answers])
+    firsts = np.concatenate(([0], np.cumsum([len(answer) - 1 for answer in answers])))[:-1]
+    hidden = np.insert(inner, firsts, last, axis=0)  # before each answer what came of the prompt
+    scores = np.concatenate((model.engine.text_scores(hidden), model.engine.audio_scores(hidden)), axis=1)
+    tokens = [token for answer in answers for token in answer]
+    found = log_softmax(scores)[np.arange(len(tokens)), tokens]
+    return np.add.reduceat(found, firsts + np.arange(len(answers)))
 
 
-def check_fits(model: LanguageModel, tokens: int) -> None:
+def check_fits(model: Speaker, tokens: int) -> None:
     """Refuses what does not fit.
 
     Raises:
@@ -238,15 +206,25 @@ def check_fits(model: LanguageModel, tokens: int) -> None:
         )
 
 
-def forbidden(model: LanguageModel, sounds: bool = False, within: bool = False) -> Tensor:
-    """Tokens that may not come, as booleans [V]: in text codes and what begins turns, within a sound all text."""
+def _text_scores(model: Speaker, hidden: np.ndarray, sounds: bool = False) -> np.ndarray:
+    """Scores [R, start + 1] of what may come in a text: no token that begins a turn, a sound only if there may be one.
+
+    The rows between text and the start of a sound are codes, which may not come.
+    """
     spell = model.vocabulary
-    barred = torch.full((model.causal.config.get_text_config().vocab_size,), within)
-    barred[spell.first : spell.end + 1] = not within
-    barred[spell.end + 1 :] = True  # rows that some bases have for no token at all
-    if within:
-        barred[spell.start] = True
-    else:
-        barred[[t for t in spell.text_tokenizer.all_special_ids if t != model.prompts.end_of_turn]] = True
-        barred[spell.start] = not sounds
-    return barred.to(model.rows.device)
+    scores = np.full((len(hidden), spell.start + 1 if sounds else spell.first), -np.inf, np.float32)
+    scores[:, : spell.first] = model.engine.text_scores(hidden)
+    specials = spell.text_tokenizer.all_special_ids
+    scores[:, [t for t in specials if t != model.prompts.end_of_turn and t < spell.first]] = -np.inf
+    if sounds:
+        scores[:, spell.start] = model.engine.audio_scores(hidden)[:, spell.start - spell.first]
+    return scores
+
+
+def _sound_scores(model: Speaker, hidden: np.ndarray, may_end: bool) -> np.ndarray:
+    """Scores [R, K + 2] of what may come within a sound: codes, and its end."""
+    spell, scores = model.vocabulary, model.engine.audio_scores(hidden)
+    scores[:, spell.start - spell.first] = -np.inf
+    if not may_end:
+        scores[:, spell.end - spell.first] = -np.inf
+    return scores

@@ -8,9 +8,9 @@ from itertools import pairwise
 from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import sample_texts, stream_tokens
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GREEDY, seeded
+from makesomenoise.language.speaker import Speaker
 from makesomenoise.language.speech import spoken
 
 LONGEST_ANSWER = 64
@@ -67,9 +67,7 @@ class Answer:
     error: MakeSomeNoiseError | None = None
 
 
-def prompt_about(
-    model: LanguageModel, question: str, sound: Sound | None = None, room: int = LONGEST_ANSWER
-) -> list[int]:
+def prompt_about(model: Speaker, question: str, sound: Sound | None = None, room: int = LONGEST_ANSWER) -> list[int]:
     """The tokens of a question about a sound, up to where the model is to speak.
 
     Args:
@@ -96,7 +94,7 @@ def prompt_about(
     return prompt
 
 
-def answers(model: LanguageModel, sounds: Sequence[Sound], question: str, most: int = LONGEST_ANSWER) -> list[str]:
+def answers(model: Speaker, sounds: Sequence[Sound], question: str, most: int = LONGEST_ANSWER) -> list[str]:
     """Answers a question about each of the sounds, several at once, in the likeliest words.
 
     Args:
@@ -115,7 +113,7 @@ def answers(model: LanguageModel, sounds: Sequence[Sound], question: str, most: 
     return found
 
 
-def greedy_answers(model: LanguageModel, prompts: Sequence[Sequence[int]], most: int = LONGEST_ANSWER) -> list[str]:
+def greedy_answers(model: Speaker, prompts: Sequence[Sequence[int]], most: int = LONGEST_ANSWER) -> list[str]:
     """What a model says after each prompt, in the likeliest words and in one batch.
 
     Args:
@@ -130,7 +128,7 @@ def greedy_answers(model: LanguageModel, prompts: Sequence[Sequence[int]], most:
     return ["".join(str(piece) for piece in spoken(model.vocabulary, tokens)).strip() for tokens in found]
 
 
-def stream_answer(model: LanguageModel, sound: Sound, question: str, most: int = LONGEST_ANSWER) -> Iterator[str]:
+def stream_answer(model: Speaker, sound: Sound, question: str, most: int = LONGEST_ANSWER) -> Iterator[str]:
     """Answers a question about a sound piece by piece; the pieces follow each other to what `answers` gives.
 
     Args:
@@ -174,7 +172,7 @@ def windows(sound: Sound, seconds: float, code_rate: float) -> list[Window]:
 
 
 def answer_windows(
-    model: LanguageModel, sound: Sound, question: str, seconds: float, most: int = LONGEST_ANSWER
+    model: Speaker, sound: Sound, question: str, seconds: float, most: int = LONGEST_ANSWER
 ) -> Iterator[Answered]:
     """Answers a question about each window of a sound, several windows at once.
 

@@ -16,8 +16,10 @@ from makesomenoise.files import atomic_folder, check_free
 from makesomenoise.language import adapter
 from makesomenoise.language.base import Base, load_base, save_plain, usual_dtype
 from makesomenoise.language.config import LanguageConfig, LanguageError
+from makesomenoise.language.initialization import initial_rows
 from makesomenoise.language.prompts import Prompts
-from makesomenoise.language.vocabulary import AudioVocabulary, initial_rows
+from makesomenoise.language.torch import TorchLanguage
+from makesomenoise.language.vocabulary import AudioVocabulary
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -165,7 +167,13 @@ class LanguageModel(nn.Module):
         check_free(folder)
         with atomic_folder(folder) as whole:
             self.fuse()
-            save_plain(Base(self.causal, self.vocabulary.text_tokenizer), whole)
+            # Here it is always that of transformers.
+            save_plain(Base(self.causal, self.vocabulary.text_tokenizer), whole)  # pyright: ignore[reportArgumentType]
+
+    @property
+    def engine(self) -> TorchLanguage:
+        """What runs the network on arrays."""
+        return TorchLanguage(self)
 
     @property
     def causal(self) -> Any:

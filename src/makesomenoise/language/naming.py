@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import prompt_about, windows
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound
+from makesomenoise.language.sampling import log_softmax
+from makesomenoise.language.speaker import Speaker
 
 # Of what is said without a sound, all subtracts too much: half named most sounds right.
 PRIOR = 0.5
@@ -75,7 +75,7 @@ class Namer:
         LanguageError: as `checked_labels`.
     """
 
-    def __init__(self, model: LanguageModel, labels: Sequence[str], prior: float = PRIOR):
+    def __init__(self, model: Speaker, labels: Sequence[str], prior: float = PRIOR):
         self._model, self._names = model, checked_labels(labels)
         self._said = [[*model.vocabulary.text(name), model.prompts.end_of_turn] for name in self._names]
         self._room = max(map(len, self._said))
@@ -93,16 +93,17 @@ class Namer:
         """
         rate = self._model.config.code_rate
         pieces = [sound] if window is None else [piece.sound for piece in windows(sound, window, rate)]
-        chances = (torch.stack([self._scores(piece) for piece in pieces]).mean(0) - self._free).softmax(0)
-        order = chances.argsort(descending=True).tolist()
+        scores = np.stack([self._scores(piece) for piece in pieces]).mean(0) - self._free
+        chances = np.exp(log_softmax(scores))
+        order = np.argsort(-chances, kind="stable").tolist()
         return [Ranked(self._names[place], float(chances[place])) for place in order]
 
-    def _scores(self, sound: Sound | None = None) -> Tensor:
+    def _scores(self, sound: Sound | None = None) -> np.ndarray:
         prompt = prompt_about(self._model, wording.CLASSIFY, sound, self._room)
         return log_likelihood(self._model, prompt, self._said)
 
 
-def recognised(model: LanguageModel, sounds: Sequence[Sound], text: str) -> list[float]:
+def recognised(model: Speaker, sounds: Sequence[Sound], text: str) -> list[float]:
     """How likely the model is to say a text of each of the sounds, as its caption or as its name: log-likelihoods.
 
     Args:
@@ -119,5 +120,5 @@ def recognised(model: LanguageModel, sounds: Sequence[Sound], text: str) -> list
     for question, answer in ways:
         said = [[*model.vocabulary.text(answer), end]]
         prompts = [prompt_about(model, question, sound, len(said[0])) for sound in sounds]
-        scores.append(torch.cat([log_likelihood(model, prompt, said) for prompt in prompts]))
-    return torch.stack(scores).logsumexp(0).tolist()
+        scores.append(np.concatenate([log_likelihood(model, prompt, said) for prompt in prompts]))
+    return np.logaddexp(*scores).tolist()

@@ -7,9 +7,9 @@ from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import sample_codes
 from makesomenoise.language.listening import prompt_about
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import Sampling, seeded
+from makesomenoise.language.speaker import Speaker
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Order:
     count: int
 
 
-def sound_order(model: LanguageModel, text: str, seconds: float, without: str = "") -> Order:
+def sound_order(model: Speaker, text: str, seconds: float, without: str = "") -> Order:
     """Asks for a sound by a text.
 
     Args:
@@ -52,7 +52,7 @@ def sound_order(model: LanguageModel, text: str, seconds: float, without: str = 
     return _fitting(model, prompts, seconds)
 
 
-def continuation_order(model: LanguageModel, sound: Sound, seconds: float) -> Order:
+def continuation_order(model: Speaker, sound: Sound, seconds: float) -> Order:
     """Asks how a sound goes on.
 
     Args:
@@ -68,7 +68,7 @@ def continuation_order(model: LanguageModel, sound: Sound, seconds: float) -> Or
     return _fitting(model, [asked, prompt_about(model, wording.ANYTHING.format(length=length), room=0)], seconds)
 
 
-def continued(model: LanguageModel, sound: Sound, seconds: float, seed: int, sampling: Sampling) -> Sound:
+def continued(model: Speaker, sound: Sound, seconds: float, seed: int, sampling: Sampling) -> Sound:
     """Draws how a sound goes on.
 
     Args:
@@ -92,7 +92,7 @@ def _checked(seconds: float) -> float:
     return seconds
 
 
-def _fitting(model: LanguageModel, prompts: list[list[int]], seconds: float) -> Order:
+def _fitting(model: Speaker, prompts: list[list[int]], seconds: float) -> Order:
     count = max(math.ceil(round(seconds * model.config.code_rate, 6)), 1)
     room = model.config.context_tokens - 1 - max(map(len, prompts))
     if count > room:

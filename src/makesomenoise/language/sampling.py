@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.language.config import LanguageError
 
@@ -42,33 +41,46 @@ TALKING = Sampling(temperature=0.7, top_k=40)
 GENERATING = Sampling(temperature=1.0, top_k=0, guidance=3.0)
 
 
-def seeded(seed: int) -> torch.Generator:
-    """A source of randomness on the CPU, from any integer."""
-    return torch.Generator().manual_seed(seed % _SEEDS)
+def seeded(seed: int) -> np.random.Generator:
+    """A source of randomness, from any integer."""
+    return np.random.default_rng(seed % _SEEDS)
 
 
-def draw(scores: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
+def draw(scores: np.ndarray, sampling: Sampling, generator: np.random.Generator) -> np.ndarray:
     """Scores [B, V] to one index each [B].
 
     Args:
         scores: logits, minus infinity where nothing may be drawn.
         sampling: how; guidance is not used.
-        generator: source of randomness, on the CPU.
+        generator: source of randomness.
     """
     if sampling.temperature == 0:
         return scores.argmax(-1)
     if 0 < sampling.top_k < scores.shape[-1]:
-        least = scores.topk(sampling.top_k).values[:, -1:]
-        scores = scores.masked_fill(scores < least, -torch.inf)
+        least = np.partition(scores, -sampling.top_k)[:, -sampling.top_k, None]
+        scores = np.where(scores < least, -np.inf, scores)
     # The likeliest at zero, so that no temperature is too low.
-    chances = ((scores - scores.amax(-1, keepdim=True)) / sampling.temperature).softmax(-1).cpu()
+    above = scores.astype(np.float64) - scores.max(-1, keepdims=True)
+    with np.errstate(over="ignore"):
+        chances = np.exp(above / sampling.temperature)
+    chances /= chances.sum(-1, keepdims=True)
     if sampling.top_p < 1.0:
         chances = _likeliest(chances, sampling.top_p)
-    return torch.multinomial(chances, 1, generator=generator)[:, 0].to(scores.device)
+    reached = chances.cumsum(-1)
+    return (reached <= generator.random((len(scores), 1)) * reached[:, -1:]).sum(-1)
 
 
-def _likeliest(chances: Tensor, together: float) -> Tensor:
+def log_softmax(scores: np.ndarray) -> np.ndarray:
+    """Scores [..., V] to log-probabilities."""
+    above = scores - scores.max(-1, keepdims=True)
+    return above - np.log(np.exp(above).sum(-1, keepdims=True))
+
+
+def _likeliest(chances: np.ndarray, together: float) -> np.ndarray:
     """Probabilities [B, V], 0 but for the fewest of the likeliest that come to `together`, at least one."""
-    ordered, places = chances.sort(dim=-1, descending=True)
+    places = np.argsort(-chances, axis=-1, kind="stable")
+    ordered = np.take_along_axis(chances, places, -1)
     before = ordered.cumsum(-1) - ordered
-    return torch.zeros_like(chances).scatter(-1, places, ordered.masked_fill(before >= together, 0.0))
+    kept = np.zeros_like(chances)
+    np.put_along_axis(kept, places, np.where(before >= together, 0.0, ordered), -1)
+    return kept

@@ -14,9 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import DynamicCache
 
-from makesomenoise.language.generation import check_fits, forbidden
+from makesomenoise.language.config import LanguageError
+from makesomenoise.language.generation import check_fits
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.sampling import Sampling, draw, seeded
+from makesomenoise.language.speaker import Speaker
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ class _Text(Drawing):
         super().__init__(owner, [list(wanted.prompt)], wanted.seed)
         self._model, self._wanted, self._left = model, wanted, wanted.most
         self._within, self._last = False, -1
-        self._outside = forbidden(model, wanted.sounds is not None)
-        self._inside = forbidden(model, within=True)
+        self._outside = _forbidden(model, wanted.sounds is not None)
+        self._inside = _forbidden(model, within=True)
 
     def take(self, scores: Tensor) -> list[int]:
         spell, wanted = self._model.vocabulary, self._wanted
@@ -108,7 +110,7 @@ class _Text(Drawing):
         if self._last == spell.start:
             scores[:, spell.end] = -torch.inf
         how = wanted.sounds if self._within and wanted.sounds else wanted.sampling
-        self._last, self._left = int(draw(scores, how, self.generator)), self._left - 1
+        self._last, self._left = int(draw(scores.cpu().numpy(), how, self.generator)[0]), self._left - 1
         if self._last == self._model.prompts.end_of_turn:
             self.ended = self.finished = True
             return [self._last]
@@ -133,7 +135,7 @@ class _Codes(Drawing):
         if sampling.guidance != 1.0:
             asked, free = scores.log_softmax(-1).chunk(2)
             scores = free + sampling.guidance * (asked - free)
-        codes = draw(scores, sampling, self.generator)
+        codes = torch.from_numpy(draw(scores.cpu().numpy(), sampling, self.generator))
         self.drawn.append(codes.tolist())
         self._left -= 1
         self.finished = not self._left
@@ -144,10 +146,15 @@ class SideBySide:
     """The batch in which requests are answered.
 
     Args:
-        model: answers.
+        model: answers; in torch.
+
+    Raises:
+        LanguageError: if the model is loaded for another engine.
     """
 
-    def __init__(self, model: LanguageModel):
+    def __init__(self, model: Speaker):
+        if not isinstance(model, LanguageModel):
+            raise LanguageError("Answers are drawn side by side in torch alone: load the model with the engine torch.")
         self._model = model
         self._drawings: list[Drawing] = []
         self._new: list[Drawing] = []
@@ -280,3 +287,17 @@ class _Batch:
             keys, values = (kept[rows][:, :, padding:] for kept in (layer.keys, layer.values))
             cache.update(keys, values, number)
         return _Batch(self.tokens[rows], mask[:, padding:], self.positions[rows], cache)
+
+
+def _forbidden(model: LanguageModel, sounds: bool = False, within: bool = False) -> Tensor:
+    """Tokens that may not come, as booleans [V]: in text codes and what begins turns, within a sound all text."""
+    spell = model.vocabulary
+    barred = torch.full((model.causal.config.get_text_config().vocab_size,), within)
+    barred[spell.first : spell.end + 1] = not within
+    barred[spell.end + 1 :] = True  # rows that some bases have for no token at all
+    if within:
+        barred[spell.start] = True
+    else:
+        barred[[t for t in spell.text_tokenizer.all_special_ids if t != model.prompts.end_of_turn]] = True
+        barred[spell.start] = not sounds
+    return barred.to(model.rows.device)

@@ -6,15 +6,22 @@ new words, or any other special token, stays text.
 
 import re
 from collections.abc import Iterable
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypeVar, Union
 
-import torch
-from torch import Tensor
-from transformers import AddedToken, PreTrainedTokenizerBase
+import numpy as np
+from tokenizers import AddedToken
 
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.wording import nearest_second
 
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerBase
+
+    from makesomenoise.language.text_tokenizer import TextTokenizer
+
+Where = TypeVar("Where", np.ndarray, "Tensor")
+AnyTextTokenizer = Union["TextTokenizer", "PreTrainedTokenizerBase"]
 START = "<|audio|>"
 END = "<|/audio|>"
 
@@ -30,7 +37,7 @@ class AudioVocabulary:
         end: token that closes a sound.
     """
 
-    def __init__(self, text_tokenizer: PreTrainedTokenizerBase, codebook_size: int, first: int):
+    def __init__(self, text_tokenizer: AnyTextTokenizer, codebook_size: int, first: int):
         self.text_tokenizer = text_tokenizer
         self.codebook_size = codebook_size
         self.first = first
@@ -41,7 +48,7 @@ class AudioVocabulary:
         self._plain_added = re.compile("|".join(plain)) if plain else None
 
     @classmethod
-    def extend(cls, text_tokenizer: PreTrainedTokenizerBase, codebook_size: int) -> Self:
+    def extend(cls, text_tokenizer: AnyTextTokenizer, codebook_size: int) -> Self:
         """Adds the new words to a text tokenizer, which is changed; words it has already are kept.
 
         Args:
@@ -52,7 +59,8 @@ class AudioVocabulary:
             LanguageError: if it has some of the words already, for another number of codes.
         """
         words = [*(f"<|a{code}|>" for code in range(codebook_size)), START, END]
-        text_tokenizer.add_tokens([AddedToken(word, special=True, normalized=False) for word in words])
+        new = [AddedToken(word, special=True, normalized=False) for word in words]
+        text_tokenizer.add_tokens(new)  # pyright: ignore[reportArgumentType] - transformers asks for its own name of it
         known = text_tokenizer.get_vocab()
         first = known[words[0]]
         if [known[word] for word in words] != list(range(first, first + len(words))):
@@ -64,7 +72,7 @@ class AudioVocabulary:
         """All K + 2 new tokens: codes, start, end."""
         return list(range(self.first, self.end + 1))
 
-    def to_tokens(self, codes: Tensor | Iterable[int]) -> list[int]:
+    def to_tokens(self, codes: Iterable[int]) -> list[int]:
         """Codes [N] to tokens.
 
         Raises:
@@ -76,7 +84,7 @@ class AudioVocabulary:
                 raise LanguageError(f"Code {code} is outside [0, {self.codebook_size}).")
         return [self.first + code for code in numbers]
 
-    def to_codes(self, tokens: Tensor | Iterable[int]) -> list[int]:
+    def to_codes(self, tokens: Iterable[int]) -> list[int]:
         """Tokens [N] to codes.
 
         Raises:
@@ -88,7 +96,7 @@ class AudioVocabulary:
                 raise LanguageError(f"Token {token} stands for no code: those are [{self.first}, {self.start}).")
         return [token - self.first for token in numbers]
 
-    def span(self, codes: Tensor | Iterable[int]) -> list[int]:
+    def span(self, codes: Iterable[int]) -> list[int]:
         """Codes [N] to the tokens of a whole sound: start, codes, end.
 
         Raises:
@@ -96,7 +104,7 @@ class AudioVocabulary:
         """
         return [self.start, *self.to_tokens(codes), self.end]
 
-    def timed_span(self, codes: Tensor | Iterable[int], code_rate: float) -> list[int]:
+    def timed_span(self, codes: Iterable[int], code_rate: float) -> list[int]:
         """Codes [N] to the tokens of a whole sound that tells the time.
 
         Wherever the nearest full second becomes another one, its number stands between the codes, in digits of text.
@@ -117,11 +125,11 @@ class AudioVocabulary:
             tokens.append(token)
         return [*tokens, self.end]
 
-    def is_audio(self, tokens: Tensor) -> Tensor:
+    def is_audio(self, tokens: Where) -> Where:
         """Where tokens are of the K + 2 new ones: booleans of the same shape."""
         return (tokens >= self.first) & (tokens <= self.end)
 
-    def is_code(self, tokens: Tensor) -> Tensor:
+    def is_code(self, tokens: Where) -> Where:
         """Where tokens stand for codes: booleans of the same shape."""
         return (tokens >= self.first) & (tokens < self.start)
 
@@ -144,32 +152,3 @@ class AudioVocabulary:
             last = parts.pop()
             parts += [last[: found.start() + 1], last[found.start() + 1 :]]
         return parts
-
-
-def initial_rows(codebook: Tensor, text_rows: Tensor, generator: torch.Generator) -> Tensor:
-    """Rows of an embedding matrix for the new words, from which training starts.
-
-    Codes get the vectors of the codebook, turned into the space of the embeddings without changing what is near what,
-    with the mean and the overall deviation of the rows of text. Start and end are near that mean.
-
-    Args:
-        codebook: [K, D] the vector of every code.
-        text_rows: [V, H] rows of the text tokens.
-        generator: source of randomness.
-
-    Returns:
-        [K + 2, H] float32: codes, start, end.
-    """
-    text_rows, codebook = text_rows.detach().float().cpu(), codebook.detach().float().cpu()
-    mean, deviation = text_rows.mean(0), _deviation(text_rows)
-    sizes = codebook.shape[1], text_rows.shape[1]
-    turn = torch.linalg.qr(torch.randn(max(sizes), min(sizes), generator=generator)).Q
-    rows = codebook @ (turn.T if sizes[0] <= sizes[1] else turn)
-    rows = (rows - rows.mean(0)) * (deviation / _deviation(rows).clamp_min(1e-8))
-    ends = 0.1 * deviation * torch.randn(2, text_rows.shape[1], generator=generator)
-    return mean + torch.cat((rows, ends))
-
-
-def _deviation(rows: Tensor) -> Tensor:
-    """Root mean square of what rows [N, H] add to their mean, a scalar."""
-    return (rows - rows.mean(0)).square().mean().sqrt()

@@ -36,8 +36,10 @@ from makesomenoise.evaluation.plots import draw_language
 from makesomenoise.evaluation.report import CACHE_FOLDER, EvaluationConfig, EvaluationError, run_evaluation
 from makesomenoise.evaluation.splits import Corpus, code_subset, codes_digest
 from makesomenoise.files import make_folder
+from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.sampling import GENERATING, Sampling
 from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.tokenizer.model import AudioTokenizer
 
 QuestionName = Literal["classification", "captioning", "scene_qa", "generation", "forgetting", "speed"]
 QUESTIONS: tuple[QuestionName, ...] = (
@@ -146,8 +148,10 @@ class _LanguageEvaluation:
     def __init__(self, inputs: LanguageInputs, output: Path, config: LanguageEvaluationConfig):
         self.inputs, self.config, self.sampling = inputs, config, config.sampling
         self.ears = open_ears(inputs.ears)
-        self.model = AudioLanguageModel.load(inputs.model, inputs.tokenizer, config.vocoder, config.device)
-        tokenizer = self.model.tokenizer
+        tokenizer = AudioTokenizer.load(inputs.tokenizer, config.vocoder, config.device)
+        # What was forgotten is asked of the network in torch.
+        self.language = LanguageModel.load_to_answer(inputs.model, config.device)
+        self.model = AudioLanguageModel(tokenizer, self.language)
         refuse_teachers(self.ears, {str(inputs.tokenizer): tokenizer})
         self.all = read_codes(inputs.codes, tokenizer.fingerprint)
         self.clips = code_subset(self.all, config.limit, tokenizer.code_rate)
@@ -167,7 +171,7 @@ class _LanguageEvaluation:
             "captioning": self.captioning,
             "scene_qa": self.scene_qa,
             "generation": self.generation,
-            "forgetting": lambda: cached_forgetting(self.model.language, self.cache),
+            "forgetting": lambda: cached_forgetting(self.language, self.cache),
             "speed": self.speed,
         }
 
@@ -177,7 +181,7 @@ class _LanguageEvaluation:
             **self.config.model_dump(mode="json"),
             "model": str(self.inputs.model),
             "weights": self.weights,
-            "base": self.model.language.config.base,
+            "base": self.language.config.base,
             "tokenizer": self.model.tokenizer.fingerprint,
             "clips": sum(not clip.events for clip in self.clips),
             "scene_clips": sum(bool(clip.events) for clip in self.clips),
@@ -197,7 +201,7 @@ class _LanguageEvaluation:
             )
             if some:
                 found[dataset] = {
-                    **asdict(classify_clips(self.model.language, some, labels, self.cache)),
+                    **asdict(classify_clips(self.language, some, labels, self.cache)),
                     "event_classifier": references.event_classifier(every),
                     "code_probe": references.code_probe(every, labels),
                 }
@@ -209,13 +213,13 @@ class _LanguageEvaluation:
             scorer = CaptionScorer()
         except CaptionError as error:
             return {"skipped": str(error)}
-        found = caption_clips(self.model.language, self.clips, scorer, self.cache, self.config.seed)
+        found = caption_clips(self.language, self.clips, scorer, self.cache, self.config.seed)
         return asdict(found) if found else {"skipped": "no clip has a label that is to be trusted"}
 
     def scene_qa(self) -> dict:
         """Questions about scenes, by type."""
         items = draw_questions(self.clips, self.config.seed)
-        found = answer_questions(self.model.language, items, self.cache)
+        found = answer_questions(self.language, items, self.cache)
         decoder = [_weights_digest(self.inputs.tokenizer), self.config.vocoder]
         decoded = measure_decoded(items, self.model, self.cache, decoder)
         return {kind: {**asdict(answers), "decoded_accuracy": decoded.get(kind)} for kind, answers in found.items()}
