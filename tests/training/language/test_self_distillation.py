@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -10,6 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from makesomenoise.data.instructions.text_only import Chat
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
+from makesomenoise.language.torch import TorchLanguage
 from makesomenoise.training.language.self_distillation import base_answers
 
 SIZES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -45,18 +47,18 @@ def spelled(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> LanguageMo
 
 
 def script(model: LanguageModel, monkeypatch: pytest.MonkeyPatch, texts: list[str]) -> None:
-    """Makes the model say these texts, one for each row of a batch, and then end; sounds it would say rather."""
+    """Makes the model say these texts, one for each row of a batch, and then end."""
     spell, end, step = model.vocabulary, model.prompts.end_of_turn, iter(range(1000))
 
-    def logits(hidden: torch.Tensor) -> torch.Tensor:
-        at, scores = next(step), torch.zeros(len(hidden), 258 + 22)
-        scores[:, spell.first :] = 200.0
+    def text_scores(engine: TorchLanguage, hidden: np.ndarray) -> np.ndarray:
+        del engine
+        at, scores = next(step), np.zeros((len(hidden), spell.first), np.float32)
         scores[:, spell.text_tokenizer.all_special_ids[0]] = 150.0  # begins a text, and has no place in one
         for row, text in enumerate(texts):
             scores[row, [*spell.text(text), *[end] * 100][at]] = 100.0
         return scores
 
-    monkeypatch.setattr(model, "logits", logits)
+    monkeypatch.setattr(TorchLanguage, "text_scores", text_scores)
 
 
 def test_answers_end_with_their_turn_or_a_whole_sentence(model: LanguageModel, monkeypatch: pytest.MonkeyPatch):
@@ -71,8 +73,9 @@ def test_answers_end_with_their_turn_or_a_whole_sentence(model: LanguageModel, m
 
 
 def test_answers_do_not_depend_on_who_is_asked_beside(spelled: LanguageModel, monkeypatch: pytest.MonkeyPatch):
-    scored = spelled.logits
-    monkeypatch.setattr(spelled, "logits", lambda hidden: 1e4 * scored(hidden))  # the likeliest, for certain
+    scored = TorchLanguage.text_scores
+    # The likeliest, for certain.
+    monkeypatch.setattr(TorchLanguage, "text_scores", lambda engine, hidden: 1e4 * scored(engine, hidden))
     together = base_answers(spelled, PROMPTS, most_tokens=12, batch_size=3)
     assert together == base_answers(spelled, PROMPTS, most_tokens=12, batch_size=1)
     assert len({chat.answer for chat in together}) > 1

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 
 from makesomenoise.data.instructions.text_only import Chat
@@ -38,7 +39,7 @@ def base_answers(
     Raises:
         LanguageError: if the chat template does not allow for a question alone.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = np.random.default_rng(seed)
     batches = [prompts[first : first + batch_size] for first in range(0, len(prompts), batch_size)]
     network: Any = model.network
     with nullcontext() if model.fused else network.disable_adapter():
@@ -46,7 +47,7 @@ def base_answers(
     return [Chat(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True) if answer]
 
 
-def _answers(model: LanguageModel, batch: Sequence[str], most: int, generator: torch.Generator) -> Iterator[str]:
+def _answers(model: LanguageModel, batch: Sequence[str], most: int, generator: np.random.Generator) -> Iterator[str]:
     questions = [model.prompts.prompt([Turn("user", (text,))]) for text in batch]
     for tokens in sample_texts(model, questions, most, _DRAWN, generator):
         text = str(model.vocabulary.text_tokenizer.decode(tokens, skip_special_tokens=True))
