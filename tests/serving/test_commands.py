@@ -10,8 +10,11 @@ from makesomenoise.audio import io
 from makesomenoise.cli.events import heard_when
 from makesomenoise.cli.main import app
 from makesomenoise.cli.sources import pieces
+from makesomenoise.cli.targets import Kind
 from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language.events import as_srt
+
+SUBTITLES = Kind("srt", (".srt",), strict=False)
 
 
 @pytest.fixture
@@ -109,8 +112,27 @@ def test_what_cannot_be_done_is_one_sentence(run, folder, tmp_path):
 def test_outputs_can_be_told_apart(folder, tmp_path):
     io.save(folder / "more" / "a.flac", io.load(folder / "a.wav"))
     with pytest.raises(MakeSomeNoiseError, match="Two inputs would both be written"):
-        pieces([folder], tmp_path / "out", ".srt", resume=False)
+        pieces([folder], tmp_path / "out", SUBTITLES, resume=False)
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(MakeSomeNoiseError, match="holds no sound file"):
-        pieces([empty], None, ".srt", resume=False)
+        pieces([empty], None, SUBTITLES, resume=False)
+
+
+def test_what_exists_is_kept(run, folder, tmp_path):
+    recording, text = (folder / "a.wav").read_bytes(), tmp_path / "a.labels.txt"
+    text.write_text("mine")
+    heard = ("events", folder / "a.wav", "--format", "audacity", "-o", text, "--window", 0.5)
+    for words, sentence in (
+        (heard, "exists and is kept"),
+        (("continue", folder / "a.wav", "-o", folder / "a.wav", "--force"), "it is an input"),
+        (("continue", folder / "more" / "b.flac", "-o", folder / "a.wav"), "exists and is kept"),
+        (("events", folder / "a.wav", "-o", folder / "more" / "b.flac", "--force"), "its name must end in"),
+    ):
+        found = run(*words)
+        assert found.exit_code == 2, found.output
+        assert sentence in " ".join(found.stderr.split())
+    assert (folder / "a.wav").read_bytes() == recording
+    assert text.read_text() == "mine"
+    assert run(*heard, "--force").exit_code == 0
+    assert text.read_text() != "mine"

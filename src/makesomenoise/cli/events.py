@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, EngineChoice, Inputs, LanguageName, TokenizerName
+from makesomenoise.cli.options import Device, EngineChoice, Force, Inputs, LanguageName, TokenizerName
 from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def events(  # noqa: PLR0913 - each is an option
     output: Target = None,
     window: Seconds = 5.0,
     resume: Resume = False,
+    force: Force = False,
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
     device: Device = "cpu",
@@ -36,12 +37,14 @@ def events(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Say what is heard when, in files of any length: `msn events day.wav --format srt -o day.srt`."""
     from makesomenoise.cli.sources import each, pieces
+    from makesomenoise.cli.targets import Kind
     from makesomenoise.language.events import FORMATS
     from makesomenoise.pipeline import AudioLanguageModel
 
     if form not in SUFFIXES:
         raise RequestError(f"Unknown format '{form}': give one of {', '.join(SUFFIXES)}.")
-    work = pieces(files, output, SUFFIXES[form], resume)
+    names = dict.fromkeys((SUFFIXES[form], Path(SUFFIXES[form]).suffix))
+    work = pieces(files, output, Kind(form, tuple(names), strict=False), resume, force)
     if work:  # no vocoder is needed
         listener = AudioLanguageModel.load(model, tokenizer, "griffin-lim", device, engine)
         each(work, lambda piece: written(FORMATS[form](heard_when(listener, piece.source, window)), piece.target))
@@ -49,15 +52,11 @@ def events(  # noqa: PLR0913 - each is an option
 
 def heard_when(listener: "AudioLanguageModel", source: Path, window: float) -> "list[Event]":
     """What is heard when in a file, or in what comes through standard input."""
-    from makesomenoise.audio import io
-    from makesomenoise.cli.sources import readable
     from makesomenoise.language import wording
     from makesomenoise.language.events import joined
     from makesomenoise.language.listening import answer_windows
 
-    given = readable(source)
-    heard = listener.hear(io.load(given) if isinstance(given, bytes) else given)
-    return joined(answer_windows(listener.language, heard, wording.CAPTION, window))
+    return joined(answer_windows(listener.language, listener.hear(source), wording.CAPTION, window))
 
 
 def written(text: str, target: Path | None) -> None:

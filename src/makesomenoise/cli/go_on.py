@@ -9,6 +9,7 @@ import typer
 from makesomenoise.cli.options import (
     Device,
     EngineChoice,
+    Force,
     Inputs,
     LanguageName,
     QualityName,
@@ -42,6 +43,7 @@ def continue_(  # noqa: PLR0913 - each is an option
     output: Target = Path("continued.wav"),
     only_new: Only = False,
     resume: Resume = False,
+    force: Force = False,
     seed: Seed = 0,
     temperature: Temperature = None,
     guidance: Scale = None,
@@ -56,11 +58,12 @@ def continue_(  # noqa: PLR0913 - each is an option
     """Make how sounds go on: `msn continue rain.wav --seconds 5 -o longer.wav`."""
     from makesomenoise.cli.generate import sampling
     from makesomenoise.cli.sources import Piece, each, pieces
+    from makesomenoise.cli.targets import SOUND_FILES
     from makesomenoise.pipeline import AudioLanguageModel
     from makesomenoise.tokenizer.decoding import as_quality
 
     how, fine = sampling(temperature, None, guidance), as_quality(quality)
-    work = pieces(files, output, ".wav", resume)
+    work = pieces(files, output, SOUND_FILES, resume, force)
     if len(work) > 1 and work[0].target is None:
         raise RequestError("One sound goes to standard output at most: give --output FOLDER for several.")
     if not work:
@@ -78,9 +81,8 @@ def continue_(  # noqa: PLR0913 - each is an option
 def loaded(source: Path) -> "np.ndarray":
     """The waveform [S] of a file, or of standard input."""
     from makesomenoise.audio import io
-    from makesomenoise.cli.sources import readable
 
-    return io.load(readable(source))
+    return io.load(source)
 
 
 def joined(before: "np.ndarray", made: "Continuation", only_new: bool) -> "np.ndarray":

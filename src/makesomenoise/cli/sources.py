@@ -1,17 +1,15 @@
 """Which sound files are meant by files and folders, and where what is made of each goes; progress on a terminal."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
+from makesomenoise.audio.kinds import SUFFIXES
 from makesomenoise.cli.errors import show
+from makesomenoise.cli.targets import STANDARD, Kind, check
 from makesomenoise.errors import FileError, MakeSomeNoiseError, RequestError
-
-STANDARD = "-"
-_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".m4a", ".webm", ".mp4", ".wma", ".au"}
 
 
 @dataclass(frozen=True)
@@ -38,25 +36,27 @@ def sound_files(inputs: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        within = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file())
+        within = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
         if not within:
             raise FileError(f"The folder {path} holds no sound file: give one that does, or the files themselves.")
         found += within
     return found
 
 
-def pieces(inputs: Sequence[Path], output: Path | None, suffix: str, resume: bool) -> list[Piece]:
+def pieces(inputs: Sequence[Path], output: Path | None, kind: Kind, resume: bool, force: bool = False) -> list[Piece]:
     """What is to be done.
 
     Args:
         inputs: files and folders.
         output: a file for one input that is a file; a folder, made if missing, for more; `-` or none is standard
             output.
-        suffix: ending of the files made in a folder.
+        kind: what is written; its usual suffix is that of the files made in a folder.
         resume: leave out what is made already.
+        force: whether to replace what exists.
 
     Raises:
         FileError: as `sound_files`.
+        TargetError: as `targets.check`.
         RequestError: if outputs cannot be told apart, or there is none to resume.
     """
     files = sound_files(inputs)
@@ -67,8 +67,12 @@ def pieces(inputs: Sequence[Path], output: Path | None, suffix: str, resume: boo
     if len(inputs) == 1 and not inputs[0].is_dir() and not output.is_dir():
         found = [Piece(files[0], output)]
     else:
-        found = _into(output, files, suffix)
-    return [piece for piece in found if not (resume and piece.target and piece.target.exists())]
+        found = _into(output, files, kind.suffixes[0])
+    left = [piece for piece in found if not (resume and piece.target and piece.target.exists())]
+    for piece in left:
+        if piece.target:
+            check(piece.target, kind, force, files)
+    return left
 
 
 def each(work: Sequence[Piece], do: Callable[[Piece], None]) -> None:
@@ -88,11 +92,6 @@ def each(work: Sequence[Piece], do: Callable[[Piece], None]) -> None:
             failed = True
     if failed:
         raise typer.Exit(2)
-
-
-def readable(source: Path) -> "Path | bytes":
-    """What is read: the file, or the bytes of standard input."""
-    return sys.stdin.buffer.read() if str(source) == STANDARD else source
 
 
 def _into(folder: Path, files: list[Path], suffix: str) -> list[Piece]:
