@@ -132,14 +132,15 @@ def test_the_import_is_light(module: str):
 
 
 def test_the_public_names_are_these():
-    assert makesomenoise.__all__ == ["AudioLanguageModel", "AudioTokenizer", "MakeSomeNoiseError"]
+    assert makesomenoise.__all__ == ["AudioLanguageModel", "AudioTokenizer", "Generation", "MakeSomeNoiseError"]
     assert dir(makesomenoise) == makesomenoise.__all__
     from makesomenoise.errors import MakeSomeNoiseError
-    from makesomenoise.pipeline import AudioLanguageModel
+    from makesomenoise.pipeline import AudioLanguageModel, Generation
     from makesomenoise.tokenizer.model import AudioTokenizer
 
     assert makesomenoise.AudioLanguageModel is AudioLanguageModel
     assert makesomenoise.AudioTokenizer is AudioTokenizer
+    assert makesomenoise.Generation is Generation
     assert makesomenoise.MakeSomeNoiseError is MakeSomeNoiseError
     with pytest.raises(AttributeError, match="no attribute 'Tokenizer'"):
         makesomenoise.Tokenizer  # noqa: B018 - reading it is the test

@@ -11,16 +11,18 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from makesomenoise.audio import io
 from makesomenoise.audio.io import AudioError
-from makesomenoise.audio.level import USUAL_DB, levelled
+from makesomenoise.audio.level import levelled
 from makesomenoise.language.config import LanguageConfig, LanguageError
 from makesomenoise.language.listening import prompt_about
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import recognised
 from makesomenoise.language.prompts import Sound
-from makesomenoise.pipeline import AudioLanguageModel, PipelineError
+from makesomenoise.pipeline import AS_CODED, AudioLanguageModel, Generation, PipelineError
 from makesomenoise.tokenizer import bitstream
 from makesomenoise.tokenizer.files import encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
+
+QUICK = Generation(steps=1)
 
 SIZES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 LABELS = ["dog", "rain", "siren"]
@@ -102,24 +104,28 @@ def test_made_sounds_have_the_length_that_was_asked_for(model):
 
 def test_the_quality_reaches_the_decoder(model):
     codes = model.compose("rain", 0.5)[0]
-    best = model.render(codes, 0.5, quality="best")
-    np.testing.assert_allclose(best, model.render(codes, 0.5, steps=12, quality="best"), rtol=0, atol=0)
+    best = model.render(codes, 0.5, generation=replace(AS_CODED, quality="best"))
+    np.testing.assert_allclose(
+        best, model.render(codes, 0.5, generation=replace(AS_CODED, steps=12, quality="best")), rtol=0, atol=0
+    )
     assert not np.allclose(model.render(codes, 0.5), best)
-    np.testing.assert_allclose(model.generate("rain", 0.5, level_db=None, quality="best")[0], best, rtol=0, atol=0)
+    np.testing.assert_allclose(
+        model.generate("rain", 0.5, generation=Generation(level_db=None, quality="best"))[0], best, rtol=0, atol=0
+    )
 
 
 def test_the_first_of_several_is_that_of_its_seed_alone(model):
-    several = list(model.generate_each("a dog barks", 0.3, seed=5, candidates=3, steps=1))
+    several = list(model.generate_each("a dog barks", 0.3, seed=5, generation=QUICK, candidates=3))
     assert [one.seed for one in several] == [5, 6, 7]
     for one in several:
-        (alone,) = model.generate("a dog barks", 0.3, seed=one.seed, steps=1)
+        (alone,) = model.generate("a dog barks", 0.3, seed=one.seed, generation=QUICK)
         assert np.array_equal(one.waveform, alone)
     assert len({one.sound for one in several}) == 3
 
 
 def test_the_best_of_several_is_kept(model):
-    several = list(model.generate_each("a dog barks", 0.2, candidates=3, steps=1))
-    (best,) = model.generate_each("a dog barks", 0.2, candidates=3, best_by="caption", steps=1)
+    several = list(model.generate_each("a dog barks", 0.2, generation=QUICK, candidates=3))
+    (best,) = model.generate_each("a dog barks", 0.2, generation=QUICK, candidates=3, best_by="caption")
     assert len(best.others) == 2
     assert best.score >= best.others[0] >= best.others[1]
     (same,) = (one for one in several if one.seed == best.seed)
@@ -156,9 +162,9 @@ def test_codes_in_a_file_are_the_sound_that_they_were_made_from(model, tone, tmp
 
 
 def test_made_sounds_are_as_loud_as_usual_unless_they_are_to_stay(model):
-    loud, same = (model.generate("rain", 0.5, steps=1, level_db=wanted)[0] for wanted in (USUAL_DB, None))
+    loud, same = (model.generate("rain", 0.5, generation=how)[0] for how in (QUICK, replace(QUICK, level_db=None)))
     (codes,) = model.compose("rain", 0.5)
-    np.testing.assert_allclose(same, model.render(codes, 0.5, steps=1))
+    np.testing.assert_allclose(same, model.render(codes, 0.5, generation=replace(AS_CODED, steps=1)))
     np.testing.assert_allclose(loud, levelled(same, 24_000), rtol=1e-5)
     assert not np.allclose(loud, same)
 
@@ -221,3 +227,31 @@ def test_what_does_not_belong_together_is_refused(model, base, tmp_path):
     other.save(tmp_path)
     with pytest.raises(PipelineError, match="the codes of the tokenizer 0000000000000000"):
         AudioLanguageModel.load(tmp_path)
+
+
+def test_how_much_is_done_is_told_of_windows_of_a_sound(model: AudioLanguageModel, tmp_path: Path, tone):
+    io.save(tmp_path / "a.wav", tone(3.0))
+    sounds = [tmp_path / "a.wav", tmp_path / "no.wav", tone(0.4)]
+    asked: list[float] = []
+    list(model.ask_each(sounds, window=0.25, report=asked.append))
+    ranked: list[float] = []
+    list(model.classify_each(sounds, ["dog", "rain"], window=0.25, report=ranked.append))
+    for told in (asked, ranked):
+        assert told == sorted(told)
+        assert told[-1] == 3.0
+        assert len([share for share in told if 0.0 < share < 1.0]) >= 6
+        assert 2.0 in told
+    list(model.ask_each(sounds, report=(whole := list[float]()).append))
+    assert whole == [1, 2, 3]
+
+
+def test_events_are_what_is_said_of_windows(model: AudioLanguageModel, tone):
+    sound = tone(1.0)
+    said = list(model.ask_each([sound], window=0.3))
+    found = model.events(sound, 0.3)
+    assert [event.text for event in found] == [
+        a.text for n, a in enumerate(said) if not n or said[n - 1].text != a.text
+    ]
+    assert (found[0].start, found[-1].end) == (0.0, 1.0)
+    with pytest.raises(AudioError):
+        model.events("no.wav")

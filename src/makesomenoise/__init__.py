@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from makesomenoise.errors import MakeSomeNoiseError
 
 if TYPE_CHECKING:
-    from makesomenoise.pipeline import AudioLanguageModel
+    from makesomenoise.pipeline import AudioLanguageModel, Generation
     from makesomenoise.tokenizer.model import AudioTokenizer
 
-__all__ = ["AudioLanguageModel", "AudioTokenizer", "MakeSomeNoiseError"]
+__all__ = ["AudioLanguageModel", "AudioTokenizer", "Generation", "MakeSomeNoiseError"]
 
 
 def __getattr__(name: str) -> object:
@@ -20,6 +20,10 @@ def __getattr__(name: str) -> object:
         from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415 - as is transformers
 
         return AudioLanguageModel
+    if name == "Generation":
+        from makesomenoise.pipeline import Generation  # noqa: PLC0415 - likewise
+
+        return Generation
     raise AttributeError(f"module 'makesomenoise' has no attribute '{name}'")
 
 

@@ -1,9 +1,8 @@
 """`AudioLanguageModel`: sound and text to text and sound. The only place where tokenizer and language meet."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, Union, cast
 
@@ -12,11 +11,13 @@ import numpy as np
 from makesomenoise.audio import arrays, io, level
 from makesomenoise.audio.joining import Continuation
 from makesomenoise.checkpoint import CheckpointError, resolve
-from makesomenoise.errors import MakeSomeNoiseError, RequestError
+from makesomenoise.errors import RequestError
 from makesomenoise.language import listening, naming, wording
 from makesomenoise.language.composing import BestBy, Generated, code_count, compose
 from makesomenoise.language.dialogue import Dialogue
-from makesomenoise.language.listening import LONGEST_ANSWER, Answer
+from makesomenoise.language.events import WINDOW as EVENT_WINDOW
+from makesomenoise.language.events import Event, joined
+from makesomenoise.language.listening import LONGEST_ANSWER, Answer, Answered
 from makesomenoise.language.naming import Namer, Ranked, Ranking, recognised
 from makesomenoise.language.orders import continued
 from makesomenoise.language.prompts import Sound, Turn
@@ -34,12 +35,32 @@ DEFAULT = "language"
 _LEAD_CODES = 48  # heard before what follows, so that the decoder goes on with its texture
 Heard = Union[np.ndarray, "Tensor", Sound, str, Path]
 Sounds = Union[Sequence[Heard], np.ndarray, "Tensor"]
-_AT_ONCE = 8
 Found = TypeVar("Found", Answer, Ranking)
 
 
 class PipelineError(RequestError):
     """A request that cannot be answered; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Generation(Sampling):
+    """How sounds are made: how their codes are drawn, as `Sampling`, and how these become sound.
+
+    Attributes:
+        guidance: how much the text counts, or the beginning of a sound that goes on; 1 is off.
+        steps: see `AudioTokenizer.decode`.
+        quality: see `AudioTokenizer.decode`.
+        level_db: how loud they are made, see `audio.level`; none leaves them as soft or loud as they come.
+    """
+
+    guidance: float = GENERATING.guidance
+    steps: int | None = None
+    quality: Quality = "fast"
+    level_db: float | None = level.USUAL_DB
+
+
+USUAL = Generation()
+AS_CODED = Generation(level_db=None)
 
 
 class AudioLanguageModel:
@@ -96,13 +117,16 @@ class AudioLanguageModel:
             raise PipelineError("No trained language model ships yet: name a model folder or a Hub id.") from None
         return cls(AudioTokenizer.load(tokenizer, vocoder, device, engine), load_speaker(folder, device, engine))
 
-    def hear(self, sound: Heard, strict: bool = False, sample_rate: int | None = None) -> Sound:
+    def hear(
+        self, sound: Heard, strict: bool = False, sample_rate: int | None = None, report: io.Report | None = None
+    ) -> Sound:
         """The codes of a sound, which every method takes in its place.
 
         Args:
             sound: any.
             strict: refuse a file of which something is missing.
             sample_rate: of a waveform, Hz, if it is not that of the tokenizer.
+            report: is told how much of a file was heard, 0 to 1, where it says how long it is.
 
         Raises:
             AudioError: if a file cannot be read.
@@ -115,7 +139,8 @@ class AudioLanguageModel:
             if isinstance(sound, str | Path) and bitstream.is_bitstream(sound):
                 held = read_codes(self.tokenizer, sound)
                 return Sound(tuple(held.codes.tolist()), held.seconds)
-            return self._encoded(io.stream(cast("io.Source", sound), self.tokenizer.sample_rate, strict=strict))
+            source, rate = cast("io.Source", sound), self.tokenizer.sample_rate
+            return self._encoded(io.stream(source, rate, strict=strict, report=report))
         try:
             waveform = arrays.single(sound)
             rate = self.tokenizer.sample_rate if sample_rate is None else sample_rate
@@ -149,6 +174,7 @@ class AudioLanguageModel:
         window: float | None = None,
         most_tokens: int = LONGEST_ANSWER,
         strict: bool = False,
+        report: io.Report | None = None,
     ) -> Iterator[Answer]:
         """Answers a question about each of many sounds as they come; one that cannot be used stops none of the others.
 
@@ -158,6 +184,7 @@ class AudioLanguageModel:
             window: cut each sound into pieces of so many seconds, and answer about each piece.
             most_tokens: the longest answer.
             strict: give none about a file of which something is missing.
+            report: is told how many sounds are done, of one that is heard in windows a part too.
 
         Yields:
             for each sound in order its answer, or that of each of its windows; or why there is none.
@@ -165,10 +192,25 @@ class AudioLanguageModel:
         Raises:
             LanguageError: if the question is empty or too long, before the first answer is asked for.
         """
-        listening.prompt_about(self.language, question, room=most_tokens)
-        if window is None:
-            return self._whole(sounds, question, most_tokens, strict)
-        return self._in_windows(sounds, question, window, most_tokens, strict)
+        heard = (partial(self.hear, sound, strict, None) for sound in sounds)
+        return listening.answer_each(self.language, heard, question, window, most_tokens, report)
+
+    def events(
+        self, sound: Heard, window: float = EVENT_WINDOW, strict: bool = False, report: io.Report | None = None
+    ) -> list[Event]:
+        """What is heard when in a sound of any length, in the order of time; windows of one answer are one event.
+
+        Args:
+            sound: any.
+            window: length of the pieces that are answered about, seconds.
+            strict: refuse a file of which something is missing.
+            report: is told how much is done, 0 to 1.
+
+        Raises:
+            MakeSomeNoiseError: as `hear`, or if the window is shorter than a code.
+        """
+        found = self.ask_each([sound], wording.CAPTION, window, strict=strict, report=report)
+        return joined(Answered(one.start or 0.0, one.end or 0.0, one.text) for one in map(_raised, found))
 
     def stream_answer(
         self, sound: Heard, question: str = wording.CAPTION, most_tokens: int = LONGEST_ANSWER
@@ -204,14 +246,15 @@ class AudioLanguageModel:
         window: float | None = None,
         prior: float = naming.PRIOR,
         strict: bool = False,
+        report: io.Report | None = None,
     ) -> Iterator[Ranking]:
         """Ranks labels for each of many sounds as they come; one that cannot be used stops none of the others.
 
-        Args and errors about labels are those of `classify`, before the first ranking is asked for; with `strict` there
-        is none of a file of which something is missing.
+        Args and errors about labels are those of `classify`, before the first ranking is asked for; `strict` and
+        `report` are those of `ask_each`.
         """
-        namer = Namer(self.language, labels, prior)
-        return (self._ranked(namer, number, sound, window, strict) for number, sound in enumerate(sounds))
+        heard = (partial(self.hear, sound, strict, None) for sound in sounds)
+        return Namer(self.language, labels, prior).rank_each(heard, window, report)
 
     def compose(
         self, text: str, seconds: float, seed: int = 0, sampling: Sampling = GENERATING, candidates: int = 1
@@ -220,13 +263,7 @@ class AudioLanguageModel:
         return compose(self.language, text, seconds, seed, sampling, candidates)
 
     def render(
-        self,
-        sound: Sound,
-        seconds: float | None = None,
-        seed: int = 0,
-        steps: int | None = None,
-        level_db: float | None = None,
-        quality: Quality = "fast",
+        self, sound: Sound, seconds: float | None = None, seed: int = 0, generation: Generation = AS_CODED
     ) -> np.ndarray:
         """The waveform [S] of codes.
 
@@ -234,44 +271,34 @@ class AudioLanguageModel:
             sound: codes.
             seconds: cut it to this length.
             seed: the same seed gives the same waveform.
-            steps: see `AudioTokenizer.decode`.
-            level_db: make it as loud as this, see `audio.level`; else it is as loud as its codes say.
-            quality: see `AudioTokenizer.decode`.
+            generation: how it is decoded; the default leaves it as loud as its codes say.
         """
         rate = self.tokenizer.sample_rate
-        waveform = self.tokenizer.decode([sound.codes], steps, seed=seed, quality=quality)[0]
+        waveform = self.tokenizer.decode([sound.codes], generation.steps, seed=seed, quality=generation.quality)[0]
         waveform = waveform if seconds is None else waveform[: round(seconds * rate)]
-        return waveform if level_db is None else level.levelled(waveform, rate, level_db)
+        return waveform if generation.level_db is None else level.levelled(waveform, rate, generation.level_db)
 
-    def generate(  # noqa: PLR0913 - each is a setting of the sound
+    def generate(
         self,
         text: str,
-        seconds: float,
+        seconds: float = 5.0,
         seed: int = 0,
-        sampling: Sampling = GENERATING,
+        generation: Generation = USUAL,
         candidates: int = 1,
         best_by: BestBy | None = None,
-        steps: int | None = None,
-        level_db: float | None = level.USUAL_DB,
-        *,
-        quality: Quality = "fast",
     ) -> np.ndarray:
         """Waveforms [C, S] of the sounds that `generate_each` makes, which explains the settings."""
-        made = self.generate_each(text, seconds, seed, sampling, candidates, best_by, steps, level_db, quality=quality)
+        made = self.generate_each(text, seconds, seed, generation, candidates, best_by)
         return np.stack([one.waveform for one in made])
 
-    def generate_each(  # noqa: PLR0913 - each is a setting of the sound
+    def generate_each(
         self,
         text: str,
-        seconds: float,
+        seconds: float = 5.0,
         seed: int = 0,
-        sampling: Sampling = GENERATING,
+        generation: Generation = USUAL,
         candidates: int = 1,
         best_by: BestBy | None = None,
-        steps: int | None = None,
-        level_db: float | None = level.USUAL_DB,
-        *,
-        quality: Quality = "fast",
     ) -> Iterator[Generated]:
         """Makes sounds from a text, one after the other.
 
@@ -280,12 +307,9 @@ class AudioLanguageModel:
             seconds: length of each.
             seed: of the first sound, and one more for each further one; the same seed gives the same sound, however
                 many are made.
-            sampling: how codes are drawn.
+            generation: how they are made, `Generation(quality="best", temperature=0.8)`.
             candidates: number of sounds C.
             best_by: `caption` gives only that of them in which the model itself best recognises the text.
-            steps: see `AudioTokenizer.decode`.
-            level_db: how loud they are made, see `audio.level`; none leaves them as soft or loud as they come.
-            quality: see `AudioTokenizer.decode`.
 
         Yields:
             sounds [S] of exactly that length.
@@ -301,35 +325,27 @@ class AudioLanguageModel:
         if not wording.clause(text):
             raise PipelineError("The text is empty: say what is to be heard.")
         code_count(self.language, text, seconds)
-        drawn = (self._drawn(text, seconds, seed + number, sampling) for number in range(candidates))
+        drawn = (self._drawn(text, seconds, seed + number, generation) for number in range(candidates))
         chosen = drawn if best_by is None else self._best(text, drawn)
-        render = partial(self.render, seconds=seconds, steps=steps, level_db=level_db, quality=quality)
+        render = partial(self.render, seconds=seconds, generation=generation)
         return (replace(one, waveform=render(one.sound, seed=one.seed)) for one in chosen)
 
-    def go_on(
-        self,
-        sound: Heard,
-        seconds: float,
-        seed: int = 0,
-        sampling: Sampling = GENERATING,
-        steps: int | None = None,
-        *,
-        quality: Quality = "fast",
-    ) -> Continuation:
+    def go_on(self, sound: Heard, seconds: float = 5.0, seed: int = 0, generation: Generation = USUAL) -> Continuation:
         """Makes what follows a sound, as loud as its end; settings are those of `generate_each`.
 
         Raises:
             MakeSomeNoiseError: as `hear`; if the length is not above 0, or both do not fit into the context.
         """
-        made = continued(self.language, heard := self.hear(sound), seconds, seed, sampling)
-        return self.render_after(heard, made, seconds, seed, steps, quality)
+        made = continued(self.language, heard := self.hear(sound), seconds, seed, generation)
+        return self.render_after(heard, made, seconds, seed, generation)
 
     def render_after(
-        self, heard: Sound, made: Sound, seconds: float, seed: int, steps: int | None, quality: Quality
+        self, heard: Sound, made: Sound, seconds: float, seed: int, generation: Generation
     ) -> Continuation:
-        """The waveform of codes that follow others; arguments are those of `go_on`."""
+        """The waveform of codes that follow others, as loud as their end; arguments are those of `go_on`."""
         before = heard.codes[-_LEAD_CODES:]
-        waveform = np.asarray(self.render(Sound((*before, *made.codes)), None, seed, steps, None, quality))
+        whole = Sound((*before, *made.codes))
+        waveform = self.render(whole, None, seed, replace(generation, level_db=None))
         seam = len(before) * self.tokenizer.samples_per_code
         return Continuation.cut(waveform, seam, seconds, self.tokenizer.sample_rate)
 
@@ -341,42 +357,6 @@ class AudioLanguageModel:
         sizes: list[int] = []
         codes = np.concatenate(list(self.tokenizer.stream_encode(counted(chunks, sizes)))).tolist()
         return Sound(tuple(codes), sum(sizes) / self.tokenizer.sample_rate)
-
-    def _whole(self, sounds: Iterable[Heard], question: str, most_tokens: int, strict: bool) -> Iterator[Answer]:
-        numbered = enumerate(sounds)
-        while batch := list(islice(numbered, _AT_ONCE)):
-            heard = {number: self._fitting(sound, question, most_tokens, strict) for number, sound in batch}
-            good = {number: sound for number, sound in heard.items() if isinstance(sound, Sound)}
-            texts = listening.answers(self.language, list(good.values()), question, most_tokens)
-            said = dict(zip(good, texts, strict=True))
-            for number, sound in heard.items():
-                yield Answer(number, said[number]) if isinstance(sound, Sound) else Answer(number, error=sound)
-
-    def _fitting(self, sound: Heard, question: str, most_tokens: int, strict: bool) -> Sound | MakeSomeNoiseError:
-        """The codes of a sound that a question can be asked about, or why it cannot."""
-        try:
-            heard = self.hear(sound, strict)
-            listening.prompt_about(self.language, question, heard, most_tokens)
-        except MakeSomeNoiseError as error:
-            return error
-        return heard
-
-    def _in_windows(
-        self, sounds: Iterable[Heard], question: str, window: float, most_tokens: int, strict: bool
-    ) -> Iterator[Answer]:
-        for number, sound in enumerate(sounds):
-            try:
-                heard = self.hear(sound, strict)
-                for found in listening.answer_windows(self.language, heard, question, window, most_tokens):
-                    yield Answer(number, found.text, found.start, found.end)
-            except MakeSomeNoiseError as error:
-                yield Answer(number, error=error)
-
-    def _ranked(self, namer: Namer, number: int, sound: Heard, window: float | None, strict: bool) -> Ranking:
-        try:
-            return Ranking(number, tuple(namer.rank(self.hear(sound, strict), window)))
-        except MakeSomeNoiseError as error:
-            return Ranking(number, error=error)
 
     def _drawn(self, text: str, seconds: float, seed: int, sampling: Sampling) -> Generated:
         """One sound alone: drawn beside others it would be another, since sums over more rows round otherwise."""
@@ -441,7 +421,7 @@ class Chat:
             LanguageError: if the text is empty or the context is full, before the first piece is asked for.
         """
         reply = self._dialogue.say(text)
-        made = partial(self._model.render, seed=self._seed, level_db=None if self._attached else level.USUAL_DB)
+        made = partial(self._model.render, seed=self._seed, generation=AS_CODED if self._attached else USUAL)
         return (made(part, part.seconds) if isinstance(part, Sound) else part for part in reply)
 
     def reset(self) -> None:

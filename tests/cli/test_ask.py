@@ -14,6 +14,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("a.wav", "b", "two words.wav"):
         (tmp_path / name).touch()
+    (tmp_path / "rain").mkdir()
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["codes.msn", "-", QUESTION], ["codes.msn", "-"], QUESTION),
         (["a.wav", "word " * 1000], ["a.wav"], ("word " * 1000)),
         (["/dev/null", QUESTION], ["/dev/null"], QUESTION),
+        (["rain", QUESTION], ["rain"], QUESTION),  # a folder
+        (["a.wav", "rain", "or", "dog?"], ["a.wav"], "rain or dog?"),
     ],
 )
 def test_files_and_question_are_told_apart(words: list[str], files: list[str], question: str):

@@ -1,5 +1,6 @@
 """`msn encode`, `decode` and `info`: sound goes round, outputs are whole or absent, mistakes get one sentence."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -101,6 +102,60 @@ def test_two_inputs_of_one_name_are_refused(msn, models, sound: Path, tmp_path: 
     (tmp_path / "out").mkdir()
     result = msn("encode", sound, sound.with_suffix(".mp3"), tmp_path / "out", "--model", models.ours)
     assert "Two inputs would both be written to" in refused(result, tmp_path / "out")
+
+
+def documents(result) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_every_file_has_its_document(msn, models, sound: Path, tmp_path: Path, tone):
+    bad, good, out = sound.with_name("bad.wav"), sound.with_name("z.flac"), tmp_path / "out"
+    bad.write_text("words")
+    io.save(good, tone(0.5))
+    out.mkdir()
+    (out / "z.msn").write_text("notes")
+    result = msn("encode", sound.parent, out, "--json", "--model", models.ours)
+    assert result.exit_code == 2
+    kept, failed, made = documents(result)
+    assert (kept["file"], failed["file"]) == (str(good), str(bad))
+    assert "exists and is kept" in kept["error"]
+    assert "not a sound file" in failed["error"]
+    assert made == {
+        "file": str(sound),
+        "output": str(out / "sound.msn"),
+        "seconds": 1.3,
+        "codes": 31,
+        "bytes": (out / "sound.msn").stat().st_size,
+    }
+    again = msn("encode", sound, good, out, "--resume", "--json", "--model", models.ours)
+    assert (again.exit_code, again.stdout) == (0, "")
+    (out / "z.msn").unlink()
+    arguments = ("--json", "--model", models.ours, "--vocoder", models.vocoder)
+    (back,) = documents(msn("decode", out, tmp_path / "back", *arguments))
+    target = str(tmp_path / "back" / "sound.wav")
+    assert back == {"file": str(out / "sound.msn"), "output": target, "seconds": 1.3, "codes": 31}
+    for words in (("decode", out / "sound.msn", target), ("decode", out / "no.msn", tmp_path / "a.wav")):
+        result = msn(*words, *arguments)
+        assert result.exit_code == 2
+        (told,) = documents(result)
+        assert told["file"] == str(words[1])
+        assert told["error"] in result.stderr
+
+
+def test_how_much_is_done_is_told_within_a_file(models, tmp_path: Path, tone):
+    from makesomenoise import AudioTokenizer
+    from makesomenoise.tokenizer.files import decode_file, encode_file
+
+    tokenizer = AudioTokenizer.load(models.ours, models.vocoder)
+    io.save(tmp_path / "long.flac", tone(60.0))
+    encoding: list[float] = []
+    encode_file(tokenizer, tmp_path / "long.flac", tmp_path / "long.msn", report=encoding.append)
+    decoding: list[float] = []
+    decode_file(tokenizer, tmp_path / "long.msn", tmp_path / "long.wav", report=decoding.append)
+    for told in (encoding, decoding):
+        assert told == sorted(told)
+        assert told[-1] == pytest.approx(1.0)
+        assert len({share for share in told if 0.0 < share < 1.0}) >= 4
 
 
 def test_a_sound_of_one_sample(msn, models, tmp_path: Path):

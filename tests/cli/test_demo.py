@@ -16,12 +16,11 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from makesomenoise import checkpoint
 from makesomenoise.audio import io
-from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.demo import page as demo_page
 from makesomenoise.demo.page import PROMPTS, find_speaker, heard
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.pipeline import USUAL, AudioLanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 SIZES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -134,7 +133,7 @@ def test_a_language_model_says_what_it_hears_and_makes_sounds(build: Build, clip
         assert (page.parent / f"{name}.png").stat().st_size > 0
         made = speaker.compose(prompt, seconds=5.0)[0]
         assert list(made.codes) == json.loads(shown)
-        difference = io.load(page.parent / f"{name}.wav") - speaker.render(made, seconds=5.0, level_db=USUAL_DB)
+        difference = io.load(page.parent / f"{name}.wav") - speaker.render(made, seconds=5.0, generation=USUAL)
         assert np.abs(difference).max() < 1e-4
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from makesomenoise.audio import io
-from makesomenoise.cli.inputs import InputError, find
+from makesomenoise.cli.inputs import CODES, HEARD, InputError, find
 
 
 @pytest.fixture
@@ -32,8 +32,15 @@ def test_a_folder_is_searched_and_what_is_left_out_is_said(folder: Path, capsys)
     assert found.files == [folder / name for name in found.names]
     assert found.from_folder
     told = capsys.readouterr().err
-    assert "2 sound files in folders below it are left out; --recursive takes them too" in told
-    assert "1 files are left out that are no sound by their names (notes.txt)" in told
+    assert "left out 2 sound files in folders below it; --recursive takes them too" in told
+    assert "left out what is no sound file by its name: notes.txt." in told
+
+
+def test_what_is_wanted_depends_on_the_command(folder: Path, capsys):
+    (folder / "b.msn").touch()
+    assert find([folder], recursive=False, wanted=CODES).names == [Path("b.msn")]
+    assert "left out what is no .msn file by its name: A.FLAC, b.wav, notes.txt." in capsys.readouterr().err
+    assert find([folder], recursive=False, wanted=HEARD).names == [Path("A.FLAC"), Path("b.msn"), Path("b.wav")]
 
 
 def test_names_keep_their_place(folder: Path, capsys):

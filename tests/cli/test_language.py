@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from makesomenoise.audio import io
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.pipeline import AudioLanguageModel, Generation
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 SIZES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -153,16 +153,22 @@ def test_a_sound_is_made_at_its_exact_length(run, speaker, tmp_path):
     result = run("generate", "a dog barks", "--seconds", 0.7, "-o", path, "--seed", 3, "--steps", 1)
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{path}: 0.70 s\n"
-    io.save(tmp_path / "expected.wav", speaker.generate("a dog barks", 0.7, seed=3, steps=1)[0])
+    io.save(tmp_path / "expected.wav", speaker.generate("a dog barks", 0.7, seed=3, generation=Generation(steps=1))[0])
     assert len(io.load(path)) == 16_800
     assert path.read_bytes() == (tmp_path / "expected.wav").read_bytes()
     again = ("--seconds", 0.7, "-o", path, "--seed", 3, "--steps", 1, "--keep-level", "--force")
     assert run("generate", "a dog barks", *again).exit_code == 0
     better = ("--seconds", 0.7, "-o", tmp_path / "best.wav", "--seed", 3, "--quality", "best")
     assert run("generate", "a dog barks", *better).exit_code == 0
-    io.save(tmp_path / "expected.wav", speaker.generate("a dog barks", 0.7, seed=3, quality="best")[0])
+    io.save(
+        tmp_path / "expected.wav",
+        speaker.generate("a dog barks", 0.7, seed=3, generation=Generation(quality="best"))[0],
+    )
     assert (tmp_path / "best.wav").read_bytes() == (tmp_path / "expected.wav").read_bytes()
-    io.save(tmp_path / "soft.wav", speaker.generate("a dog barks", 0.7, seed=3, steps=1, level_db=None)[0])
+    io.save(
+        tmp_path / "soft.wav",
+        speaker.generate("a dog barks", 0.7, seed=3, generation=Generation(steps=1, level_db=None))[0],
+    )
     assert path.read_bytes() == (tmp_path / "soft.wav").read_bytes()
 
 

@@ -92,6 +92,17 @@ def test_every_number_that_is_not_finite_is_refused(msn):
     assert found >= 6 * 20
 
 
+def test_options_that_stand_together_are_options_of_the_command():
+    found = commands()
+    alike = {"recursive", "resume", "force", "as_json", "quiet"}
+    for name in ("encode", "decode", "events", "continue"):
+        assert alike <= {one.name for one in found[name].params}
+    for name in ("caption", "classify", "ask"):
+        assert {"recursive", "as_json", "window", "strict", "model", "tokenizer", "device", "engine"} <= {
+            one.name for one in found[name].params
+        }
+
+
 def is_number(command, name: str) -> bool:
     import inspect
     import typing

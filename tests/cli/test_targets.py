@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from makesomenoise.cli.targets import CODE_FILES, SOUND_FILES, TargetError, check, numbered, plan
+from makesomenoise.cli.targets import CODE_FILES, SOUND_FILES, Kind, TargetError, check, numbered, plan
 from makesomenoise.errors import FileError
 from makesomenoise.tokenizer import bitstream
 
@@ -47,7 +47,7 @@ def test_an_input_under_another_name_is_no_output(recordings):
     Path("out/a.msn").hardlink_to(b)  # an input of another pair
     work = plan([a, b], "out", CODE_FILES, force=True)
     assert work.pairs == [(b, Path("out/b.msn"))]
-    assert work.refused
+    assert [source for source, _ in work.refused] == [a]
 
 
 @pytest.mark.parametrize("name", ["a.mp3", "a.tar", "a.M4A", "a.yaml", "a.safetensors", "a.txt"])
@@ -96,18 +96,37 @@ def test_what_exists_stays_unless_it_is_codes_for_codes_or_forced(recordings):
     assert plan(recordings[:1], "y.msn", CODE_FILES).pairs == [(recordings[0], Path("y.msn"))]
 
 
-def test_of_several_those_that_exist_are_left_out(recordings, capsys):
+def test_of_several_those_that_exist_are_left_out(recordings):
     Path("out").mkdir()
     Path("out/b.msn").write_text("notes")
     work = plan(recordings, "out", CODE_FILES)
     assert [source for source, _ in work.pairs] == [recordings[0], recordings[2]]
-    assert work.refused
-    assert capsys.readouterr().err.startswith("msn: out/b.msn exists and is kept")
+    ((source, error),) = work.refused
+    assert source == recordings[1]
+    assert str(error).startswith("out/b.msn exists and is kept")
     assert not plan(recordings, "out", CODE_FILES, force=True).refused
     for name in "ac":
         Path(f"out/{name}.msn").write_text("notes")
-    with pytest.raises(TargetError, match="Nothing is left"):
-        plan(recordings, "out", CODE_FILES)
+    work = plan(recordings, "out", CODE_FILES)
+    assert (work.pairs, len(work.refused)) == ([], 3)
+
+
+def test_what_is_there_is_left_out_where_work_is_resumed(recordings):
+    Path("out").mkdir()
+    Path("out/b.msn").write_text("notes")
+    for inputs, force, left in ((recordings, False, "ac"), (recordings, True, "ac"), (recordings[1:2], False, "")):
+        work = plan(inputs, "out", CODE_FILES, force, resume=True)
+        assert [target.stem for _, target in work.pairs] == list(left)
+        assert not work.refused
+    with pytest.raises(TargetError, match="Nothing can be resumed on standard output"):
+        plan(recordings[:1], "-", CODE_FILES, resume=True)
+
+
+def test_texts_follow_each_other_on_standard_output(recordings):
+    text = Kind("text", (".txt",), strict=False, is_text=True)
+    work = plan(recordings, "-", text)
+    assert work.pairs == [(path, Path("-")) for path in recordings]
+    assert not work.aloud
 
 
 def test_a_folder_that_cannot_be_written_is_told_first(recordings):

@@ -12,8 +12,8 @@ import openai
 import pytest
 
 from makesomenoise.audio import io
-from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.language import naming
+from makesomenoise.pipeline import USUAL
 from makesomenoise.serving import formats
 
 QUESTION = "What is it?"
@@ -143,7 +143,7 @@ def test_the_best_of_several_candidates_is_kept(client, model):
         model="makesomenoise", messages=speaking("rain"), seed=7, extra_body={"seconds": 0.4, "candidates": 3}
     )
     best = scores.index(max(scores))
-    expected = model.render(sounds[best], 0.4, 7 + best, level_db=USUAL_DB)
+    expected = model.render(sounds[best], 0.4, 7 + best, USUAL)
     assert base64.b64decode(made.choices[0].message.audio.data) == wav(expected)
 
 

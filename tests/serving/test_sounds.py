@@ -9,7 +9,7 @@ import pytest
 
 from makesomenoise.audio import io
 from makesomenoise.language.orders import sound_order
-from makesomenoise.language.sampling import Sampling
+from makesomenoise.pipeline import Generation
 from makesomenoise.serving import formats
 
 
@@ -26,7 +26,7 @@ def test_the_names_of_vllm_omni(server, model):
     answer = post(server, "/v1/audio/generate", body)
     assert answer.headers["content-type"] == "audio/wav"
     assert answer.headers["x-seed"] == "3"
-    expected = model.generate("rain", 0.6, seed=3, sampling=Sampling(guidance=2.0), steps=2)[0]
+    expected = model.generate("rain", 0.6, seed=3, generation=Generation(guidance=2.0, steps=2))[0]
     assert answer.content == wav(expected)
     other = post(server, "/v1/audio/generate", body | {"negative_prompt": "wind"})
     assert len(other.content) == len(answer.content)

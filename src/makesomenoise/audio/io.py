@@ -16,7 +16,7 @@ import soundfile
 from numpy.typing import ArrayLike
 
 from makesomenoise.audio.errors import AudioError, AudioWarning
-from makesomenoise.audio.reader import read
+from makesomenoise.audio.reader import Report, read
 from makesomenoise.audio.source import Source
 from makesomenoise.files import atomic_write, is_stream
 
@@ -25,6 +25,7 @@ __all__ = [
     "SAMPLE_RATE",
     "AudioError",
     "AudioWarning",
+    "Report",
     "Source",
     "Write",
     "format_of",
@@ -67,7 +68,11 @@ def load(source: Source, sample_rate: int = SAMPLE_RATE, strict: bool = False) -
 
 
 def stream(
-    source: Source, sample_rate: int = SAMPLE_RATE, chunk_seconds: float = 10.0, strict: bool = False
+    source: Source,
+    sample_rate: int = SAMPLE_RATE,
+    chunk_seconds: float = 10.0,
+    strict: bool = False,
+    report: Report | None = None,
 ) -> Iterator[np.ndarray]:
     """Reads a file chunk by chunk in constant memory.
 
@@ -76,6 +81,7 @@ def stream(
         sample_rate: of the result, Hz.
         chunk_seconds: length that is read at a time.
         strict: as for `load`.
+        report: is told how much of the file was read, 0 to 1, where the file says how long it is.
 
     Yields:
         Waveforms [s] of at least one sample each, which follow each other to exactly the result of `load`.
@@ -83,7 +89,7 @@ def stream(
     Raises:
         AudioError: as `load`; what is wrong late in a file is raised after the chunks before it.
     """
-    yield from read(source, sample_rate, chunk_seconds, strict)
+    yield from read(source, sample_rate, chunk_seconds, strict, report)
 
 
 def save(path: str | Path, waveform: ArrayLike, sample_rate: int = SAMPLE_RATE) -> None:

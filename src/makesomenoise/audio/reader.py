@@ -9,7 +9,7 @@ ffmpeg once.
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,13 +24,17 @@ from makesomenoise.audio.sndfile import Block, SndfileError
 from makesomenoise.audio.source import Source, SourceBytes, as_path, opened
 from makesomenoise.audio.survey import Part, Survey
 
+Report = Callable[[float], object]
+
 # Samples. What an MP3 promises are whole frames, without what encoders put before and after; an Ogg file promises
 # the position that its last page states, and FFmpeg's is off by part of a packet (20 ms at 48 kHz) where it left a gap.
 _SLACK = {"MP3": 2 * 1152, "Ogg Opus": 960}
 _END_SLACK = 0.25  # seconds by which a length that ffmpeg reports may be wrong, beside a fiftieth
 
 
-def read(source: Source, sample_rate: int, chunk_seconds: float, strict: bool) -> Iterator[np.ndarray]:
+def read(
+    source: Source, sample_rate: int, chunk_seconds: float, strict: bool, report: Report | None = None
+) -> Iterator[np.ndarray]:
     """Reads a file chunk by chunk in constant memory.
 
     Args:
@@ -38,6 +42,7 @@ def read(source: Source, sample_rate: int, chunk_seconds: float, strict: bool) -
         sample_rate: of the result, Hz.
         chunk_seconds: length of what is decoded at a time, at most.
         strict: refuse a file of which something is missing, once that is known.
+        report: is told how much of the file was read, 0 to 1, where the file says how long it is.
 
     Yields:
         float32 samples [s], s > 0.
@@ -46,7 +51,7 @@ def read(source: Source, sample_rate: int, chunk_seconds: float, strict: bool) -
         AudioError: if nothing can be read, or if there are values that are not finite.
     """
     with opened(source) as data:
-        reading = _Reading(data, surveyed(data), sample_rate, chunk_seconds)
+        reading = _Reading(data, surveyed(data), sample_rate, chunk_seconds, report)
         yield from reading.chunks()
         sentence = reading.missing()
         if sentence and strict:
@@ -63,6 +68,7 @@ class _Reading:
     survey: Survey
     sample_rate: int
     chunk_seconds: float
+    report: Report | None = None
     given: int = field(default=0, init=False)  # samples of the result
     promised: float = field(default=0.0, init=False)  # seconds that the file states
     short: bool = field(default=False, init=False)  # whether that is more than there is
@@ -98,7 +104,7 @@ class _Reading:
         """What libsndfile decodes, until it fails."""
         try:
             scale = self._scale()
-            for part in self.survey.parts:
+            for number, part in enumerate(self.survey.parts):
                 found = promised = 0
                 rate = 1
                 try:
@@ -106,10 +112,15 @@ class _Reading:
                         self._check(block.samples)
                         found, promised, rate = found + len(block.samples), block.promised, block.rate
                         yield Block(block.samples * scale, block.rate) if scale != 1.0 else block
+                        self._tell(number + found / max(promised, found), len(self.survey.parts) if promised else 0)
                 finally:
                     self._promise(part, found, promised, rate)
         except SndfileError as error:
             self.failed = error
+
+    def _tell(self, done: float, total: float) -> None:
+        if self.report is not None and total > 0.0:
+            self.report(min(done / total, 1.0))
 
     def _promise(self, part: Part, found: int, promised: int, rate: int) -> None:
         """Compares what a part promises with what was found of it."""
@@ -145,6 +156,7 @@ class _Reading:
                     if len(left):
                         self.given += len(left)
                         yield left
+                        self._tell(self.given / self.sample_rate, told.seconds)
         except FfmpegError as error:
             if not self.given or error.broken:
                 raise AudioError(f"Cannot read {self.data.name}: {self._reason(failed, error)}.") from None

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.listening import Listener
-from makesomenoise.cli.options import Device, EngineChoice, Json, LanguageName, Strict, TokenizerName, Window
+from makesomenoise.cli.listening import Asking, HeardOptions
+from makesomenoise.cli.models import ListenerOptions
 from makesomenoise.errors import RequestError
 from makesomenoise.files import is_folder
 
@@ -23,23 +23,13 @@ class AskError(RequestError):
     """A question that is about nothing; the message is one sentence for the user."""
 
 
-def ask(
-    words: Words,
-    window: Window = None,
-    as_json: Json = False,
-    strict: Strict = False,
-    model: LanguageName = "language",
-    tokenizer: TokenizerName = "default",
-    device: Device = "cpu",
-    engine: EngineChoice = "auto",
-) -> None:
+def ask(words: Words, *, heard: HeardOptions, models: ListenerOptions) -> None:
     """Ask about sounds.
 
     Sound files or .msn files, and a question: `msn ask rain.wav "What comes first?"`.
     """
     files, question = split(words)
-    also = {"question": question}
-    Listener(files, window, as_json, model, tokenizer, device, engine, "answer", also, strict).ask(question)
+    Asking("answer", {"question": question}).about(files, question, heard, models)
 
 
 def split(words: list[str]) -> tuple[list[Path], str]:
@@ -48,8 +38,10 @@ def split(words: list[str]) -> tuple[list[Path], str]:
     Raises:
         AskError: if there is no file, or no question.
     """
-    files = [word for word in words if is_file_name(word)]
-    rest = [word for word in words if not is_file_name(word)]
+    spoken = any(len(word.split()) > 1 and not is_file_name(word) for word in words)
+    # A word may be the name of a folder by chance; beside a question in quotes it is one.
+    files = [word for word in words if is_file_name(word) or (spoken and is_folder(word))]
+    rest = [word for word in words if word not in files]
     quoted = [word for word in rest if len(word.split()) > 1]
     question = quoted[0] if len(quoted) == 1 else " ".join(rest).strip()
     if not question:

@@ -1,23 +1,15 @@
 """`msn caption`."""
 
-from makesomenoise.cli.listening import Listener
-from makesomenoise.cli.options import Device, EngineChoice, Inputs, Json, LanguageName, Strict, TokenizerName, Window
+from makesomenoise.cli.listening import Asking, HeardOptions
+from makesomenoise.cli.models import ListenerOptions
+from makesomenoise.cli.options import Inputs
 
 
-def caption(
-    files: Inputs,
-    window: Window = None,
-    as_json: Json = False,
-    strict: Strict = False,
-    model: LanguageName = "language",
-    tokenizer: TokenizerName = "default",
-    device: Device = "cpu",
-    engine: EngineChoice = "auto",
-) -> None:
+def caption(inputs: Inputs, *, heard: HeardOptions, models: ListenerOptions) -> None:
     """Describe sounds in a sentence each.
 
     Sound files or .msn files: `msn caption rain.wav`.
     """
     from makesomenoise.language.wording import CAPTION
 
-    Listener(files, window, as_json, model, tokenizer, device, engine, "caption", strict=strict).ask(CAPTION)
+    Asking("caption", {}).about(inputs, CAPTION, heard, models)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from makesomenoise.cli.errors import show
-from makesomenoise.cli.options import Device, EngineChoice, Json, LanguageName, Seed, TokenizerName, VocoderName
-from makesomenoise.cli.results import check_models
+from makesomenoise.cli.models import SpeakerOptions
+from makesomenoise.cli.options import Json, Seed
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.files import check_writable, is_folder
 
@@ -33,11 +33,8 @@ def chat(
     folder: Folder = Path(),
     seed: Seed = 0,
     as_json: Json = False,
-    model: LanguageName = "language",
-    tokenizer: TokenizerName = "default",
-    vocoder: VocoderName = "default",
-    device: Device = "cpu",
-    engine: EngineChoice = "auto",
+    *,
+    models: SpeakerOptions,
 ) -> None:
     """Talk about sounds and have some made.
 
@@ -46,12 +43,10 @@ def chat(
     if not is_folder(folder):
         raise ChatError(f"Cannot save sounds in {folder}: give an existing folder.")
     check_writable(folder / "sound-1.wav")
-    check_models(model, tokenizer)
+    models.check()
     if not as_json:
         typer.echo(HELP, err=True)
-    from makesomenoise.pipeline import AudioLanguageModel
-
-    speaker, failed = AudioLanguageModel.load(model, tokenizer, vocoder, device, engine), False
+    speaker, failed = models.load(), False
     talk = Talk(speaker.chat(seed), folder, speaker.tokenizer.sample_rate, as_json)
     for line in lines():
         if line.strip() == "/quit":

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from makesomenoise.cli.labels import chosen
-from makesomenoise.cli.listening import load
-from makesomenoise.cli.options import Device, EngineChoice, Inputs, Json, LanguageName, Strict, TokenizerName, Window
+from makesomenoise.cli.listening import HeardOptions
+from makesomenoise.cli.models import ListenerOptions
+from makesomenoise.cli.options import Inputs
 from makesomenoise.cli.progress import progress
-from makesomenoise.cli.results import Results, check_models, check_some_are_there
+from makesomenoise.cli.results import Results
 
 Labels = Annotated[
     list[str] | None,
@@ -20,32 +21,26 @@ Top = Annotated[int, typer.Option(min=1, help="How many names to show.")]
 Prior = Annotated[float, typer.Option(help="How much of what is said without a sound is subtracted.")]
 
 
-def classify(  # noqa: PLR0913 - each is an option
-    files: Inputs,
+def classify(
+    inputs: Inputs,
     *,
     labels: Labels = None,
     label_set: LabelSet = None,
     top: Top = 5,
     prior: Prior = 0.5,
-    window: Window = None,
-    as_json: Json = False,
-    strict: Strict = False,
-    model: LanguageName = "language",
-    tokenizer: TokenizerName = "default",
-    device: Device = "cpu",
-    engine: EngineChoice = "auto",
+    heard: HeardOptions,
+    models: ListenerOptions,
 ) -> None:
     """Rank names for sounds, with their probabilities.
 
     Sound files or .msn files, and names to choose from: `msn classify dog.wav --labels dog,rain,siren`.
     """
-    names, results = chosen(labels or [], label_set), Results(as_json)
-    check_some_are_there(files)
-    check_models(model, tokenizer)
+    names, results = chosen(labels or [], label_set), Results(heard.as_json)
+    files = heard.found(inputs, models)
     with progress("Listening") as report:
-        listener = load(model, tokenizer, device, engine)
-        for found in listener.classify_each(files, names, window, prior, strict):
-            report(found.number + 1, len(files))
+        listener = models.load()
+        told = lambda done: report(done, len(files))  # noqa: E731
+        for found in listener.classify_each(files, names, heard.window, prior, heard.strict, told):
             file, best = files[found.number], found.labels[:top]
             if found.error is not None:
                 results.fail(found.error, {"file": str(file)})

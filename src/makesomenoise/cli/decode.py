@@ -1,24 +1,15 @@
 """`msn decode`."""
 
-from makesomenoise.cli.options import (
-    Device,
-    EngineChoice,
-    Force,
-    Guidance,
-    Inputs,
-    Model,
-    Output,
-    QualityName,
-    Quiet,
-    Seed,
-    Steps,
-    VocoderName,
-)
-from makesomenoise.cli.progress import progress
-from makesomenoise.cli.results import Results, check_models, check_some_are_there
+from pathlib import Path
+
+from makesomenoise.cli.each_file import EachFile, FileOptions, Made, Make
+from makesomenoise.cli.inputs import CODES
+from makesomenoise.cli.models import DecoderOptions
+from makesomenoise.cli.options import Guidance, Inputs, Output, QualityName, Seed, Steps
+from makesomenoise.cli.targets import SOUND_FILES
 
 
-def decode(  # noqa: PLR0913 - each is an option
+def decode(
     inputs: Inputs,
     output: Output,
     *,
@@ -26,32 +17,26 @@ def decode(  # noqa: PLR0913 - each is an option
     guidance: Guidance = None,
     seed: Seed = 0,
     quality: QualityName = "fast",
-    model: Model = "default",
-    vocoder: VocoderName = "default",
-    device: Device = "cpu",
-    engine: EngineChoice = "auto",
-    force: Force = False,
-    quiet: Quiet = False,
+    files: FileOptions,
+    models: DecoderOptions,
 ) -> None:
     """Turn .msn files back into sound.
 
-    One file, or several into a folder: `msn decode rain.msn out.wav`.
+    One file, or several or a folder into a folder: `msn decode rain.msn out.wav`.
     """
-    check_some_are_there(inputs)
-    check_models(model)
-    from makesomenoise.cli.targets import SOUND_FILES, plan
 
-    work = plan(inputs, output, SOUND_FILES, force)
-    from makesomenoise.tokenizer.decoding import as_quality
-    from makesomenoise.tokenizer.files import decode_file
-    from makesomenoise.tokenizer.model import AudioTokenizer
+    def load() -> Make:
+        from makesomenoise.tokenizer.decoding import as_quality
+        from makesomenoise.tokenizer.files import decode_file
 
-    results = Results(quiet=quiet, aloud=work.aloud, failed=work.refused)
-    with progress("Decoding", quiet) as report:
-        tokenizer = AudioTokenizer.load(model, vocoder, device, engine)
-        for done, (source, target) in enumerate(work.pairs):
-            report(done, len(work.pairs))
-            with results.of(source):
-                read = decode_file(tokenizer, source, target, steps, guidance, seed, as_quality(quality))
-                results.note(f"{target}: {read.seconds:.2f} s from {len(read.codes)} codes", {})
-    results.end()
+        tokenizer, fine = models.load(), as_quality(quality)
+
+        def make(source: Path, target: Path, report) -> Made:
+            read = decode_file(tokenizer, source, target, steps, guidance, seed, fine, report=report)
+            line = f"{read.seconds:.2f} s from {len(read.codes)} codes"
+            return Made(line, {"seconds": read.seconds, "codes": len(read.codes)})
+
+        return make
+
+    models.check()
+    EachFile("Decoding", CODES, SOUND_FILES, files).run(inputs, output, load)

@@ -1,70 +1,62 @@
 """`msn events`."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, EngineChoice, Force, Inputs, LanguageName, TokenizerName
+from makesomenoise.cli.each_file import EachFile, FileOptions, Made, Make
+from makesomenoise.cli.inputs import HEARD
+from makesomenoise.cli.models import ListenerOptions
+from makesomenoise.cli.options import Inputs, Strict
+from makesomenoise.cli.targets import STANDARD, Kind
 from makesomenoise.errors import RequestError
-
-if TYPE_CHECKING:
-    from makesomenoise.language.events import Event
-    from makesomenoise.pipeline import AudioLanguageModel
 
 SUFFIXES = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt", "audacity": ".labels.txt"}
 Format = Annotated[str, typer.Option("--format", help=f"One of {', '.join(SUFFIXES)}.")]
-Target = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="A file, or a folder for one file per input.", show_default=False),
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Leave out files whose output is there already.")]
+Target = Annotated[str, typer.Option("--output", "-o", help="A file, `-`, or a folder for one file per input.")]
 Seconds = Annotated[float, typer.Option("--window", min=0.05, help="Length of the windows, seconds.")]
 
 
-def events(  # noqa: PLR0913 - each is an option
-    files: Inputs,
+def events(
+    inputs: Inputs,
     *,
     form: Format = "text",
-    output: Target = None,
+    output: Target = STANDARD,
     window: Seconds = 5.0,
-    resume: Resume = False,
-    force: Force = False,
-    model: LanguageName = "language",
-    tokenizer: TokenizerName = "default",
-    device: Device = "cpu",
-    engine: EngineChoice = "auto",
+    strict: Strict = False,
+    files: FileOptions,
+    models: ListenerOptions,
 ) -> None:
     """Say what is heard when, in files of any length: `msn events day.wav --format srt -o day.srt`."""
-    from makesomenoise.cli.sources import each, pieces
-    from makesomenoise.cli.targets import Kind
-    from makesomenoise.language.events import FORMATS
-    from makesomenoise.pipeline import AudioLanguageModel
-
     if form not in SUFFIXES:
         raise RequestError(f"Unknown format '{form}': give one of {', '.join(SUFFIXES)}.")
-    names = dict.fromkeys((SUFFIXES[form], Path(SUFFIXES[form]).suffix))
-    work = pieces(files, output, Kind(form, tuple(names), strict=False), resume, force)
-    if work:  # no vocoder is needed
-        listener = AudioLanguageModel.load(model, tokenizer, "griffin-lim", device, engine)
-        each(work, lambda piece: written(FORMATS[form](heard_when(listener, piece.source, window)), piece.target))
+    models.check()
+
+    def load() -> Make:
+        from makesomenoise.language.events import FORMATS
+
+        listener = models.load()
+
+        def make(source: Path, target: Path, report) -> Made:
+            found = listener.events(source, window, strict, report)
+            shown = str(target) == STANDARD
+            if not (shown and files.as_json):
+                write(FORMATS[form](found), target)
+            return Made("" if shown else f"{len(found)} events", {"events": [asdict(event) for event in found]})
+
+        return make
+
+    names = tuple(dict.fromkeys((SUFFIXES[form], Path(SUFFIXES[form]).suffix)))
+    EachFile("Listening", HEARD, Kind(form, names, strict=False, is_text=True), files).run(inputs, output, load)
 
 
-def heard_when(listener: "AudioLanguageModel", source: Path, window: float) -> "list[Event]":
-    """What is heard when in a file, or in what comes through standard input."""
-    from makesomenoise.language import wording
-    from makesomenoise.language.events import joined
-    from makesomenoise.language.listening import answer_windows
-
-    return joined(answer_windows(listener.language, listener.hear(source), wording.CAPTION, window))
-
-
-def written(text: str, target: Path | None) -> None:
+def write(text: str, target: Path) -> None:
     """Prints a text, or writes it to a file that is whole or absent."""
-    from makesomenoise import files
+    from makesomenoise.files import write_text
 
-    if target is None:
+    if str(target) == STANDARD:
         typer.echo(text, nl=False)
-        return
-    files.write_text(target, text)
-    typer.echo(str(target), err=True)
+    else:
+        write_text(target, text)

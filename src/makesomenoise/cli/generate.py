@@ -4,39 +4,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makesomenoise.cli.options import (
-    Device,
-    EngineChoice,
-    Force,
-    Json,
-    LanguageName,
-    QualityName,
-    Quiet,
-    Seed,
-    Steps,
-    TokenizerName,
-    VocoderName,
-    above_zero,
-)
+from makesomenoise.cli.generation import GenerationOptions
+from makesomenoise.cli.models import SpeakerOptions, check_length
+from makesomenoise.cli.options import Force, Json, Quiet, above_zero
 from makesomenoise.cli.progress import progress
-from makesomenoise.cli.results import Results, check_length, check_models
+from makesomenoise.cli.results import Results
 from makesomenoise.errors import RequestError
 
 if TYPE_CHECKING:
     from makesomenoise.language.composing import Generated
-    from makesomenoise.language.sampling import Sampling
 
 Text = Annotated[str, typer.Argument(help="What is to be heard.", show_default=False)]
 Seconds = Annotated[float, typer.Option(callback=above_zero, help="Length, exact to the sample.")]
 Target = Annotated[str, typer.Option("--output", "-o", help="Name of the sound file, or `-`.")]
 Count = Annotated[int, typer.Option("--n", min=1, max=64, help="How many sounds to make; the first is that of --n 1.")]
 Best = Annotated[str, typer.Option(help="`caption`: keep the one in which the model best recognises the text.")]
-Temperature = Annotated[float | None, typer.Option(min=0.0, help="How freely codes are drawn; 0 takes the likeliest.")]
-TopK = Annotated[int | None, typer.Option(min=0, help="Draw among so many of the likeliest codes; 0 is all.")]
 Keep = Annotated[bool, typer.Option("--keep-level", help="Leave it as soft or loud as it was made.")]
-Scale = Annotated[
-    float | None, typer.Option(min=0.0, max=100.0, help="How much the text counts; 1 turns guidance off.")
-]
 
 
 class GenerateError(RequestError):
@@ -48,23 +31,14 @@ def generate(  # noqa: PLR0913 - each is an option
     *,
     seconds: Seconds = 5.0,
     output: Target = "sound.wav",
-    seed: Seed = 0,
     count: Count = 1,
     best_by: Best = "",
-    temperature: Temperature = None,
-    top_k: TopK = None,
-    guidance: Scale = None,
-    steps: Steps = None,
-    quality: QualityName = "fast",
     keep_level: Keep = False,
+    drawing: GenerationOptions,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
-    model: LanguageName = "language",
-    tokenizer: TokenizerName = "default",
-    vocoder: VocoderName = "default",
-    device: Device = "cpu",
-    engine: EngineChoice = "auto",
+    models: SpeakerOptions,
 ) -> None:
     """Make sounds from a text.
 
@@ -75,18 +49,13 @@ def generate(  # noqa: PLR0913 - each is an option
 
     paths = numbered(output, 1 if best_by else count, SOUND_FILES, force)
     results = Results(as_json, quiet, aloud=is_aloud(paths[0]))
-    check_models(model, tokenizer)
-    check_length(seconds, model)
+    models.check()
+    check_length(seconds, models.model)
     from makesomenoise.audio import io
-    from makesomenoise.audio.level import USUAL_DB
-    from makesomenoise.pipeline import AudioLanguageModel
-    from makesomenoise.tokenizer.decoding import as_quality
 
-    how, loud = sampling(temperature, top_k, guidance), None if keep_level else USUAL_DB
     with progress("Making sound", quiet) as report:
-        speaker = AudioLanguageModel.load(model, tokenizer, vocoder, device, engine)
-        by, fine = "caption" if best_by else None, as_quality(quality)
-        made = speaker.generate_each(text, seconds, seed, how, count, by, steps, loud, quality=fine)
+        how, speaker = drawing.generation(keep_level), models.load()
+        made = speaker.generate_each(text, seconds, drawing.seed, how, count, "caption" if best_by else None)
         for number, (path, one) in enumerate(zip(paths, made, strict=True), 1):
             io.save(path, one.waveform, speaker.tokenizer.sample_rate)
             scores = {} if one.score is None else {"score": one.score, "others": one.others}
@@ -105,20 +74,6 @@ def check_asked(text: str, best_by: str) -> None:
         raise GenerateError("The text is empty: say what is to be heard.")
     if best_by not in ("", "caption"):
         raise GenerateError(f"Cannot rank sounds by '{best_by}': give --best-by caption, or leave it out.")
-
-
-def sampling(temperature: float | None, top_k: int | None, guidance: float | None) -> "Sampling":
-    """How codes are drawn: as usual where nothing is given.
-
-    Raises:
-        LanguageError: if a value is out of range.
-    """
-    from dataclasses import replace
-
-    from makesomenoise.language.sampling import GENERATING
-
-    given = {"temperature": temperature, "top_k": top_k, "guidance": guidance}
-    return replace(GENERATING, **{name: value for name, value in given.items() if value is not None})
 
 
 def recognised(made: "Generated") -> str:

@@ -1,4 +1,4 @@
-"""Sound files that a command is given by name or by folder, and the names that what is made of them has in a folder."""
+"""Files that a command is given by name or by folder, and the names that what is made of them has in a folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,31 @@ from makesomenoise.files import is_folder
 _NAMED = 3
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which files of a folder are inputs.
+
+    Attributes:
+        name: what they are called.
+        suffixes: with which their names end.
+    """
+
+    name: str
+    suffixes: frozenset[str]
+
+
+SOUND = Wanted("sound", SUFFIXES)
+CODES = Wanted(".msn", frozenset({".msn"}))
+HEARD = Wanted("sound or .msn", SUFFIXES | CODES.suffixes)
+
+
 class InputError(RequestError):
     """Folders that nothing can be made of; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Sound files.
+    """Inputs.
 
     Attributes:
         files: where they are.
@@ -31,41 +49,43 @@ class Found:
     from_folder: bool
 
 
-def find(inputs: Sequence[Path], recursive: bool) -> Found:
-    """Finds the sound files in folders, and says what is left out.
+def find(inputs: Sequence[Path], recursive: bool, wanted: Wanted = SOUND) -> Found:
+    """Finds the inputs in folders, and says what is left out.
 
     Args:
         inputs: files and folders.
         recursive: look into folders of folders too.
+        wanted: which files of folders are inputs; those that are named are, whatever they are.
 
     Raises:
-        InputError: if there is no sound in a folder.
+        InputError: if there is none in a folder.
     """
     files, names = [], []
     folders = [given for given in inputs if is_folder(given)]
     for given in inputs:
-        inside = _sounds(given, recursive) if given in folders else [given]
+        inside = _inside(given, recursive, wanted) if given in folders else [given]
         files += inside
         names += [path.relative_to(given) for path in inside] if given in folders else [Path(given.name)]
     return Found(files, names, bool(folders))
 
 
-def _sounds(folder: Path, recursive: bool) -> list[Path]:
+def _inside(folder: Path, recursive: bool, wanted: Wanted) -> list[Path]:
     try:
         seen = sorted(path for path in folder.rglob("*") if not _hidden(path.relative_to(folder)) and path.is_file())
     except OSError as error:
         raise InputError(f"Cannot read the folder {folder}: {error.strerror}.") from None
-    sounds = [path for path in seen if path.suffix.lower() in SUFFIXES]
-    here = [path for path in sounds if recursive or path.parent == folder]
-    others = [path for path in seen if path not in set(sounds) and (recursive or path.parent == folder)]
-    if below := len(sounds) - len(here):
-        show(f"{folder}: {below} sound files in folders below it are left out; --recursive takes them too.")
+    fitting = [path for path in seen if path.suffix.lower() in wanted.suffixes]
+    here = [path for path in fitting if recursive or path.parent == folder]
+    others = [path for path in seen if path not in set(fitting) and (recursive or path.parent == folder)]
+    if below := len(fitting) - len(here):
+        files = f"{below} {wanted.name} {'file' if below == 1 else 'files'}"
+        show(f"{folder}: left out {files} in folders below it; --recursive takes them too.")
     if others:
         names = ", ".join(str(path.relative_to(folder)) for path in others[:_NAMED])
-        more = ", ..." if len(others) > _NAMED else ""
-        show(f"{folder}: {len(others)} files are left out that are no sound by their names ({names}{more}).")
+        more = f", ... ({len(others)} files)" if len(others) > _NAMED else ""
+        show(f"{folder}: left out what is no {wanted.name} file by its name: {names}{more}.")
     if not here:
-        raise InputError(f"No sound files in the folder {folder}.")
+        raise InputError(f"No {wanted.name} files in the folder {folder}.")
     return here
 
 

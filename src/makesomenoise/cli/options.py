@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -35,10 +36,17 @@ def above_zero(seconds: float) -> float:
     return seconds
 
 
-Inputs = Annotated[list[Path], typer.Argument(help="One or more files.", show_default=False)]
+@dataclass(frozen=True)
+class Options:
+    """Options that stand together: each field of a subclass is one; a command takes them as a single parameter."""
+
+
+Inputs = Annotated[list[Path], typer.Argument(help="Files or folders; `-` is standard input.", show_default=False)]
 Output = Annotated[
     str, typer.Argument(help="A file, `-`, or a folder (FOLDER/) for one file per input.", show_default=False)
 ]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Of folders, also the folders in them.")]
+LeaveOut = Annotated[bool, typer.Option("--resume", help="Leave out inputs whose output is there already.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
 LanguageName = Annotated[str, typer.Option("--model", help="Language model: a folder, `language` or a Hub id.")]
 TokenizerName = Annotated[str, typer.Option("--tokenizer", help="The tokenizer that the model was trained with.")]

@@ -3,14 +3,19 @@
 What is wrong with a command line is one sentence, told before anything heavy is imported.
 """
 
+import dataclasses
+import functools
+import inspect
 import math
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from makesomenoise.cli.errors import told
+from makesomenoise.cli.options import Options
 from makesomenoise.cli.terminal import INTERRUPTED, steady
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -78,10 +83,44 @@ class Commands(TyperGroup):
                 raise typer.Exit(INTERRUPTED) from None
 
 
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the fields of its groups of options, `Options`, as options of their own."""
+    signature = inspect.signature(command, eval_str=True)
+    parameters = {
+        name: _options_of(one.annotation) if _is_group(one.annotation) else [one]
+        for name, one in signature.parameters.items()
+    }
+    groups = {name: one.annotation for name, one in signature.parameters.items() if _is_group(one.annotation)}
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in parameters[name]})
+        command(**given)
+
+    every = [one for several in parameters.values() for one in several]
+    called.__signature__ = signature.replace(parameters=every)  # pyright: ignore[reportAttributeAccessIssue]
+    called.__annotations__ = {one.name: one.annotation for one in every}
+    return called
+
+
+def _is_group(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Options)
+
+
+def _options_of(group: type[Options]) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    fields = dataclasses.fields(group)
+    only = inspect.Parameter.KEYWORD_ONLY
+    return [inspect.Parameter(one.name, only, default=one.default, annotation=hints[one.name]) for one in fields]
+
+
 def parse_strictly(app: typer.Typer) -> None:
     """Makes all commands of an application, and of the groups in it, parse as those of this module do."""
     for command in app.registered_commands:
         command.cls, command.context_settings = Command, HELP
+        if command.callback is not None:
+            command.callback = spread(command.callback)
     for group in app.registered_groups:
         group.cls = Commands
         if group.typer_instance is not None:

@@ -11,7 +11,7 @@ import typer
 
 from makesomenoise.cli.errors import show
 from makesomenoise.cli.terminal import tell
-from makesomenoise.errors import MakeSomeNoiseError
+from makesomenoise.errors import MakeSomeNoiseError, RequestError
 
 Values = dict[str, Any]
 
@@ -39,8 +39,8 @@ class Results:
             tell(line, self.aloud)
 
     def note(self, line: str, document: Values) -> None:
-        """Prints what was done, unless nobody wants to know."""
-        if self.as_json or not self.quiet:
+        """Prints what was done, unless there is nothing to say of it, or nobody wants to know."""
+        if self.as_json or (line and not self.quiet):
             self.tell(line, document)
 
     def fail(self, error: MakeSomeNoiseError, document: Values) -> None:
@@ -64,6 +64,18 @@ class Results:
         except MakeSomeNoiseError as error:
             self.fail(error, {"file": str(name)})
 
+    def check_some_are_there(self, files: Sequence[Path]) -> None:
+        """Ends a command none of whose files can be read, before anything heavy is loaded.
+
+        Raises:
+            typer.Exit: with code 2, after what is wrong with each was shown.
+        """
+        wrong = [reason for file in files if (reason := _unreadable(file))]
+        if len(wrong) == len(files):
+            for file, sentence in zip(files, wrong, strict=True):
+                self.fail(RequestError(sentence), {"file": str(file)})
+            self.end()
+
     def end(self) -> None:
         """Ends the command.
 
@@ -72,51 +84,6 @@ class Results:
         """
         if self.failed:
             raise typer.Exit(2)
-
-
-def check_some_are_there(files: Sequence[Path]) -> None:
-    """Ends a command none of whose files can be read, before anything heavy is loaded.
-
-    Raises:
-        typer.Exit: with code 2, after what is wrong with each was shown.
-    """
-    wrong = [reason for file in files if (reason := _unreadable(file))]
-    if len(wrong) == len(files):
-        for sentence in wrong:
-            show(sentence)
-        raise typer.Exit(2)
-
-
-def check_models(*names: str) -> None:
-    """Refuses names that mean no model, before anything heavy is loaded; what is on the Hub is asked for later.
-
-    Raises:
-        CheckpointError: if one is neither a model folder, nor a bundled name, nor a Hub id.
-    """
-    from makesomenoise.model_folder import CONFIG_FILE, CheckpointError, find_folder
-
-    for name in names:
-        folder = find_folder(name)
-        if folder is not None and not (folder / CONFIG_FILE).is_file():
-            raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG_FILE}.")
-
-
-def check_length(seconds: float, model: str) -> None:
-    """Refuses a length that no text is short enough for, before anything heavy is loaded.
-
-    Raises:
-        RequestError: if so long a sound does not fit into the context of a language model.
-    """
-    from makesomenoise.errors import RequestError
-    from makesomenoise.language.config import LanguageConfig
-    from makesomenoise.model_folder import find_folder, load_config
-
-    folder = find_folder(model)
-    if folder is not None:
-        config = load_config(folder, LanguageConfig)
-        most = config.context_tokens / config.code_rate
-        if seconds > most:
-            raise RequestError(f"Cannot make {seconds:g} s of sound: at most {most:.0f} s fit into the context.")
 
 
 def _unreadable(file: Path) -> str | None:

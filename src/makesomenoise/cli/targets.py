@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from makesomenoise.cli.errors import show
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
 from makesomenoise.files import check_writable, is_folder, is_stream, make_folder
 
@@ -43,12 +42,14 @@ class Kind:
         suffixes: with which the names of such files end, the usual one first.
         strict: whether all others are refused, and not only those of other kinds of files.
         may_replace: whether an existing file holds nothing that would be lost.
+        is_text: whether it can be shown on a terminal, and one after the other.
     """
 
     name: str
     suffixes: tuple[str, ...]
     strict: bool
     may_replace: Callable[[Path], bool] = lambda _: False
+    is_text: bool = False
 
 
 def _holds_codes(path: Path) -> bool:
@@ -71,17 +72,22 @@ class Work:
 
     Attributes:
         pairs: input and output file of each piece of work.
-        refused: whether pieces were left out, which was said.
+        refused: inputs of which nothing can be made, each with the reason.
         aloud: whether standard output is free for messages.
     """
 
     pairs: list[tuple[Path, Path]]
-    refused: bool = False
+    refused: tuple[tuple[Path, MakeSomeNoiseError], ...] = ()
     aloud: bool = True
 
 
 def plan(
-    inputs: Sequence[Path], output: str, kind: Kind, force: bool = False, names: Sequence[Path] | None = None
+    inputs: Sequence[Path],
+    output: str,
+    kind: Kind,
+    force: bool = False,
+    names: Sequence[Path] | None = None,
+    resume: bool = False,
 ) -> Work:
     """Finds the outputs and makes their folder.
 
@@ -91,14 +97,15 @@ def plan(
         kind: what is written.
         force: whether to replace what exists.
         names: of the inputs within the folder, folders of them included, if it must be one.
+        resume: leave out inputs whose output is there.
 
     Raises:
-        TargetError: if two inputs would be written to the same file, or several to what is a file, or if nothing is
-            left to be done.
+        TargetError: if two inputs would be written to the same file, or several to what is a file, or if nothing can
+            be made of the only one.
         FileError: if the output cannot be written.
     """
     if output == STANDARD:
-        return Work([(_only(inputs), _standard_output(kind))], aloud=False)
+        return _to_standard_output(inputs, kind, resume)
     folder = output.endswith(("/", os.sep)) or is_folder(output)
     if not folder and names is not None:
         folder = _may_be_folder(Path(output), len(inputs))
@@ -106,13 +113,12 @@ def plan(
         folder = _may_be_folder(Path(output), len(inputs))
     targets = _in_folder(names or inputs, make_folder(output), kind, names is not None) if folder else [Path(output)]
     pairs = list(zip(inputs, targets, strict=True))
-    if len(pairs) == 1:
+    left = [pair for pair in pairs if not (resume and pair[1].exists() and not is_stream(pair[1]))]
+    if len(pairs) == 1 and left:
         check(targets[0], kind, force, inputs)
         return Work(pairs, aloud=is_aloud(targets[0]))
-    kept = [pair for pair in pairs if _passes(pair[1], kind, force, inputs)]
-    if not kept:
-        raise TargetError("Nothing is left to be done.")
-    return Work(kept, refused=len(kept) < len(pairs))
+    wrong = {source: error for source, target in left if (error := _refused(target, kind, force, inputs))}
+    return Work([pair for pair in left if pair[0] not in wrong], tuple(wrong.items()))
 
 
 def check(target: Path, kind: Kind, force: bool, inputs: Sequence[Path] = ()) -> None:
@@ -172,6 +178,14 @@ def is_aloud(target: Path) -> bool:
         return True
 
 
+def _to_standard_output(inputs: Sequence[Path], kind: Kind, resume: bool) -> Work:
+    if resume:
+        raise TargetError("Nothing can be resumed on standard output: give a folder.")
+    if kind.is_text:
+        return Work([(source, Path(STANDARD)) for source in inputs], aloud=False)
+    return Work([(_only(inputs), _standard_output(kind))], aloud=False)
+
+
 def _only(inputs: Sequence[Path]) -> Path:
     if len(inputs) > 1:
         raise TargetError(f"{len(inputs)} inputs need a folder as output: standard output takes one file.")
@@ -207,13 +221,12 @@ def _in_folder(inputs: Sequence[Path], folder: Path, kind: Kind, keep_place: boo
     return targets
 
 
-def _passes(target: Path, kind: Kind, force: bool, inputs: Sequence[Path]) -> bool:
+def _refused(target: Path, kind: Kind, force: bool, inputs: Sequence[Path]) -> MakeSomeNoiseError | None:
     try:
         check(target, kind, force, inputs)
     except MakeSomeNoiseError as error:
-        show(error)
-        return False
-    return True
+        return error
+    return None
 
 
 def _same(one: Path, other: Path) -> bool:

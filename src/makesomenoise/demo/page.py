@@ -17,7 +17,6 @@ import numpy as np
 
 from makesomenoise.audio import io
 from makesomenoise.audio.kinds import SUFFIXES
-from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.audio.mel import MelSpectrogram
 from makesomenoise.checkpoint import CheckpointError, load_config, resolve
 from makesomenoise.errors import RequestError
@@ -103,8 +102,8 @@ def heard(speaker: "AudioLanguageModel", waveform: np.ndarray) -> str:
 def made(speaker: "AudioLanguageModel", seed: int = 0) -> Iterator[Made]:
     """A sound from each of the prompts; the first that comes, not the best of several."""
     for text in PROMPTS:
-        sound = speaker.compose(text, seconds=_SECONDS, seed=seed)[0]
-        yield Made(text, sound.codes, speaker.render(sound, _SECONDS, seed, level_db=USUAL_DB))
+        (one,) = speaker.generate_each(text, _SECONDS, seed)
+        yield Made(text, one.sound.codes, one.waveform)
 
 
 _BITS_PER_SAMPLE = 16

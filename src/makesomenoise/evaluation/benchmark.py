@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -326,7 +326,7 @@ def measure_cold_start(model: str | Path, tokenizer: str | Path = "default", sec
 def _language_speed(
     models: tuple[str, ...], threads: int, sampling: Sampling, seconds: float, folder: str
 ) -> LanguageSpeed:
-    from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415 - needs the extra `language`
+    from makesomenoise.pipeline import AudioLanguageModel, Generation  # noqa: PLC0415 - needs the extra `language`
 
     torch.set_num_threads(threads)
     started = time.perf_counter()
@@ -340,7 +340,7 @@ def _language_speed(
         said[0] = model.caption(sound)[0]
 
     def generate() -> None:
-        made = model.generate("a dog barking", seconds, sampling=sampling)
+        made = model.generate("a dog barking", seconds, generation=Generation(**asdict(sampling)))
         io.save(Path(folder) / "made.wav", made[0], rate)
 
     caption_seconds, generate_seconds = (median_seconds(call, warmups=1) for call in (caption, generate))

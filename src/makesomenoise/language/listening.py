@@ -1,9 +1,10 @@
 """What a model says of sounds that are given as codes: answers, also window by window."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
+from itertools import islice, pairwise
 
 from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language.config import LanguageError
@@ -16,6 +17,10 @@ from makesomenoise.language.speech import spoken
 LONGEST_ANSWER = 64
 _AT_ONCE = 8
 _USUAL_WINDOW = 10
+HEARING = 0.05  # of the work on a sound in windows; the rest is answering
+
+Report = Callable[[float], object]  # is told how much is done
+Hearing = Callable[[Report], Sound]  # gives the codes of a sound, and tells how much of it was heard, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -191,6 +196,84 @@ def answer_windows(
         batch = pieces[first : first + _AT_ONCE]
         for piece, text in zip(batch, answers(model, [p.sound for p in batch], question, most), strict=True):
             yield Answered(piece.start, piece.end, text)
+
+
+def answer_each(
+    model: Speaker,
+    sounds: Iterable[Hearing],
+    question: str,
+    window: float | None = None,
+    most: int = LONGEST_ANSWER,
+    report: Report | None = None,
+) -> Iterator[Answer]:
+    """Answers a question about each of many sounds as they are heard; one that fails stops none of the others.
+
+    Args:
+        model: answers.
+        sounds: of any lengths.
+        question: not empty.
+        window: cut each sound into pieces of so many seconds, and answer about each piece.
+        most: the most tokens of an answer.
+        report: is told how many sounds are done, of one that is answered about in windows a part too.
+
+    Yields:
+        for each sound in order its answer, or that of each of its windows; or why there is none.
+
+    Raises:
+        LanguageError: if the question is empty or too long, before the first answer is asked for.
+    """
+    prompt_about(model, question, room=most)
+    told = report or nobody
+    if window is None:
+        return _about_whole(model, sounds, question, most, told)
+    answered = partial(answer_windows, model, question=question, seconds=window, most=most)
+    return _about_windows(sounds, answered, model.config.code_rate, told)
+
+
+def _about_whole(
+    model: Speaker, sounds: Iterable[Hearing], question: str, most: int, report: Report
+) -> Iterator[Answer]:
+    def fitting(sound: Hearing) -> Sound | MakeSomeNoiseError:
+        """The codes of a sound that the question can be asked about, or why it cannot."""
+        try:
+            prompt_about(model, question, heard := sound(nobody), most)
+        except MakeSomeNoiseError as error:
+            return error
+        return heard
+
+    numbered = enumerate(sounds)
+    while batch := list(islice(numbered, _AT_ONCE)):
+        heard = {number: fitting(sound) for number, sound in batch}
+        good = {number: sound for number, sound in heard.items() if isinstance(sound, Sound)}
+        said = dict(zip(good, answers(model, list(good.values()), question, most), strict=True))
+        for number, sound in heard.items():
+            yield Answer(number, said[number]) if isinstance(sound, Sound) else Answer(number, error=sound)
+            report(number + 1)
+
+
+def _about_windows(
+    sounds: Iterable[Hearing], answered: Callable[[Sound], Iterator[Answered]], code_rate: float, report: Report
+) -> Iterator[Answer]:
+    for number, sound in enumerate(sounds):
+        try:
+            heard = sound(part_of(report, number, 0.0, HEARING))
+            told, seconds = part_of(report, number, HEARING, 1.0), len(heard.codes) / code_rate
+            for one in answered(heard):
+                yield Answer(number, one.text, one.start, one.end)
+                told(one.end / seconds)
+        except MakeSomeNoiseError as error:
+            yield Answer(number, error=error)
+        report(number + 1)
+
+
+def part_of(report: Report, number: int, start: float, stop: float) -> Report:
+    """What is told how much is done, 0 to 1, of what lies between two shares of the work on a sound."""
+    return lambda share: report(number + start + share * (stop - start))
+
+
+def nobody(done: float) -> None:
+    """Is told how much is done where nobody asked."""
+    del done
 
 
 class Trimmed:

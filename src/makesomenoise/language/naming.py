@@ -1,6 +1,6 @@
 """Names for sounds that are given as codes: which of a list fits, and whether a text does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from makesomenoise.errors import MakeSomeNoiseError
 from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import log_likelihood
-from makesomenoise.language.listening import prompt_about, windows
+from makesomenoise.language.listening import HEARING, Hearing, Report, nobody, part_of, prompt_about, windows
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import log_softmax
 from makesomenoise.language.speaker import Speaker
@@ -81,19 +81,43 @@ class Namer:
         self._room = max(map(len, self._said))
         self._free = prior * self._scores() if prior else 0.0
 
-    def rank(self, sound: Sound, window: float | None = None) -> list[Ranked]:
+    def rank_each(
+        self, sounds: Iterable[Hearing], window: float | None = None, report: Report | None = None
+    ) -> Iterator[Ranking]:
+        """Ranks the labels for each of many sounds as they are heard; one that fails stops none of the others.
+
+        Args:
+            sounds: of any lengths.
+            window: see `rank`.
+            report: is told how many sounds are done, parts of one included.
+        """
+        told = report or nobody
+        for number, sound in enumerate(sounds):
+            try:
+                heard = sound(part_of(told, number, 0.0, HEARING))
+                yield Ranking(number, tuple(self.rank(heard, window, part_of(told, number, HEARING, 1.0))))
+            except MakeSomeNoiseError as error:
+                yield Ranking(number, error=error)
+            told(number + 1)
+
+    def rank(self, sound: Sound, window: float | None = None, report: Report = nobody) -> list[Ranked]:
         """The labels, the likeliest first.
 
         Args:
             sound: of any length.
             window: cut it into windows of so many seconds, and take the mean of what they score.
+            report: is told how much is done, 0 to 1.
 
         Raises:
             LanguageError: as `windows` and `prompt_about`.
         """
         rate = self._model.config.code_rate
         pieces = [sound] if window is None else [piece.sound for piece in windows(sound, window, rate)]
-        scores = np.stack([self._scores(piece) for piece in pieces]).mean(0) - self._free
+        found = []
+        for piece in pieces:
+            found.append(self._scores(piece))
+            report(len(found) / len(pieces))
+        scores = np.stack(found).mean(0) - self._free
         chances = np.exp(log_softmax(scores))
         order = np.argsort(-chances, kind="stable").tolist()
         return [Ranked(self._names[place], float(chances[place])) for place in order]

@@ -13,7 +13,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from makesomenoise.language import wording
-from makesomenoise.language.sampling import GENERATING, TALKING, Sampling
+from makesomenoise.language.sampling import TALKING, Sampling
+from makesomenoise.pipeline import USUAL, Generation
 from makesomenoise.serving.conversation import asked_about, messages_of
 from makesomenoise.serving.formats import PcmPieces
 from makesomenoise.serving.jobs import Ended, Make, Message, Read, Reply, Said, Sounded
@@ -84,13 +85,13 @@ def asked(body: ChatRequest, messages: tuple[Message, ...]) -> tuple[Reply | Mak
     seed, choices, streamed = any_seed(body.seed), body.n or 1, bool(body.stream)
     if body.seconds is not None:
         last = messages[-1]
-        sampling = Sampling(
-            GENERATING.temperature if body.temperature is None else body.temperature,
-            guidance=GENERATING.guidance if body.guidance is None else body.guidance,
+        how = Generation(
+            USUAL.temperature if body.temperature is None else body.temperature,
+            guidance=USUAL.guidance if body.guidance is None else body.guidance,
             top_p=body.top_p or 1.0,
         )
         after = last.sounds[-1] if last.sounds and not last.text else None
-        make = Make(last.text, body.seconds, seed, choices, sampling, body.candidates or 1, "", after)
+        make = Make(last.text, body.seconds, seed, choices, how, body.candidates or 1, "", after)
         return replace(make, streamed=streamed), wording.clause(last.text)
     sounds = "audio" in (body.modalities or ())
     sampling = None

@@ -9,18 +9,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from makesomenoise.audio.level import USUAL_DB, RunningLevel
+from makesomenoise.audio.level import RunningLevel
 from makesomenoise.errors import RequestError
 from makesomenoise.language import naming
 from makesomenoise.language.listening import LONGEST_ANSWER, Trimmed
 from makesomenoise.language.orders import Order, continuation_order, sound_order
 from makesomenoise.language.prompts import Role, Sound, Turn
-from makesomenoise.language.sampling import GENERATING, GREEDY, TALKING, Sampling
+from makesomenoise.language.sampling import GREEDY, TALKING, Sampling
 from makesomenoise.language.side_by_side import Drawing, SideBySide, WantedCodes, WantedText
 from makesomenoise.language.speech import Speech
-from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.pipeline import AS_CODED, USUAL, AudioLanguageModel, Generation
 from makesomenoise.tokenizer.config import DecodingWindow
-from makesomenoise.tokenizer.decoding import Quality
 
 _STREAMED = DecodingWindow(codes=32, context=16)  # 1.4 s of sound at a time, of which 2 s must be drawn
 _LONGEST_REPLY, _SHORTEST_ROOM = 512, 16  # tokens
@@ -136,7 +135,7 @@ class Reply:
         usual = (_LONGEST_REPLY, TALKING) if self.sounds else (LONGEST_ANSWER, GREEDY)
         most = min(self._room(model, prompt), self.most_tokens or usual[0])
         wanted = WantedText(prompt, most, self.sampling or usual[1], sounds=_CODES if self.sounds else None)
-        level = None if any(message.sounds for message in self.messages) else USUAL_DB
+        level = AS_CODED if any(message.sounds for message in self.messages) else USUAL
         drawings = [batch.add(replace(wanted, seed=self.seed + number)) for number in range(self.choices)]
         yield from interleaved(
             [self._answer(model, drawing, number, level) for number, drawing in enumerate(drawings)], drawings
@@ -151,7 +150,7 @@ class Reply:
             )
         return room
 
-    def _answer(self, model: AudioLanguageModel, drawing: Drawing, choice: int, level: float | None) -> Steps:
+    def _answer(self, model: AudioLanguageModel, drawing: Drawing, choice: int, level: Generation) -> Steps:
         speech, trimmed, codes = Speech(model.language.vocabulary), Trimmed(), []
         text_tokens = audio_tokens = 0
         for (token,) in drawing:
@@ -170,11 +169,11 @@ class Reply:
         sound = Sound(tuple(codes)) if codes else None
         yield Ended(choice, drawing.ended, text_tokens, audio_tokens, sound)
 
-    def _rendered(self, model: AudioLanguageModel, sound: Sound, choice: int, level: float | None) -> Steps:
+    def _rendered(self, model: AudioLanguageModel, sound: Sound, choice: int, level: Generation) -> Steps:
         if self.streamed:
             yield from Heard(model, level, self.seed).pieces(iter([list(sound.codes)]), choice)
         else:
-            yield Sounded(choice, model.render(sound, seed=self.seed, level_db=level))
+            yield Sounded(choice, model.render(sound, seed=self.seed, generation=level))
 
 
 @dataclass(frozen=True)
@@ -186,13 +185,10 @@ class Make:
         seconds: its length.
         seed: of the first candidate of the first choice; the others have the next ones.
         choices: how many sounds.
-        sampling: how codes are drawn.
+        generation: how they are made.
         candidates: make so many of each, and keep that in which the model best recognises the text.
         without: what is not to be heard.
         after: a waveform [S] or codes that it goes on with.
-        steps: of the decoder.
-        quality: of the decoder.
-        level_db: how loud it is made.
         streamed: whether it is handed over in pieces, while the rest is made.
     """
 
@@ -200,13 +196,10 @@ class Make:
     seconds: float
     seed: int = 0
     choices: int = 1
-    sampling: Sampling = GENERATING
+    generation: Generation = USUAL
     candidates: int = 1
     without: str = ""
     after: np.ndarray | Sound | None = None
-    steps: int | None = None
-    quality: Quality = "fast"
-    level_db: float | None = USUAL_DB
     streamed: bool = False
 
     def run(self, model: AudioLanguageModel, batch: SideBySide) -> Steps:
@@ -214,7 +207,7 @@ class Make:
         heard = None if self.after is None else model.hear(self.after)
         asked = self._request(model, heard)
         yield read_of(model, asked.prompt)
-        wanted = WantedCodes(asked.prompt, asked.nothing, asked.count, self.sampling)
+        wanted = WantedCodes(asked.prompt, asked.nothing, asked.count, self.generation)
         seeds = [
             range(self.seed + n * self.candidates, self.seed + (n + 1) * self.candidates) for n in range(self.choices)
         ]
@@ -232,7 +225,7 @@ class Make:
     def _made(self, model: AudioLanguageModel, group: "list[Drawn]", choice: int, heard: Sound | None) -> Steps:
         if self.streamed and len(group) == 1 and heard is None:
             codes: list[int] = []
-            waves = Heard(model, self.level_db, group[0].seed, self.seconds, self.steps, self.quality)
+            waves = Heard(model, self.generation, group[0].seed, self.seconds)
             yield from waves.pieces(group[0].drawing, choice, codes)
             sound = Sound(tuple(codes))
         else:
@@ -250,8 +243,8 @@ class Make:
 
     def _waveform(self, model: AudioLanguageModel, sound: Sound, seed: int, heard: Sound | None) -> np.ndarray:
         if heard is not None:
-            return model.render_after(heard, sound, self.seconds, seed, self.steps, self.quality).waveform
-        return model.render(sound, self.seconds, seed, self.steps, self.level_db, self.quality)
+            return model.render_after(heard, sound, self.seconds, seed, self.generation).waveform
+        return model.render(sound, self.seconds, seed, self.generation)
 
     def _best(self, model: AudioLanguageModel, sounds: list[Sound]) -> int:
         if len(sounds) == 1 or not self.text:
@@ -279,19 +272,15 @@ class Heard:
 
     Attributes:
         model: decodes them.
-        level: how loud the sound is made.
+        generation: how they become sound.
         seed: of the decoder's noise.
         seconds: where the sound is cut.
-        steps: of the decoder.
-        quality: of the decoder.
     """
 
     model: AudioLanguageModel
-    level: float | None
+    generation: Generation
     seed: int
     seconds: float | None = None
-    steps: int | None = None
-    quality: Quality = "fast"
 
     def pieces(self, drawn: Iterator[list[int]], choice: int, kept: list[int] | None = None) -> Steps:
         """Pieces of the sound as soon as their codes are there.
@@ -317,9 +306,10 @@ class Heard:
                 yield ready
 
         left = None if self.seconds is None else round(self.seconds * tokenizer.sample_rate)
-        level = None if self.level is None else RunningLevel(tokenizer.sample_rate, self.level)
+        how, rate = self.generation, tokenizer.sample_rate
+        level = None if how.level_db is None else RunningLevel(rate, how.level_db)
         shortly = tokenizer.with_window(_STREAMED)
-        decoded = shortly.stream_decode(chunks(), self.steps, None, self.seed, self.quality)
+        decoded = shortly.stream_decode(chunks(), how.steps, None, self.seed, how.quality)
         while True:
             while len(pending) < _STREAMED.codes and draw():
                 yield None

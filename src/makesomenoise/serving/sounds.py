@@ -10,7 +10,7 @@ import numpy as np
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response, StreamingResponse
 
-from makesomenoise.language.sampling import GENERATING, Sampling
+from makesomenoise.pipeline import AS_CODED, USUAL, Generation
 from makesomenoise.serving.chat import NOT_KEPT, event_of, usage
 from makesomenoise.serving.formats import MEDIA_TYPES, PcmPieces
 from makesomenoise.serving.jobs import Ended, Make, Read, Sounded
@@ -47,11 +47,15 @@ async def generate(request: Request, body: GenerateRequest) -> Response:
         body.input,
         body.audio_length,
         any_seed(body.seed),
-        sampling=Sampling(body.temperature, guidance=body.guidance_scale, top_p=body.top_p),
+        generation=Generation(
+            body.temperature,
+            guidance=body.guidance_scale,
+            top_p=body.top_p,
+            steps=body.num_inference_steps,
+            quality=body.quality,
+        ),
         candidates=body.candidates,
         without=body.negative_prompt,
-        steps=body.num_inference_steps,
-        quality=body.quality,
     )
     return await answer(service, request, job, body.response_format, body.stream_format == "sse")
 
@@ -62,8 +66,8 @@ async def speech(request: Request, body: SpeechRequest) -> Response:
     service = service_of(request)
     service.check_model(body.model)
     service.check_seconds(body.seconds, "seconds")
-    sampling = replace(GENERATING, guidance=body.guidance)
-    job = Make(body.input, body.seconds, any_seed(body.seed), sampling=sampling, candidates=body.candidates)
+    how = Generation(guidance=body.guidance)
+    job = Make(body.input, body.seconds, any_seed(body.seed), generation=how, candidates=body.candidates)
     return await answer(service, request, job, body.response_format, body.stream_format == "sse")
 
 
@@ -84,8 +88,8 @@ async def sound_generation(
     if rate is not None and rate not in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000):
         raise Refusal(400, "Expected a usual sample rate from 8000 to 48000 Hz.", param="output_format")
     influence = _USUAL_INFLUENCE if body.prompt_influence is None else body.prompt_influence
-    guidance = 1.0 + (GENERATING.guidance - 1.0) * influence / _USUAL_INFLUENCE
-    job = Make(body.text, seconds, any_seed(body.seed), sampling=replace(GENERATING, guidance=guidance))
+    guidance = 1.0 + (USUAL.guidance - 1.0) * influence / _USUAL_INFLUENCE
+    job = Make(body.text, seconds, any_seed(body.seed), generation=Generation(guidance=guidance))
     return await answer(service, request, job, found[1], events=False, rate=rate)
 
 
@@ -94,7 +98,8 @@ async def detokenize(request: Request, body: DetokenizeRequest) -> Response:
     """Makes a sound of codes, as `msn decode` does."""
     service = service_of(request)
     service.check_seconds(len(body.codes) * 1024 / SAMPLE_RATE, "codes")
-    job = Detokenize(tuple(body.codes), body.sample_count, body.seed, body.num_inference_steps, body.quality)
+    how = replace(AS_CODED, steps=body.num_inference_steps, quality=body.quality)
+    job = Detokenize(tuple(body.codes), body.sample_count, body.seed, how)
     return await _decoded(service, request, job, body.response_format)
 
 
@@ -116,7 +121,7 @@ async def detokenize_file(
         message = f"The file was made by the tokenizer {read.fingerprint}, and this server has {own}."
         raise Refusal(400, message, param="file")
     service.check_seconds(read.seconds, "file")
-    job = Detokenize(tuple(read.codes.tolist()), read.sample_count, seed, None, quality)
+    job = Detokenize(tuple(read.codes.tolist()), read.sample_count, seed, replace(AS_CODED, quality=quality))
     return await _decoded(service, request, job, response_format)
 
 

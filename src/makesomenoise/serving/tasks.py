@@ -16,9 +16,8 @@ from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import GREEDY
 from makesomenoise.language.side_by_side import Drawing, SideBySide, WantedText
 from makesomenoise.language.speech import Speech
-from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.pipeline import AS_CODED, AudioLanguageModel, Generation
 from makesomenoise.serving.jobs import Ended, Steps, close, read_of
-from makesomenoise.tokenizer.decoding import Quality
 
 _WINDOWS_AT_ONCE = 8
 
@@ -111,15 +110,13 @@ class Detokenize:
         codes: [N].
         samples: cut it to this length.
         seed: the same seed gives the same sound.
-        steps: of the decoder.
-        quality: of the decoder.
+        generation: how they become sound.
     """
 
     codes: tuple[int, ...]
     samples: int | None = None
     seed: int = 0
-    steps: int | None = None
-    quality: Quality = "fast"
+    generation: Generation = AS_CODED
 
     def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[np.ndarray]:  # noqa: ARG002 - draws nothing
         """Decodes them."""
@@ -128,5 +125,5 @@ class Detokenize:
         if wrong or not self.codes:
             what = f"the code {wrong[0]}" if wrong else "none"
             raise RequestError(f"Expected codes in [0, {size}), at least one; got {what}.")
-        waveform = model.render(Sound(self.codes), None, self.seed, self.steps, None, self.quality)
+        waveform = model.render(Sound(self.codes), None, self.seed, self.generation)
         yield waveform if self.samples is None else waveform[: self.samples]

@@ -14,7 +14,13 @@ from makesomenoise.tokenizer.model import AudioTokenizer
 _CODES_AT_A_TIME = 256
 
 
-def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path, strict: bool = False) -> Bitstream:
+def encode_file(
+    tokenizer: AudioTokenizer,
+    source: io.Source,
+    target: str | Path,
+    strict: bool = False,
+    report: io.Report | None = None,
+) -> Bitstream:
     """Encodes a sound file to an `.msn` file, which appears whole or not at all.
 
     Args:
@@ -22,6 +28,7 @@ def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path
         source: any sound file that `audio.io` reads.
         target: name of the `.msn` file.
         strict: refuse a sound file of which something is missing.
+        report: is told how much is done, 0 to 1, where the file says how long it is.
 
     Returns:
         What was written.
@@ -31,7 +38,7 @@ def encode_file(tokenizer: AudioTokenizer, source: io.Source, target: str | Path
         BitstreamError: if the file cannot be written.
     """
     sizes: list[int] = []
-    chunks = counted(io.stream(source, tokenizer.sample_rate, strict=strict), sizes)
+    chunks = counted(io.stream(source, tokenizer.sample_rate, strict=strict, report=report), sizes)
     codes = np.concatenate(list(tokenizer.stream_encode(chunks)))
     written = Bitstream(
         codes,
@@ -53,6 +60,8 @@ def decode_file(
     guidance: float | None = None,
     seed: int = 0,
     quality: Quality = "fast",
+    *,
+    report: io.Report | None = None,
 ) -> Bitstream:
     """Decodes an `.msn` file to a sound file, which appears whole or not at all.
 
@@ -64,6 +73,7 @@ def decode_file(
         guidance: see `AudioTokenizer.decode`.
         seed: the same seed gives the same sound.
         quality: see `AudioTokenizer.decode`.
+        report: is told how much is done, 0 to 1.
 
     Returns:
         What was read.
@@ -78,6 +88,8 @@ def decode_file(
         for chunk in tokenizer.stream_decode(_pieces(read.codes), steps, guidance, seed, quality):
             write(chunk[:left])
             left -= min(left, len(chunk))
+            if report is not None:
+                report(1.0 - left / read.sample_count)
     return read
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.instructions.scene_qa import described, parts
@@ -29,7 +28,7 @@ from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import Sampling
 from makesomenoise.metrics import bootstrap_error, diversity, fit_gaussian, frechet_distance, mean_pairwise_distance
 from makesomenoise.nn.log_mel import LogMel
-from makesomenoise.pipeline import AudioLanguageModel
+from makesomenoise.pipeline import AS_CODED, USUAL, AudioLanguageModel, Generation
 
 
 class Originals:
@@ -318,14 +317,14 @@ class GenerationEvaluator:
             Rows by the name of the ear, then those of the classifier.
         """
 
-        def decode(codes: Sequence[int], level_db: float | None = None) -> Tensor:
-            return torch.from_numpy(self._model.render(Sound(tuple(codes)), seed=self._seed, level_db=level_db))
+        def decode(codes: Sequence[int], how: Generation = AS_CODED) -> Tensor:
+            return torch.from_numpy(self._model.render(Sound(tuple(codes)), seed=self._seed, generation=how))
 
         clips = [(prompt.targets, clip) for prompt in prompts.prompts for clip in prompt.clips]
         generated = [(prompt.targets, codes) for prompt, each in self._generate(prompts, sampling) for codes in each]
         sounds = {
             RECONSTRUCTED: ([(targets, clip.codes) for targets, clip in clips], decode),
-            GENERATED: (generated, partial(decode, level_db=USUAL_DB)),  # as `AudioLanguageModel.generate` gives them
+            GENERATED: (generated, partial(decode, how=USUAL)),  # as `AudioLanguageModel.generate` gives them
         }
         if all(self._originals.find(clip) is not None for _, clip in clips):
             sounds = {REAL: (clips, self._originals.find), **sounds}
