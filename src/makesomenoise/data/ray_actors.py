@@ -50,10 +50,9 @@ def on_ray(work: Sequence[Work], engine: Engine, count: int, address: str) -> It
     with _connected(address, count):
         gpus = 1 if engine.device.startswith("cuda") else 0
         blocks = min(len(work), _MOST_BLOCKS)
-        rows = ray.data.from_items([{"work": pickle.dumps(one)} for one in work], override_num_blocks=blocks)
+        rows = ray.data.from_items([{"work": pickle.dumps((one, engine))} for one in work], override_num_blocks=blocks)
         done = rows.map(
             _Encoder,  # pyright: ignore[reportArgumentType] - a class is one actor
-            fn_constructor_args=(engine,),
             compute=ray.data.ActorPoolStrategy(size=min(count, blocks)),
             num_cpus=1,
             num_gpus=gpus,
@@ -71,15 +70,14 @@ def on_ray(work: Sequence[Work], engine: Engine, count: int, address: str) -> It
 class _Encoder:
     """What an actor does."""
 
-    def __init__(self, engine: Engine):
+    def __init__(self) -> None:
         import torch  # noqa: PLC0415 - where the actor runs
 
         torch.set_num_threads(1)
-        self._engine = engine
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         try:
-            result: JobResult | MakeSomeNoiseError = do_work(pickle.loads(row["work"]), self._engine)
+            result: JobResult | MakeSomeNoiseError = do_work(*pickle.loads(row["work"]))
         except MakeSomeNoiseError as error:
             result = error  # goes to the user as the sentence it is, where Ray would make a traceback of it
         return {"result": pickle.dumps(result)}
@@ -91,7 +89,8 @@ def _connected(address: str, count: int) -> Iterator[None]:
         yield
         return
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # else Ray tells its makers, which nobody asked for
-    os.environ["RAY_worker_niceness"] = "0"  # else actors would wait behind everything else on a busy machine
+    # Else actors would wait behind everything else on a busy machine; the name is Ray's.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address in ("", LOCAL):
         quiet |= {
