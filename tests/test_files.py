@@ -268,6 +268,40 @@ def test_what_was_left_is_swept(tmp_path: Path):
         left[0].mkdir()
         (left[0] / "y").touch()
         left[1].touch()
-    (tmp_path / ".makesomenoise.txt").touch()
+        (tmp_path / ".makesomenoise.txt").touch()
+        sweep(tmp_path)
+        assert left[0].exists()  # somebody writes here, and it might be theirs
     sweep(tmp_path)
     assert names(tmp_path) == [".makesomenoise.txt", "a", "b"]
+
+
+def test_a_write_that_is_killed_leaves_what_was_there_and_is_swept(tmp_path: Path):
+    context = multiprocessing.get_context("fork")
+    (tmp_path / "a").write_text("before")
+    for write in (_write_slowly, _fill_slowly):
+        began = context.Event()
+        writer = context.Process(target=write, args=(tmp_path / write.__name__, tmp_path / "a", began))
+        writer.start()
+        assert began.wait(60)
+        sweep(tmp_path)
+        assert len(names(tmp_path)) == 2  # it is still being written
+        os.kill(writer.pid or 0, signal.SIGKILL)
+        writer.join()
+        assert len(names(tmp_path)) == 2
+        sweep(tmp_path)
+        assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_text() == "before"
+
+
+def _write_slowly(_: Path, file: Path, began: object) -> None:
+    with atomic_write(file) as temporary:
+        temporary.write_text("half of wh")
+        began.set()  # type: ignore[attr-defined]
+        signal.pause()
+
+
+def _fill_slowly(folder: Path, _: Path, began: object) -> None:
+    with atomic_folder(folder) as temporary:
+        (temporary / "x").write_text("half of wh")
+        began.set()  # type: ignore[attr-defined]
+        signal.pause()

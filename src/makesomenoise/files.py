@@ -11,8 +11,9 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from makesomenoise.errors import FileError
@@ -54,25 +55,28 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         FileError: if the file cannot be written, a full disk included.
     """
     path, temporary = Path(path), None
-    try:
-        target = _target(path)
-        temporary = _new_part(target.parent) if target else _new_part(Path(tempfile.gettempdir()), 0o600)
-        mode = _mode(target if target and target.exists() else temporary)
-        yield temporary
-        if target:
-            temporary.chmod(mode)  # a library may have made the file anew
-            _sync(temporary)
-            temporary.replace(target)
-            _sync(target.parent)
-        else:
-            _copy_into(path, temporary)
-    except OSError as error:
-        if not _is_about(error, path):
-            raise
-        raise cannot("write", path, error) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with ExitStack() as held:
+        try:
+            target = _target(path)
+            folder, most = (target.parent, 0o666) if target else (Path(tempfile.gettempdir()), 0o600)
+            held.enter_context(_in_use(folder))
+            temporary = _new_part(folder, most)
+            mode = _mode(target if target and target.exists() else temporary)
+            yield temporary
+            if target:
+                temporary.chmod(mode)  # a library may have made the file anew
+                _sync(temporary)
+                temporary.replace(target)
+                _sync(target.parent)
+            else:
+                _copy_into(path, temporary)
+        except OSError as error:
+            if not _is_about(error, path):
+                raise
+            raise cannot("write", path, error) from None
+        finally:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -142,20 +146,22 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         FileError: if the folder cannot be written, a full disk included.
     """
     target, temporary = Path(os.path.realpath(path)), None
-    try:
-        make_folder(target.parent)
-        whole = target.parent / _fresh()
-        whole.mkdir()
-        temporary = whole
-        yield temporary
-        _settle(temporary)
-        temporary.replace(target)
-        _sync(target.parent)
-    except OSError as error:
-        raise cannot("write", Path(path), error) from None
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with ExitStack() as held:
+        try:
+            make_folder(target.parent)
+            held.enter_context(_in_use(target.parent))
+            whole = target.parent / _fresh()
+            whole.mkdir()
+            temporary = whole
+            yield temporary
+            _settle(temporary)
+            temporary.replace(target)
+            _sync(target.parent)
+        except OSError as error:
+            raise cannot("write", Path(path), error) from None
+        finally:
+            if temporary is not None:
+                shutil.rmtree(temporary, ignore_errors=True)
 
 
 def is_folder(path: str | Path) -> bool:
@@ -199,14 +205,55 @@ def locked(path: str | Path) -> Iterator[None]:
         yield
 
 
-def sweep(folder: str | Path, pattern: str = f"{_PREFIX}*{_PART}") -> None:
-    """Removes the temporary files and folders that processes which were killed have left in a folder."""
-    for left in Path(folder).glob(pattern):
-        if left.is_dir() and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                left.unlink()
+def sweep(folder: str | Path, least_age: float = 0.0) -> None:
+    """Removes the temporary files and folders that processes which were killed have left in a folder.
+
+    Where another process of this machine writes into the folder, or there are no locks that would tell, all is left.
+
+    Args:
+        folder: where they lie.
+        least_age: seconds for which nothing was written to them; younger ones may still be of use to another machine.
+    """
+    with suppress(ImportError, OSError):
+        import fcntl  # noqa: PLC0415 - Windows has none
+
+        left = list(Path(folder).glob(f"{_PREFIX}*{_PART}"))
+        if not left:
+            return
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for path in left:
+                if time.time() - path.stat().st_mtime >= least_age:
+                    _remove(path)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _in_use(folder: Path) -> Iterator[None]:
+    """Keeps other processes from sweeping a folder in which there is a temporary file; one that dies keeps nobody."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # a folder that may be written to and not be read
+        yield
+        return
+    try:
+        with suppress(ImportError, OSError):
+            import fcntl  # noqa: PLC0415 - Windows has none
+
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def as_text(name: str | Path) -> str:

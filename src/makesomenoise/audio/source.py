@@ -6,6 +6,7 @@ with, errors included.
 
 import errno
 import io
+import os
 import shutil
 import stat
 import sys
@@ -150,12 +151,12 @@ def as_path(data: SourceBytes) -> Iterator[Path]:
     if data.path is not None:
         yield data.path
         return
-    with tempfile.NamedTemporaryFile(prefix="makesomenoise-") as file:
+    with _temporary() as (file, path):
         with _room(data.name):
             for offset in range(0, data.size, _CACHED_BYTES):
                 file.write(data.at(offset, _CACHED_BYTES))
             file.flush()
-        yield Path(file.name)
+        yield path
 
 
 def name_of(source: Source) -> str:
@@ -208,13 +209,25 @@ def _copied(file: BinaryIO, name: str) -> Iterator[tuple[BinaryIO, Path | None]]
     if len(start) <= _MOST_IN_MEMORY:
         yield io.BytesIO(start), None
         return
-    with tempfile.NamedTemporaryFile(prefix="makesomenoise-") as copy:
+    with _temporary() as (copy, path):
         with _room(name):
             copy.write(start)
             del start
             shutil.copyfileobj(file, copy)
             copy.flush()
-        yield cast(BinaryIO, copy), Path(copy.name)
+        yield copy, path
+
+
+@contextmanager
+def _temporary() -> Iterator[tuple[BinaryIO, Path]]:
+    """A file under a path; it goes with the process, however that ends, where the system has paths of open files."""
+    with tempfile.TemporaryFile() as file:
+        path = Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+        if path.exists():
+            yield cast(BinaryIO, file), path
+            return
+    with tempfile.NamedTemporaryFile(prefix="makesomenoise-") as file:
+        yield cast(BinaryIO, file), Path(file.name)
 
 
 @contextmanager

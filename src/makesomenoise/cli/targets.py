@@ -6,12 +6,13 @@ exists stays, unless it is to be replaced (`--force`). `-` is standard output.
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from makesomenoise.errors import MakeSomeNoiseError, RequestError
-from makesomenoise.files import check_writable, is_folder, is_stream, make_folder
+from makesomenoise.files import check_writable, is_folder, is_stream, make_folder, sweep
 
 STANDARD = "-"
 CODES = ".msn"
@@ -99,6 +100,8 @@ def plan(
         names: of the inputs within the folder, folders of them included, if it must be one.
         resume: leave out inputs whose output is there.
 
+    What killed processes have left in the folders of outputs is swept.
+
     Raises:
         TargetError: if two inputs would be written to the same file, or several to what is a file, or if nothing can
             be made of the only one.
@@ -113,6 +116,8 @@ def plan(
         folder = _may_be_folder(Path(output), len(inputs))
     targets = _in_folder(names or inputs, make_folder(output), kind, names is not None) if folder else [Path(output)]
     pairs = list(zip(inputs, targets, strict=True))
+    for one in {Path(os.path.realpath(target)).parent for target in targets}:
+        sweep(one)
     left = [pair for pair in pairs if not (resume and pair[1].exists() and not is_stream(pair[1]))]
     if len(pairs) == 1 and left:
         check(targets[0], kind, force, inputs)
@@ -165,6 +170,7 @@ def numbered(output: str, count: int, kind: Kind, force: bool = False) -> list[P
     path = Path(output) / f"sound{kind.suffixes[0]}" if Path(output).is_dir() else Path(output)
     numbers = range(1, count + 1)
     paths = [path] if count == 1 else [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in numbers]
+    sweep(path.parent)
     for one in paths:
         check(one, kind, force)
     return paths
@@ -196,6 +202,7 @@ def _standard_output(kind: Kind) -> Path:
     if sys.stdout.isatty():
         raise TargetError(f"A terminal cannot show {kind.name}: give a name, or > file.")
     path = Path("/dev/stdout")
+    sweep(tempfile.gettempdir())
     check_writable(path)
     return path
 
