@@ -123,6 +123,14 @@ def test_all_there_is_is_read(name: str, as_path: bool, tmp_path: Path):
     assert np.array_equal(io.load(tmp_path / "sound" if as_path else WHOLE[name], strict=True), WAVEFORM)
 
 
+@pytest.mark.usefixtures("silent")
+@pytest.mark.parametrize("name", [b"caf\xe9.wav", b"new\nline.wav", b"-x.wav", b"x" * 251 + b".wav"])
+def test_every_name_is_read(name: bytes, tmp_path: Path):
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(WHOLE["wav"])
+    assert np.array_equal(io.load(path), WAVEFORM)
+
+
 CUT = ("wav", "wav, sound in two chunks", "aiff", "caf", "w64", "au", "flac", "flac between tags")
 
 
@@ -256,6 +264,36 @@ def test_joined_mp3_is_read_to_its_end(bare: bytes):
     expected = RATE + len(frames_of(bare)) * 576
     assert abs(len(io.load(MP3 + bare)) - expected) <= 1152
     assert abs(len(io.load(bare + MP3)) - expected) <= 1152
+
+
+def layer_two(kbits: int, frames: int) -> bytes:
+    """Silent frames of 1152 samples at 24 kHz of MPEG-2 layer II, of one of its bitrates."""
+    head = 0xFFF50000 | kbits << 12 | 1 << 10 | 3 << 6
+    sizes = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+    return head.to_bytes(4, "big").ljust(144 * sizes[kbits] * 1000 // RATE, b"\0") * frames
+
+
+@pytest.mark.usefixtures("silent")
+@pytest.mark.parametrize("data", [layer_two(14, 40), layer_two(1, 10) + layer_two(14, 30), ID3 + layer_two(3, 40)])
+def test_mp2_is_read_to_its_end_and_promises_nothing(data: bytes):
+    assert len(io.load(data, strict=True)) == 40 * 1152
+
+
+def test_mp2_that_is_cut_off_is_said():
+    with pytest.warns(io.AudioWarning, match="is truncated: its last frame is cut off; it holds 1.87 s"):
+        assert len(io.load(layer_two(14, 40)[:-1])) == 39 * 1152
+
+
+@pytest.mark.parametrize(("head", "name"), [(b"wvpk", "WavPack"), (b"RIFF\0\0\1\0AVI LIST", "AVI")])
+def test_what_others_read_is_named_and_said_to_be_cut_off(head: bytes, name: str):
+    data = head.ljust(4, b"\0") + (b"" if name == "AVI" else struct.pack("<I", 5000)) + bytes(1000)
+    with pytest.raises(io.AudioError, match=r"it is truncated: \d+ bytes of at least \d+ are there"):
+        io.load(data)
+
+
+def test_a_header_without_samples_is_named():
+    with pytest.raises(io.AudioError, match="it ends before its first sample"):
+        io.load(wav())
 
 
 @pytest.mark.usefixtures("silent")

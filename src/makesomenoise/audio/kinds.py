@@ -95,9 +95,21 @@ def _foreign(data: SourceBytes, start: int) -> Survey | None:
     name = next((name for magic, name in _FOREIGN.items() if head.startswith(magic)), None)
     if name is None and len(head) > 2 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:  # noqa: PLR2004 - its sync word
         name = "AAC"
+    if name is None and head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return Survey("AVI", faults=_cut(start + 8 + int.from_bytes(head[4:8], "little"), data.size))
+    if name == "WavPack":
+        return _wavpack(data, start)
     if name is None:
         return None
     return _matroska(data, start) if name == "Matroska or WebM" else Survey(name)
+
+
+def _wavpack(data: SourceBytes, start: int) -> Survey:
+    """Blocks that must end where the file ends or before; tags may follow."""
+    at = start
+    while data.at(at, 4) == b"wvpk" and len(head := data.at(at, 8)) == 8:  # noqa: PLR2004 - name and size
+        at += 8 + int.from_bytes(head[4:], "little")
+    return Survey("WavPack", faults=_cut(at, data.size))
 
 
 def _matroska(data: SourceBytes, start: int) -> Survey:

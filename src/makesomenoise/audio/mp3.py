@@ -2,7 +2,8 @@
 
 A file may be several streams end to end, with tags between them. The first frame of a stream may hold no sound but a
 note of the number of frames (Xing, Info or VBRI); without it libsndfile guesses the length from the first frame's
-bitrate and reads no further. Such a stream gets a note.
+bitrate and reads no further. Such a stream gets a note. Of layers I and II it knows no notes: these get an empty frame
+of the lowest bitrate, so that it guesses too much.
 """
 
 import struct
@@ -34,6 +35,11 @@ class _Frame:
     rate: int
     samples: int
     mono: bool
+
+    @property
+    def layer(self) -> int:
+        """1 to 3."""
+        return 4 - (self.word >> 17 & 3)
 
     @property
     def side_bytes(self) -> int:
@@ -199,6 +205,8 @@ def _tag_bytes(data: SourceBytes, at: int) -> int:
 
 
 def _part(stream: _Stream, pieces: list[range], plain: bool) -> Part:
+    if stream.first.layer != 3:  # noqa: PLR2004 - MP3
+        return Part((_note(stream, 0), *pieces), promises=False, lead=stream.first.samples)
     share = min(max(stream.frames, 1) / stream.noted, 1.0) if stream.noted else 1.0
     if plain and len(pieces) == 1:
         return Part(None, share)
@@ -210,12 +218,14 @@ def _part(stream: _Stream, pieces: list[range], plain: bool) -> Part:
 
 
 def _note(stream: _Stream, size: int) -> bytes:
-    """A frame without sound that notes the number of frames of a stream."""
+    """A frame without sound that notes the number of frames of a stream, where decoders look for it."""
     word, frame = stream.first.word | 1 << 16, stream.first  # bit 16: no checksum follows
     for kbits in range(1, 15):
         larger = _parsed(word & ~(0xF000 | 0x200) | kbits << 12)
         if larger is not None and larger.size >= larger.side_bytes + 16:
             word, frame = larger.word, larger
             break
+    if frame.layer != 3:  # noqa: PLR2004 - MP3
+        return word.to_bytes(4, "big").ljust(frame.size, b"\0")
     note = struct.pack(">4sIII", b"Xing", 3, stream.frames, frame.size + size)
     return (word.to_bytes(4, "big") + bytes(frame.side_bytes - 4) + note).ljust(frame.size, b"\0")

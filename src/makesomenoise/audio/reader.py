@@ -178,7 +178,7 @@ class _Reading:
             return error.reason
         if self.survey.kind and not failed.known:
             why = "" if error.missing else f" ({error.reason})"
-            return f"it begins as a {self.survey.kind} file, which libsndfile does not read{why}{_advice(error)}"
+            return f"it begins as {self.survey.kind}, which libsndfile does not read{why}{_advice(error)}"
         return failed.reason + _advice(error)
 
 

@@ -73,9 +73,12 @@ def blocks(data: SourceBytes, survey: Survey, part: Part, seconds: float) -> Ite
     """
     with _opened(data, survey, part) as file:
         frames = max(1, min(int(seconds * file.samplerate), _MOST_VALUES // file.channels))
-        promised = file.frames if file.frames < _UNKNOWN_FRAMES else 0
+        promised = file.frames if part.promises and file.frames < _UNKNOWN_FRAMES else 0
+        lead = part.lead
         for block in _blocks(file, frames, survey.chatty):
-            yield Block(block.mean(axis=1), file.samplerate, promised)
+            sound, lead = block[lead:], max(lead - len(block), 0)
+            if len(sound):
+                yield Block(sound.mean(axis=1), file.samplerate, promised)
 
 
 def peak(data: SourceBytes, survey: Survey) -> float:
@@ -97,6 +100,8 @@ def peak(data: SourceBytes, survey: Survey) -> float:
 @contextmanager
 def _opened(data: SourceBytes, survey: Survey, part: Part) -> Iterator[soundfile.SoundFile]:
     plain = data.path if part.pieces is None else None
+    if plain is not None and os.name == "posix":
+        plain = os.fsencode(plain)  # soundfile itself refuses names that are no UTF-8
     source = plain or cast(BinaryIO, Pieces(data, part.pieces or [range(data.size)]))
     try:
         with _quiet(survey.chatty):
@@ -140,6 +145,8 @@ def _reason(text: str) -> str:
     """What libsndfile says, put into words that help."""
     if "SF_INFO struct incomplete" in text:
         return "its header is damaged (a sample rate of 0 Hz, or no channels)"
+    if "No 'data' chunk" in text:
+        return "it ends before its first sample"
     if "file is malformed" in text:
         return "libsndfile calls it malformed"
     return text[:1].lower() + text[1:]

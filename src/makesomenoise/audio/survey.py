@@ -16,10 +16,14 @@ class Part:
         pieces: given bytes, and ranges of places in the file, that together make a whole file; none stands for the
             file as it is.
         share: of what it promises, how much is there, in (0, 1].
+        promises: whether the length that a decoder states of it is one that the file states.
+        lead: samples at its beginning that are no sound of the file.
     """
 
     pieces: tuple[bytes | range, ...] | None = None
     share: float = 1.0
+    promises: bool = True
+    lead: int = 0
 
 
 @dataclass(frozen=True)
