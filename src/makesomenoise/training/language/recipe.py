@@ -168,7 +168,7 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
     folder = Path(run_folder)
     tokenizer = AudioTokenizer.load(config.tokenizer, vocoder="griffin-lim")
     clips, valid = (_clips(sources, tokenizer) for sources in (config.data.train, config.data.valid))
-    first = PartialState().is_main_process
+    first = _processes().is_main_process
     last = open_run(folder, config, resume, joins=not first)
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
@@ -193,6 +193,11 @@ def estimate_language(config: LanguageTrainingConfig) -> Estimate:
         LanguageError: if the configuration gives no shape and the base's configuration cannot be read.
     """
     return estimate(config.base, config.shape, config.lora, config.run)
+
+
+def _processes() -> PartialState:
+    """What accelerate knows of the processes of this run; without a GPU it must be told that they compute on CPUs."""
+    return PartialState(cpu=not torch.cuda.is_available())
 
 
 def plan_language(config: LanguageTrainingConfig, gpu: str, devices: int = 1) -> GpuPlan:
@@ -271,7 +276,7 @@ def _ground(
             "There are no labels or scenes to supervise frames with: set `frame_supervision: {steps: 0}`."
         )
     unseen = AnnotatedClips(valid, rate, asked.scenes_share, asked.longest_seconds, seed=1, names=known.names)
-    count = asked.steps * config.run.gradient_accumulation_steps * PartialState().num_processes
+    count = asked.steps * config.run.gradient_accumulation_steps * _processes().num_processes
     batches = FrameSupervisionBatches(known, prompts, count, asked.batch_tokens)
     fixed = FrameSupervisionBatches(unseen, prompts, config.data.valid_batches if unseen else 0, asked.batch_tokens)
     learner, folder = FrameSupervisionTask(model, len(known.names), asked.layers), run / _GROUNDED
@@ -283,7 +288,7 @@ def _ground(
 def _chats(model: LanguageModel, config: LanguageTrainingConfig, folder: Path) -> list[Chat]:
     """What the base itself answers, drawn once a run."""
     path = folder / _CHATS
-    with PartialState().main_process_first():  # one of several processes draws, and the others read
+    with _processes().main_process_first():  # one of several processes draws, and the others read
         _draw_chats(model, config, path)
     return read_chat(path) if config.data.chats else []
 
@@ -295,7 +300,7 @@ def _draw_chats(model: LanguageModel, config: LanguageTrainingConfig, path: Path
 
 
 def _batches(config: LanguageTrainingConfig, model: LanguageModel, examples: Sequence[Examples]) -> Batches:
-    taken = config.run.gradient_accumulation_steps * PartialState().num_processes  # batches a step
+    taken = config.run.gradient_accumulation_steps * _processes().num_processes  # batches a step
     parts = [Stage(one, part.steps * taken) for one, part in zip(examples, config.stages, strict=True)]
     return Batches(parts, model.prompts, config.run.batch_tokens, config.context_tokens, config.run.seed)
 
