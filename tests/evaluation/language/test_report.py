@@ -11,7 +11,8 @@ from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, CodesError, Event, Stamp, write_codes
 from makesomenoise.engine.base import EngineError
 from makesomenoise.errors import ConfigError
-from makesomenoise.evaluation.benchmark import ColdStart, LanguageSpeed
+from makesomenoise.evaluation.benchmark import LanguageSpeed
+from makesomenoise.evaluation.cold_start import ColdStart
 from makesomenoise.evaluation.ears import EarError
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier
 from makesomenoise.evaluation.language import report
@@ -110,9 +111,9 @@ def config(inputs: LanguageInputs) -> LanguageEvaluationConfig:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, corpus: Corpus) -> None:
     """Starts no processes and reads no files of the corpus."""
-    speed = LanguageSpeed(10.0, 1, 1, "cpu", 1.0, 1.0, 3, 9.0, 26.0, 2**30)
-    monkeypatch.setattr(report, "measure_language_speed", lambda *_: speed)
-    monkeypatch.setattr(report, "measure_cold_start", lambda *_: ColdStart(None, "no such command"))
+    speed = LanguageSpeed(10.0, 1, 1, "cpu", "torch", 1.0, 1.0, 3, 9.0, 26.0, 2**30)
+    monkeypatch.setattr(report, "measure_language_speed", lambda *_, **__: speed)
+    monkeypatch.setattr(report, "measure_caption_start", lambda *_: ColdStart(None, "no such command"))
     monkeypatch.setattr(report.Corpus, "read", lambda *_: corpus)
 
 

@@ -14,8 +14,9 @@ from pydantic import Field
 
 from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, read_codes
-from makesomenoise.evaluation.benchmark import measure_cold_start, measure_language_speed
+from makesomenoise.evaluation.benchmark import measure_language_speed
 from makesomenoise.evaluation.cache import ResultCache
+from makesomenoise.evaluation.cold_start import measure_caption_start
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.ears import open_ears, refuse_teachers
 from makesomenoise.evaluation.event_classifier import EventClassifier
@@ -254,8 +255,9 @@ class _LanguageEvaluation:
     def speed(self) -> dict:
         """How fast; measured anew in each run."""
         config, models = self.config, (self.inputs.model, self.inputs.tokenizer)
-        speed = measure_language_speed(*models, config.vocoder, config.device, config.threads, self.sampling)
-        return {**asdict(speed), "cold_start": asdict(measure_cold_start(*models))}
+        options = (config.vocoder, config.device, config.threads, self.sampling)
+        speed = measure_language_speed(*models, *options, engine=self.engine)
+        return {**asdict(speed), "cold_start": asdict(measure_caption_start(*models))}
 
     def _ear_listeners(self, dataset: str) -> list[EarListener]:
         """The ears, which have learned the labels of a dataset from original clips."""
