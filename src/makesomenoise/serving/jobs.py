@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from makesomenoise.audio.level import USUAL_DB, RunningLevel
 from makesomenoise.errors import RequestError
@@ -334,7 +333,7 @@ class Heard:
 
 def read_of(model: AudioLanguageModel, prompt: Sequence[int]) -> Read:
     """How many tokens of text and of sounds there are."""
-    audio = int(model.language.vocabulary.is_audio(torch.tensor(prompt)).sum())
+    audio = int(model.language.vocabulary.is_audio(np.array(prompt)).sum())
     return Read(len(prompt) - audio, audio)
 
 
