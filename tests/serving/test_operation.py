@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from makesomenoise.errors import MakeSomeNoiseError
+from makesomenoise.serving.logs import JsonLines
 from makesomenoise.serving.refusals import Refusal
 from makesomenoise.serving.settings import Settings
 from makesomenoise.serving.tasks import Tokenize
@@ -168,12 +169,25 @@ def test_the_log_says_what_was_asked_for_and_not_what_was_said(server, caplog):
         body = {"messages": [{"role": "user", "content": "a secret"}], "max_tokens": 2}
         answer = httpx.post(f"{server.url}/v1/chat/completions?key=hidden", json=body, timeout=60)
         assert waited(lambda: caplog.records)
-    lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "makesomenoise.access"]
-    assert lines[-1]["path"] == "/v1/chat/completions"
-    assert lines[-1]["status"] == 200
-    assert lines[-1]["id"] == answer.headers["x-request-id"]
-    assert "secret" not in caplog.text
-    assert "hidden" not in caplog.text
+    written = [JsonLines().format(record) for record in caplog.records]
+    line = json.loads(written[-1])
+    assert (line["logger"], line["level"], line["message"]) == ("makesomenoise.access", "info", "request")
+    assert (line["method"], line["path"], line["status"]) == ("POST", "/v1/chat/completions", 200)
+    assert line["id"] == answer.headers["x-request-id"]
+    assert "secret" not in "".join(written)
+    assert "hidden" not in "".join(written)
+
+
+def test_a_line_of_the_log_is_one_document(caplog):
+    try:
+        raise KeyError("gone")
+    except KeyError:
+        logging.getLogger("uvicorn.error").exception("two\nlines of %s", "text")
+    (record,) = caplog.records
+    line = JsonLines().format(record)
+    assert "\n" not in line
+    assert json.loads(line)["message"] == "two\nlines of text"
+    assert "KeyError" in json.loads(line)["traceback"]
 
 
 def test_what_prometheus_reads(server):

@@ -45,9 +45,7 @@ def serve(  # noqa: PLR0913 - each is an option
     engine: EngineChoice = "auto",
 ) -> None:
     """Serve OpenAI's API and a page for people: `msn serve`, then open http://127.0.0.1:8000."""
-    from makesomenoise.serving.app import create_app
-    from makesomenoise.serving.server import log_to_stderr
-    from makesomenoise.serving.server import serve as run
+    from makesomenoise.serving.logs import log_to_stderr
     from makesomenoise.serving.settings import Settings
     from makesomenoise.serving.worker import Worker
 
@@ -62,7 +60,10 @@ def serve(  # noqa: PLR0913 - each is an option
         return AudioLanguageModel.load(model, tokenizer, vocoder, device, engine)
 
     worker = Worker(load, queue)
-    typer.echo(f"http://{host}:{port}", err=True)
+    worker.start()  # before what takes as long to import as the model to load
+    from makesomenoise.serving.app import create_app
+    from makesomenoise.serving.server import serve as run
+
     run(create_app(worker, settings), worker, host, port, grace)
 
 

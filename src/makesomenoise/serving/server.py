@@ -1,7 +1,5 @@
 """Runs an application on a socket until it is told to stop: what runs is finished, within a limit, the rest refused."""
 
-import logging
-import sys
 from types import FrameType
 
 import uvicorn
@@ -35,7 +33,7 @@ def serve(app: FastAPI, worker: Worker, host: str, port: int, grace_seconds: int
 
     Args:
         app: of `create_app`.
-        worker: is started, and stopped in the end.
+        worker: was started; is stopped in the end.
         host: address to listen on.
         port: to listen on; 0 takes a free one.
         grace_seconds: how long what runs may go on after the signal.
@@ -50,19 +48,7 @@ def serve(app: FastAPI, worker: Worker, host: str, port: int, grace_seconds: int
         timeout_graceful_shutdown=grace_seconds,
         server_header=False,
     )
-    worker.start()
     try:
         Server(config, worker).run()
     finally:
         worker.stop(timeout=1.0)
-
-
-def log_to_stderr(level: int) -> None:
-    """Says what happens on standard error: what is said of requests as JSON, one a line."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    access = logging.getLogger("makesomenoise.access")
-    access.setLevel(min(level, logging.INFO))
-    access.addHandler(handler)
-    access.propagate = False
-    logging.getLogger("uvicorn").setLevel(level)
