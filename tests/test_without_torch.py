@@ -1,8 +1,12 @@
 """What needs no torch is run in a process that cannot import it."""
 
+import json
 import os
+import re
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -83,3 +87,34 @@ def test_a_sound_is_described_and_made(coded: Path, tmp_path: Path, base: dict[s
     done = msn("classify", coded, "--labels", "dog,beep", environment=base)
     assert "beep" in done.stdout
     assert "Converting" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_server_answers(base: dict[str, str]) -> None:
+    pytest.importorskip("fastapi", reason="needs the extra `serve`")
+    command = [sys.executable, "-c", BLOCKED, "serve", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=base)
+    assert process.stderr is not None
+    with process:
+        try:
+            lines = (json.loads(line)["message"] for line in process.stderr)
+            (url,) = next(found for line in lines if (found := re.findall("http://[0-9.]+:[0-9]+", line)))
+            while read(f"{url}/health", process) != b'{"status":"ready"}':
+                pass
+            document = json.dumps({"input": "rain", "audio_length": 1, "response_format": "pcm"}).encode()
+            request = urllib.request.Request(f"{url}/v1/audio/generate", document, {"Content-Type": "application/json"})
+            assert len(read(request, process)) == 2 * 24_000
+            while b"gradio" not in read(url, process):
+                pass
+        finally:
+            process.terminate()
+
+
+def read(request: str | urllib.request.Request, process: subprocess.Popen[str]) -> bytes:
+    """What a server answers; nothing while it says that it is not there yet."""
+    assert process.poll() is None
+    try:
+        return urllib.request.urlopen(request, timeout=60).read()
+    except urllib.error.HTTPError as error:
+        assert error.code == 503
+        return b""

@@ -26,7 +26,7 @@ BROUGHT = {"lightning": "train", "torchmetrics": "train"}
 NEEDED = {
     "demo": ("demo",),
     "data": ("data",),
-    "serve": ("serve", "language"),
+    "serve": ("serve",),
     "train": ("train", "data", "language"),
     "evaluate": ("evaluate", "ears", "data", "language"),
 }

@@ -341,6 +341,7 @@ def interleaved(jobs: list[Steps], drawings: list[Drawing]) -> Steps:
     """One step of each after the other, until all came to their end; what is left is given back when it is closed."""
     open_ = list(jobs)
     try:
+        yield None  # before the first is drawn, so that jobs which begin together read equal prompts once
         while open_:
             for steps in tuple(open_):
                 try:
