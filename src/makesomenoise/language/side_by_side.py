@@ -62,21 +62,17 @@ class Drawing(Iterator[list[int]]):
     Attributes:
         prompts: what is read before, one for each row that it takes.
         places: of its rows in the batch, once they are in it.
+        draws_text: whether what is drawn next may be text.
         ended: whether the answer came to its own end, not to the most tokens it may have.
     """
 
-    ended = False
+    draws_text = ended = False
 
     def __init__(self, owner: "SideBySide", prompts: list[tuple[int, ...]], seed: int):
         self.prompts, self.places = prompts, [-1] * len(prompts)
         self.generator, self.finished = seeded(seed), False
         self.drawn: deque[list[int]] = deque()
         self._owner = owner
-
-    @property
-    def draws_text(self) -> bool:
-        """Whether what is drawn next may be text."""
-        raise NotImplementedError
 
     def __next__(self) -> list[int]:
         """Tokens of a text, as a list of one, or a code of each candidate [C]."""
@@ -105,11 +101,7 @@ class _Text(Drawing):
         check_fits(model, len(wanted.prompt) + wanted.most + 1)
         super().__init__(owner, [tuple(wanted.prompt)], wanted.seed)
         self._model, self._wanted, self._left = model, wanted, wanted.most
-        self._within, self._last = False, -1
-
-    @property
-    def draws_text(self) -> bool:
-        return not self._within
+        self.draws_text, self._last = True, -1
 
     def take(self, hidden: np.ndarray, text: np.ndarray | None) -> list[int]:
         spell, wanted, model = self._model.vocabulary, self._wanted, self._model
@@ -123,17 +115,15 @@ class _Text(Drawing):
         if self._last == model.prompts.end_of_turn:
             self.ended = self.finished = True
             return [self._last]
-        self._within = self._last == spell.start or (self._within and self._last != spell.end)
+        self.draws_text = self._last != spell.start and (self.draws_text or self._last == spell.end)
         self.drawn.append([self._last])
         self.finished = not self._left
-        if self.finished and self._within:
+        if self.finished and not self.draws_text:
             self.drawn.append([spell.end])
         return [self._last]
 
 
 class _Codes(Drawing):
-    draws_text = False
-
     def __init__(self, owner: "SideBySide", model: Speaker, wanted: WantedCodes):
         branches = [wanted.prompt, wanted.unconditional] if wanted.sampling.guidance != 1.0 else [wanted.prompt]
         check_fits(model, max(map(len, branches)) + 1 + wanted.count)
