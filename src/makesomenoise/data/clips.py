@@ -108,6 +108,10 @@ class ClipStore:
             self._decoded[index] = self._read(self.clips[index])
         return self._decoded[index].astype(np.float32) / 32767.0
 
+    def forget(self, index: int) -> None:
+        """Gives back the memory of clip `index`; it is decoded again where it is asked for."""
+        self._decoded.pop(index, None)
+
     def _read(self, clip: Clip) -> np.ndarray:
         if self._cache is None:
             return _in_16_bits(decode(clip, self.sample_rate))
