@@ -63,10 +63,8 @@ class AudioLanguageModel:
                 f"The language model learned the codes of the tokenizer {language.config.tokenizer_fingerprint}, but "
                 f"the loaded one is {tokenizer.fingerprint}: load the tokenizer it was trained with."
             )
-        self.tokenizer = tokenizer
-        self.language = language
-        # What is said of labels without a sound takes as long as a ranking, and servers get the same labels again.
-        self._namer = lru_cache(_NAMERS)(partial(Namer, language))
+        self.tokenizer, self.language = tokenizer, language
+        self._namer = lru_cache(_NAMERS)(partial(Namer, language))  # making one takes as long as a ranking
 
     @classmethod
     def load(

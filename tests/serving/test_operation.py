@@ -11,10 +11,13 @@ import time
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
-from makesomenoise.errors import MakeSomeNoiseError
+from makesomenoise.errors import MakeSomeNoiseError, ModelError, RequestError
+from makesomenoise.serving.app import create_app
 from makesomenoise.serving.logs import JsonLines
 from makesomenoise.serving.refusals import Refusal
+from makesomenoise.serving.server import serve
 from makesomenoise.serving.settings import Settings
 from makesomenoise.serving.tasks import Tokenize
 from makesomenoise.serving.worker import Done, Failed, Worker
@@ -103,16 +106,33 @@ def test_a_bug_ends_one_job_and_not_the_worker(worker, tone):
     assert waited(lambda: len(made) == 3)
 
 
-def test_a_model_that_cannot_be_loaded(running):
-    def load():
-        raise FileNotFoundError("weights")
+def no_model():
+    raise ModelError("The weights are missing.")
 
-    server = running(Worker(load))
-    assert waited(lambda: server.worker.state == "failed")
-    assert httpx.get(f"{server.url}/health").json() == {"status": "failed"}
-    answer = httpx.post(f"{server.url}/v1/audio/generate", json={"input": "rain"})
+
+def test_a_model_that_cannot_be_loaded():
+    worker = Worker(no_model)
+    worker.start()
+    client = TestClient(create_app(worker, Settings()))
+    assert waited(lambda: worker.state == "failed")
+    assert client.get("/health").json() == {"status": "failed"}
+    answer = client.post("/v1/audio/generate", json={"input": "rain"})
     assert answer.status_code == 503
     assert "could not be loaded" in answer.json()["error"]["message"]
+
+
+def test_a_server_ends_without_a_model():
+    worker = Worker(no_model)
+    worker.start()
+    with pytest.raises(ModelError, match="The weights are missing"):
+        serve(create_app(worker, Settings()), worker, "127.0.0.1", 0, 1)
+
+
+def test_an_address_that_is_taken_is_one_sentence(model):
+    worker = Worker(lambda: model)
+    worker.start()
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(RequestError, match="Cannot listen on 127"):
+        serve(create_app(worker, Settings()), worker, "127.0.0.1", taken.getsockname()[1], 1)
 
 
 def test_health_is_ready_only_with_the_model(running, model):

@@ -99,7 +99,7 @@ class LanguageState(Protocol):
         ...
 
     def join(self, other: Self) -> None:
-        """Takes the rows of another state, whatever their lengths, after its own; the other is not used again."""
+        """Takes copies of the rows of another state, whatever their lengths, after its own."""
         ...
 
     def keep(self, rows: Sequence[int]) -> None:

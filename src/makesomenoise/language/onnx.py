@@ -32,7 +32,9 @@ class OnnxState:
 
     def chosen(self, rows: Sequence[int]) -> Self:
         """See `LanguageState`."""
-        return type(self)(self.memory.take(rows, axis=2), self.lengths.take(rows))
+        lengths = self.lengths.take(rows)
+        known = int(lengths.max())
+        return type(self)(np.ascontiguousarray(self.memory[:, :, list(rows), :, :known]), lengths)
 
     def crop(self, length: int) -> None:
         """See `LanguageState`."""
@@ -41,10 +43,7 @@ class OnnxState:
     def join(self, other: Self) -> None:
         """See `LanguageState`."""
         own, more, longest = len(self.lengths), len(other.lengths), int(other.lengths.max())
-        if not own:
-            self.memory, self.lengths, self.binding = other.memory, other.lengths, other.binding
-            return
-        self.make_room(max(longest, int(self.lengths.max())), own + more)
+        self.make_room(max(longest, int(self.lengths.max(initial=0))), own + more)
         self.memory[:, :, own : own + more, :, :longest] = other.memory[:, :, :more, :, :longest]
         self.lengths, self.binding = np.concatenate((self.lengths, other.lengths)), None
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from makesomenoise.language.generation import check_fits, code_scores, sound_scores, text_scores
+from makesomenoise.language.prefix_cache import PrefixCache
 from makesomenoise.language.sampling import Sampling, draw, seeded
 from makesomenoise.language.speaker import Speaker
 
@@ -151,6 +152,7 @@ class SideBySide:
         self._model, self._engine = model, model.engine
         self._drawings: list[Drawing] = []
         self._new: list[Drawing] = []
+        self._prompts = PrefixCache(self._engine)
         self._state: Any = self._engine.begin(0)
         self._unread: list[list[int]] = []  # the last token of the row at each place
 
@@ -196,15 +198,14 @@ class SideBySide:
             for number, prompt in enumerate(drawing.prompts):
                 wanting.setdefault(prompt, []).append((drawing, number))
         # One by one: together, each would cost as much as the longest.
-        read = [self._engine.begin(1) for _ in wanting]
-        hidden = [self._engine.read(state, [prompt]) for state, prompt in zip(read, wanting, strict=True)]
-        for state, rows in zip(read, wanting.values(), strict=True):
-            self._state.join(state if len(rows) == 1 else state.chosen([0] * len(rows)))
+        read = [self._prompts.read(prompt) for prompt in wanting]
+        for one, rows in zip(read, wanting.values(), strict=True):
+            self._state.join(one.state if len(rows) == 1 else one.state.chosen([0] * len(rows)))
             for drawing, number in rows:
                 drawing.places[number] = len(self._unread)
                 self._unread.append([])
         self._drawings, self._new = [*self._drawings, *self._new], []
-        return [one.repeat(len(rows), axis=0) for one, rows in zip(hidden, wanting.values(), strict=True)]
+        return [one.hidden.repeat(len(rows), axis=0) for one, rows in zip(read, wanting.values(), strict=True)]
 
     def _leave(self) -> None:
         """Gives the places of what is finished to the rows behind them."""

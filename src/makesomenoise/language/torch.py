@@ -72,7 +72,7 @@ class TorchState:
     def join(self, other: Self) -> None:
         """See `LanguageState`."""
         if not len(self.mask):
-            self.cache, self.mask = other.cache, other.mask
+            self.cache, self.mask = _cache(_kept(other.cache)), other.mask
             return
         longest = max(self.mask.shape[1], other.mask.shape[1])
 
