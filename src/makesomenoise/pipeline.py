@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, Union, cast
 
@@ -35,6 +35,7 @@ DEFAULT = "language"
 _LEAD_CODES = 48  # heard before what follows, so that the decoder goes on with its texture
 Heard = Union[np.ndarray, "Tensor", Sound, str, Path]
 Sounds = Union[Sequence[Heard], np.ndarray, "Tensor"]
+_NAMERS = 16
 Found = TypeVar("Found", Answer, Ranking)
 
 
@@ -84,8 +85,8 @@ class AudioLanguageModel:
                 f"The language model learned the codes of the tokenizer {language.config.tokenizer_fingerprint}, but "
                 f"the loaded one is {tokenizer.fingerprint}: load the tokenizer it was trained with."
             )
-        self.tokenizer = tokenizer
-        self.language = language
+        self.tokenizer, self.language = tokenizer, language
+        self._namer = lru_cache(_NAMERS)(partial(Namer, language))  # making one takes as long as a ranking
 
     @classmethod
     def load(
@@ -254,7 +255,7 @@ class AudioLanguageModel:
         `report` are those of `ask_each`.
         """
         heard = (partial(self.hear, sound, strict, None) for sound in sounds)
-        return Namer(self.language, labels, prior).rank_each(heard, window, report)
+        return self._namer(tuple(labels), prior).rank_each(heard, window, report)
 
     def compose(
         self, text: str, seconds: float, seed: int = 0, sampling: Sampling = GENERATING, candidates: int = 1
