@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import soundfile
@@ -99,10 +99,10 @@ def peak(data: SourceBytes, survey: Survey) -> float:
 
 @contextmanager
 def _opened(data: SourceBytes, survey: Survey, part: Part) -> Iterator[soundfile.SoundFile]:
-    plain = data.path if part.pieces is None else None
+    plain: Any = data.path if part.pieces is None else None
     if plain is not None and os.name == "posix":
         plain = os.fsencode(plain)  # soundfile itself refuses names that are no UTF-8
-    source = plain or cast(BinaryIO, Pieces(data, part.pieces or [range(data.size)]))
+    source: Any = plain or cast(BinaryIO, Pieces(data, part.pieces or [range(data.size)]))
     try:
         with _quiet(survey.chatty):
             file = _ForwardFile(source)
