@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import Inputs, Model, Seed
+from makesomenoise.cli.options import Inputs, Model, OntologyFile, Seed
 from makesomenoise.cli.progress import progress
 
 app = typer.Typer(no_args_is_help=True, help="Prepare data: `msn data encode corpus/train-*.tar codes/train`.")
@@ -31,13 +31,17 @@ def encode(  # noqa: PLR0913 - each is an option
     copies: Copies = 0,
     seed: Seed = 0,
     cache: Cache = None,
+    ontology_file: OntologyFile = None,
 ) -> None:
     """Encode shards or folders of sound into code shards; run it again to go on where it stopped."""
     from makesomenoise.data.encode import encode_corpus
     from makesomenoise.data.jobs import Added
+    from makesomenoise.data.ontology import ontology
+
+    names = ontology(ontology_file)
 
     with progress("Encoding clips") as report:
-        done = encode_corpus(sources, output, model, workers, Added(scenes, pairs, copies, seed), cache, report)
+        done = encode_corpus(sources, output, model, workers, Added(scenes, pairs, copies, seed), cache, report, names)
     hours = done.seconds / 3600
     skipped = f", {len(done.skipped)} skipped" if done.skipped else ""
     typer.echo(f"{output}: {done.clips} clips ({hours:.2f} h) encoded, {done.kept} there before{skipped}.")

@@ -10,9 +10,10 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +21,12 @@ import torch
 from makesomenoise.audio import io
 from makesomenoise.data.bursts import sounding
 from makesomenoise.data.clips import ClipStore
-from makesomenoise.data.codes import SUFFIX, CodeClip, Stamp, read_stamp, write_codes
+from makesomenoise.data.codes import SUFFIX, CodeClip, Provenance, Stamp, read_stamp, write_codes
 from makesomenoise.data.instructions.scene_qa import described, parts
 from makesomenoise.data.jobs import SCENES, Added, Job, added_jobs, clip_jobs, left_over
-from makesomenoise.data.manifest import read_clips
+from makesomenoise.data.manifest import Clip, read_clips
+from makesomenoise.data.ontology import Ontology, default_ontology
 from makesomenoise.data.scenes import SceneMaker
-from makesomenoise.data.sounds import find
 from makesomenoise.data.variation import varied
 from makesomenoise.errors import DataError
 from makesomenoise.files import make_folder
@@ -71,6 +72,7 @@ def encode_corpus(
     added: Added | None = None,
     cache: str | Path | None = None,
     report: Report | None = None,
+    ontology: Ontology | None = None,
 ) -> Encoded:
     """Encodes every clip of the sources, and what is made of them.
 
@@ -82,20 +84,21 @@ def encode_corpus(
         added: scenes and copies; none where it is not given.
         cache: folder that keeps decoded clips for later runs.
         report: called with the numbers of clips done and of all clips, now and again.
+        ontology: names the sounds of scenes; none: the one that ships.
 
     Raises:
         EncodeError: if the output is a file or holds the codes of another tokenizer, or if a process dies.
         ManifestError: if a source does not exist or holds nothing.
         SceneError: if scenes or pairs are asked for and there are too few labelled sounds.
     """
-    added = added or Added()
+    added, ontology = added or Added(), ontology or default_ontology()
     stamp = _stamp(_tokenizer(str(tokenizer)))
     clips = read_clips(sources)
-    trusted = [clip for clip in clips if find(clip.label, clip.dataset)]
+    trusted = [clip for clip in clips if ontology.find(clip.label, clip.trust)]
     _check(Path(output), stamp)
     if added.scenes or added.pairs:
-        SceneMaker(ClipStore(trusted, 1))  # says now if there are too few sounds
-    jobs = [*clip_jobs(clips, Path(output), stamp), *added_jobs(trusted, Path(output), stamp, added)]
+        SceneMaker(ClipStore(trusted, 1), ontology)  # says now if there are too few sounds
+    jobs = [*clip_jobs(clips, Path(output), stamp), *added_jobs(trusted, Path(output), stamp, added, ontology)]
     make_folder(output)
     for path in left_over(jobs):
         path.unlink()
@@ -166,19 +169,12 @@ def _clips(job: Job, store: ClipStore, model: AudioTokenizer, skipped: list[str]
             codes=_codes(model, waveform),
             seconds=len(waveform) / model.sample_rate,
             sounding=sounding(waveform, model.sample_rate),
-            dataset=clip.dataset,
-            split=clip.split,
-            fold=clip.fold,
-            kind=clip.kind,
-            label=clip.label,
-            title=clip.title,
-            captions=clip.captions,
-            license=clip.license,
+            **_known(clip),
         )
 
 
 def _scenes(job: Job, store: ClipStore, model: AudioTokenizer) -> Iterator[CodeClip]:
-    maker = SceneMaker(store)
+    maker = SceneMaker(store, job.ontology)
     for number in job.scenes:
         rng = np.random.default_rng([job.seed, number])
         scene = maker.make(rng) if job.kind == SCENES else maker.pair(rng)
@@ -192,10 +188,17 @@ def _scenes(job: Job, store: ClipStore, model: AudioTokenizer) -> Iterator[CodeC
             dataset=SCENES,
             split=splits.pop() if len(splits) == 1 else "",
             kind="scene",
-            title=described(parts(scene.events)),
+            title=described(parts(scene.events, job.ontology)),
             license="; ".join(sorted({clip.license for clip in used if clip.license})),
             events=scene.events,
+            provenance=Provenance(job.kind, job.seed, number),
         )
+
+
+def _known(clip: Clip) -> dict[str, Any]:
+    """What a record tells, for the codes of its sound."""
+    told = {one.name for one in fields(CodeClip)} - {"key", "seconds"}
+    return {one.name: getattr(clip, one.name) for one in fields(Clip) if one.name in told}
 
 
 def _codes(model: AudioTokenizer, waveform: np.ndarray) -> tuple[int, ...]:

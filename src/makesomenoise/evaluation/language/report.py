@@ -14,6 +14,7 @@ from pydantic import Field
 
 from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, read_codes
+from makesomenoise.data.ontology import ontology
 from makesomenoise.evaluation.benchmark import measure_cold_start, measure_language_speed
 from makesomenoise.evaluation.cache import ResultCache
 from makesomenoise.evaluation.ear_judge import EarJudge
@@ -102,6 +103,7 @@ class LanguageInputs:
         model: language model, as `AudioLanguageModel.load` takes it.
         tokenizer: as `AudioLanguageModel.load` takes it.
         ears: outside ears that hear generated sounds beside the event classifier, as `Ear.open` takes them.
+        ontology: table of the names of sounds, see `Ontology.read`; none: the one that ships.
     """
 
     codes: Path
@@ -110,6 +112,7 @@ class LanguageInputs:
     model: str | Path = "language"
     tokenizer: str | Path = "default"
     ears: tuple[str | Path, ...] = ()
+    ontology: Path | None = None
 
 
 def evaluate_language(
@@ -153,7 +156,8 @@ class _LanguageEvaluation:
         self.language = LanguageModel.load_to_answer(inputs.model, config.device)
         self.model = AudioLanguageModel(tokenizer, self.language)
         refuse_teachers(self.ears, {str(inputs.tokenizer): tokenizer})
-        self.all = read_codes(inputs.codes, tokenizer.fingerprint)
+        self.ontology = ontology(inputs.ontology)
+        self.all = list(read_codes(inputs.codes, fingerprint=tokenizer.fingerprint, ontology=self.ontology))
         self.clips = code_subset(self.all, config.limit, tokenizer.code_rate)
         _check_split(self.clips, inputs.codes)
         self.corpus = Corpus.read(inputs.corpus, config.cache)
@@ -227,7 +231,7 @@ class _LanguageEvaluation:
     def generation(self) -> dict:
         """Sounds of the labels of a dataset, which ears hear too, and of scenes."""
         config, rate = self.config, self.model.tokenizer.code_rate
-        listeners = {task: ClassifierListener(self.classifier, task) for task in (_GENERATED, _WIDEST)}
+        listeners = {task: ClassifierListener(self.classifier, task, self.ontology) for task in (_GENERATED, _WIDEST)}
         clips = [clip for clip in self.all if clip.dataset == _GENERATED]
         labels = self._labels(_GENERATED)[: config.limit]
         count = min(config.scenes, config.limit or config.scenes)
@@ -237,7 +241,7 @@ class _LanguageEvaluation:
         }
         sources = (self.inputs.tokenizer, self.inputs.classifier)
         models = [self.weights, *map(_weights_digest, sources), config.vocoder]
-        originals = Originals(self.corpus, self.model.tokenizer.sample_rate)
+        originals = Originals(self.corpus, self.model.tokenizer.sample_rate, self.ontology)
         evaluator = GenerationEvaluator(self.model, originals, self.cache, models, config.seed)
         found = {}
         for task, prompts in prompt_sets.items():
@@ -256,7 +260,7 @@ class _LanguageEvaluation:
     def _ear_listeners(self, dataset: str) -> list[EarListener]:
         """The ears, which have learned the labels of a dataset from original clips."""
         judges = [EarJudge(ear, self.corpus.train, self.ear_cache, [dataset]) for ear in self.ears]
-        return [EarListener(judge, dataset, self.model.tokenizer.sample_rate) for judge in judges]
+        return [EarListener(judge, dataset, self.model.tokenizer.sample_rate, self.ontology) for judge in judges]
 
     def _labels(self, dataset: str) -> list[str]:
         return sorted({clip.label for clip in self.all if clip.dataset == dataset and clip.label})
