@@ -67,6 +67,11 @@ def test_what_no_extra_brings_is_a_bug():
     assert missing(ModuleNotFoundError("No module named 'x'"), "msn encode") is None
 
 
+def test_what_has_an_extra_of_its_own_is_named_by_the_lightest():
+    said = missing(ModuleNotFoundError("No module named 'gguf'", name="gguf"), "msn merge")
+    assert said == "`msn merge` needs gguf, which is not installed: run pip install 'makesomenoise[gguf]'."
+
+
 def test_every_command_names_the_extra_that_the_core_alone_lacks(tmp_path: Path, tone):
     io.save(tmp_path / "tone.wav", tone(0.5))
     words = {path: WORDS.get(path, ("x",) * count) for path, count in arguments().items()}

@@ -322,6 +322,21 @@ def test_a_model_is_merged_into_a_plain_folder(msn, folders, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+def test_a_gguf_file_is_of_the_default_base_and_replaces_nothing(msn, folders, tmp_path):
+    path = tmp_path / "merged.gguf"
+    path.write_text("mine")
+    told = refused(msn("merge", folders["ours"], path, "--format", "gguf"))
+    assert "exists and is kept: give another name, or --force" in told
+    told = refused(msn("merge", folders["ours"], path, "--format", "gguf", "--force"))
+    assert "of the base smollm2-135m alone" in told
+    assert "--format hf" in told
+    assert path.read_text() == "mine"
+    assert "must end in .gguf" in refused(msn("merge", folders["ours"], tmp_path / "merged", "--format", "gguf"))
+    assert "8 bits a weight" in refused(msn("merge", "language", tmp_path / "x.gguf", "--format", "gguf", "--float32"))
+    assert "must be new or empty" in refused(msn("merge", folders["ours"], tmp_path / "other", "--force"))
+    assert "unknown format 'x': give hf or gguf" in refused(msn("merge", "language", tmp_path / "x", "--format", "x"))
+
+
 def test_listening_loads_no_vocoder(run, sounds, monkeypatch):
     def broken(*_):
         raise AssertionError("a vocoder was read")

@@ -62,7 +62,7 @@ def test_help_names_no_python_type_of_flags(msn):
         (("decode", "a.msn"), "Missing argument 'output'"),
         (("decode", "--seed", "3", "a.msn"), "Missing argument 'output'"),
         (("data", "encode", "a.tar"), "Missing argument 'output'"),
-        (("merge", "language"), "Missing argument 'folder'"),
+        (("merge", "language"), "Missing argument 'output'"),
         (("sing",), "No such command 'sing'"),
         (("data", "sing"), "No such command 'sing'"),
         (("encode", "a.wav", "b.msn", "--sped", "3"), "No such option: --sped"),

