@@ -4,7 +4,6 @@ What was measured is kept in the folder of the report: a run that was stopped go
 settings measures again only what depends on them.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, read_codes
 from makesomenoise.data.ontology import ontology
 from makesomenoise.evaluation.benchmark import measure_cold_start, measure_language_speed
-from makesomenoise.evaluation.cache import ResultCache
+from makesomenoise.evaluation.cache import ResultCache, model_digest
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.ears import open_ears, refuse_teachers
 from makesomenoise.evaluation.event_classifier import EventClassifier
@@ -162,7 +161,7 @@ class _LanguageEvaluation:
         _check_split(self.clips, inputs.codes)
         self.corpus = Corpus.read(inputs.corpus, config.cache)
         self.classifier = _load_classifier(inputs.classifier)
-        self.weights = _weights_digest(inputs.model)
+        self.weights = model_digest(inputs.model)
         make_folder(output)
         identity = [self.weights, tokenizer.fingerprint, codes_digest(self.all)]
         self.cache = ResultCache(output / CACHE_FOLDER, identity, config.fresh)
@@ -224,7 +223,7 @@ class _LanguageEvaluation:
         """Questions about scenes, by type."""
         items = draw_questions(self.clips, self.config.seed)
         found = answer_questions(self.language, items, self.cache)
-        decoder = [_weights_digest(self.inputs.tokenizer), self.config.vocoder]
+        decoder = [model_digest(self.inputs.tokenizer), self.config.vocoder]
         decoded = measure_decoded(items, self.model, self.cache, decoder)
         return {kind: {**asdict(answers), "decoded_accuracy": decoded.get(kind)} for kind, answers in found.items()}
 
@@ -240,7 +239,7 @@ class _LanguageEvaluation:
             _WIDEST: scene_prompts(self.all, listeners[_WIDEST].names, count, rate),
         }
         sources = (self.inputs.tokenizer, self.inputs.classifier)
-        models = [self.weights, *map(_weights_digest, sources), config.vocoder]
+        models = [self.weights, *map(model_digest, sources), config.vocoder]
         originals = Originals(self.corpus, self.model.tokenizer.sample_rate, self.ontology)
         evaluator = GenerationEvaluator(self.model, originals, self.cache, models, config.seed)
         found = {}
@@ -278,10 +277,3 @@ def _load_classifier(folder: Path) -> EventClassifier:
     if not (folder / checkpoint.CONFIG_FILE).is_file():
         raise EvaluationError(f"No event classifier in {folder}: `msn evaluate tokenizer` trains one; name its folder.")
     return EventClassifier.load(folder)
-
-
-def _weights_digest(source: str | Path) -> str:
-    """16 hexadecimal digits that change with any file of a model folder but its card."""
-    folder = checkpoint.resolve(source)
-    files = [folder / name for name in (checkpoint.CONFIG_FILE, checkpoint.WEIGHTS_FILE)]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
