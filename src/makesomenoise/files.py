@@ -11,6 +11,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -199,9 +200,18 @@ def locked(path: str | Path) -> Iterator[None]:
         yield
 
 
-def sweep(folder: str | Path, pattern: str = f"{_PREFIX}*{_PART}") -> None:
-    """Removes the temporary files and folders that processes which were killed have left in a folder."""
+def sweep(folder: str | Path, pattern: str = f"{_PREFIX}*{_PART}", least_age: float = 0.0) -> None:
+    """Removes the temporary files and folders that processes which were killed have left in a folder.
+
+    Args:
+        folder: where they lie.
+        pattern: of their names.
+        least_age: seconds for which nothing was written to them; younger ones may still be of use to somebody.
+    """
     for left in Path(folder).glob(pattern):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime < least_age:
+                continue
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
         else:

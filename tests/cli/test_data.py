@@ -1,5 +1,6 @@
-"""`msn data encode`: sound becomes shards, mistakes become one sentence."""
+"""`msn data`: sound becomes shards, shards are counted, mistakes become one sentence."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,68 @@ def test_mistakes_are_one_sentence(msn, models, folder: Path, tmp_path: Path):
     assert result.exit_code == 2
     assert "holds codes of the tokenizer" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_shards_are_counted(msn, models, folder: Path, tmp_path: Path, tone):
+    (folder / "rain" / "bad.wav").write_text("words")
+    io.save(folder / "rain" / "same.wav", 0.5 * tone(4.0, 200.0))
+    msn("data", "encode", folder, tmp_path / "out", "--model", models.ours, "--workers", 1)
+    told = msn("data", "stats", tmp_path / "out")
+    assert told.exit_code == 0, told.output
+    assert "1 failed, 0 rows repeat the id of another, 1 clips have the codes of another" in told.stdout
+    found = json.loads(msn("data", "stats", tmp_path / "out", "--json").stdout)
+    assert (found["shards"], found["failures"], found["repeated_ids"], found["equal_codes"]) == (3, 1, 0, 1)
+    assert found["total"]["clips"] == 4
+    assert found["total"]["hours"] == pytest.approx(16 / 3600)
+    assert found["total"]["codes"] == 4 * 94
+    assert 1.0 <= found["total"]["perplexity"] <= found["total"]["codes_used"] <= 1024
+    assert [one["name"] for one in found["sources"]] == ["in"]
+
+
+def test_shards_of_two_tokenizers_are_not_counted_together(msn, models, folder: Path, tmp_path: Path):
+    for name, model in (("dog", models.ours), ("rain", models.baseline)):
+        msn("data", "encode", folder / name, tmp_path / name, "--model", model, "--workers", 1)
+    (tmp_path / "rain" / "rain-000.parquet").rename(tmp_path / "dog" / "rain-000.parquet")
+    result = msn("data", "stats", tmp_path / "dog")
+    assert result.exit_code == 2
+    assert "holds codes of the tokenizer" in result.stderr
+    assert msn("data", "stats", tmp_path / "nothing").exit_code == 2
+
+
+def test_codes_of_another_corpus_are_not_written_over(msn, models, folder: Path, tmp_path: Path, tone):
+    other = tmp_path / "other" / "dog"
+    other.mkdir(parents=True)
+    io.save(other / "b.wav", tone(1.0))
+    msn("data", "encode", folder / "dog", tmp_path / "out", "--model", models.ours, "--workers", 1)
+    result = msn("data", "encode", other, tmp_path / "out", "--model", models.ours, "--workers", 1)
+    assert result.exit_code == 2
+    assert "give each corpus a folder of its own" in result.stderr
+    assert "3 failed" not in result.output
+
+
+def test_a_cluster_that_cannot_be_used_is_one_sentence(msn, models, folder: Path, tmp_path: Path, monkeypatch):
+    pytest.importorskip("ray")
+    import ray
+
+    for address, words in (("127.0.0.1:9", "No Ray cluster answers at"), ("nonsense", "no address of a Ray cluster")):
+        result = msn("data", "encode", folder, tmp_path / "out", "--model", models.ours, "--ray", address)
+        assert result.exit_code == 2
+        assert words in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+
+    def refused(**_):
+        raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.40.0\n    Python: 3.11.9")
+
+    monkeypatch.setattr(ray, "init", refused)
+    result = msn("data", "encode", folder, tmp_path / "out", "--model", models.ours, "--ray", "auto")
+    assert result.exit_code == 2
+    assert "runs another version than this machine" in result.stderr
+
+
+@pytest.mark.parametrize("address", ["memory://nothing/here.tar", "nonsense://x/y.tar", "s3://bucket/x.tar"])
+def test_an_address_that_gives_nothing_is_one_sentence(msn, models, tmp_path: Path, address: str):
+    result = msn("data", "encode", address, tmp_path / "out", "--model", models.ours)
+    assert result.exit_code == 2
+    assert address in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()

@@ -11,7 +11,7 @@ from makesomenoise.audio import io
 from makesomenoise.data import jobs
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import read_codes, read_stamp
-from makesomenoise.data.encode import EncodeError, encode_corpus
+from makesomenoise.data.encode import EncodeError, Workers, encode_corpus
 from makesomenoise.data.jobs import Added
 from makesomenoise.data.manifest import ManifestError, read_clips
 from makesomenoise.data.ontology import default_ontology
@@ -28,7 +28,7 @@ def test_every_clip_is_encoded_as_the_tokenizer_does(sounds: Path, model: Path, 
     done = encode_corpus([sounds], tmp_path / "codes", model)
     tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim")
     clips = read_codes(tmp_path / "codes", fingerprint=tokenizer.fingerprint)
-    assert (done.clips, done.kept, done.skipped) == (7, 0, ())
+    assert (done.clips, done.kept, done.failed) == (7, 0, ())
     assert done.seconds == pytest.approx(3 * 2.0 + 4 * 6.0)
     assert {clip.label for clip in clips} == {"dog", "gun shot", "cat", "rain", "siren", "engine", "speech"}
     for clip in clips:
@@ -132,16 +132,24 @@ def test_what_is_no_longer_there_goes(sounds: Path, model: Path, tmp_path: Path,
 @pytest.mark.slow
 def test_processes_give_the_same(sounds: Path, model: Path, tmp_path: Path):
     for workers in (1, 2):
-        encode_corpus([sounds], tmp_path / str(workers), model, workers=workers, added=Added(scenes=3, copies=1))
-    assert list(read_codes(tmp_path / "1")) == list(read_codes(tmp_path / "2"))
+        encode_corpus([sounds], tmp_path / str(workers), model, Workers(workers), added=Added(scenes=3, copies=1))
+    assert read_codes(tmp_path / "1") == read_codes(tmp_path / "2")
 
 
 def test_a_clip_that_cannot_be_read_is_left_out_and_named(sounds: Path, model: Path, tmp_path: Path):
     (sounds / "dog" / "bad.wav").write_text("just words")
     done = encode_corpus([sounds / "dog"], tmp_path / "codes", model)
     assert done.clips == 1
-    (sentence,) = done.skipped
-    assert "bad" in sentence
+    (failure,) = done.failed
+    assert failure.id == "dog/bad"
+    assert "bad" in failure.reason
+    assert encode_corpus([sounds / "dog"], tmp_path / "codes", model).failed == done.failed  # told again
+    assert [json.loads(line) for line in (tmp_path / "codes" / "failed.jsonl").read_text().splitlines()] == [
+        {"id": failure.id, "reason": failure.reason}
+    ]
+    (sounds / "dog" / "bad.wav").unlink()
+    assert encode_corpus([sounds / "dog"], tmp_path / "codes", model).failed == ()
+    assert not (tmp_path / "codes" / "failed.jsonl").exists()
 
 
 def test_folders_of_one_name_do_not_overwrite_each_other(sounds: Path, model: Path, tmp_path: Path, tone):
@@ -153,10 +161,10 @@ def test_folders_of_one_name_do_not_overwrite_each_other(sounds: Path, model: Pa
 
 def test_codes_of_two_tokenizers_are_kept_apart(sounds: Path, tiny_tokenizers: tuple[Path, Path], tmp_path: Path):
     encode_corpus([sounds / "dog"], tmp_path / "codes", tiny_tokenizers[0])
-    before = list(read_codes(tmp_path / "codes"))
+    before = read_codes(tmp_path / "codes")
     with pytest.raises(EncodeError, match="give an empty folder"):
         encode_corpus([sounds / "cat"], tmp_path / "codes", tiny_tokenizers[1])
-    assert list(read_codes(tmp_path / "codes")) == before
+    assert read_codes(tmp_path / "codes") == before
 
 
 def test_what_cannot_be_done_leaves_nothing_behind(sounds: Path, model: Path, tmp_path: Path):

@@ -5,27 +5,43 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import Inputs, Model, OntologyFile, Seed
+from makesomenoise.cli.errors import show
+from makesomenoise.cli.options import Device, Json, Model, OntologyFile, Seed
 from makesomenoise.cli.progress import progress
 
 app = typer.Typer(no_args_is_help=True, help="Prepare data: `msn data encode corpus/train-*.tar codes/train`.")
 
+Sources = Annotated[
+    list[str],
+    typer.Argument(help="Tar shards, folders, Parquet files, or addresses (s3://, hf://).", show_default=False),
+]
 Folder = Annotated[Path, typer.Argument(help="Folder of the code shards.", show_default=False)]
-Workers = Annotated[int, typer.Option(min=1, help="Number of processes.")]
+WorkerCount = Annotated[int, typer.Option("--workers", min=1, help="Number of processes, or of Ray's actors.")]
 Scenes = Annotated[int, typer.Option(min=0, help="How many scenes to make of the clips, with questions and answers.")]
 Pairs = Annotated[int, typer.Option(min=0, help="How many short scenes of two sounds to make, one clearly louder.")]
 Copies = Annotated[int, typer.Option(min=0, help="How many varied copies to add of each clip whose label is trusted.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder that keeps decoded clips for later runs.")]
-_NAMED = 10  # of the clips that cannot be read
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="[ADDRESS]",
+        help="Work on a Ray cluster: HOST:PORT, ray://HOST:PORT or auto; alone, on one started here.",
+        show_default=False,
+    ),
+]
+_NAMED = 10  # of what cannot be read
 
 
 @app.command()
 def encode(  # noqa: PLR0913 - each is an option
-    sources: Inputs,
+    sources: Sources,
     output: Folder,
     *,
     model: Model = "default",
-    workers: Workers = 2,
+    workers: WorkerCount = 2,
+    device: Device = "cpu",
+    ray: RayAddress = None,
     scenes: Scenes = 0,
     pairs: Pairs = 0,
     copies: Copies = 0,
@@ -34,18 +50,41 @@ def encode(  # noqa: PLR0913 - each is an option
     ontology_file: OntologyFile = None,
 ) -> None:
     """Encode shards or folders of sound into code shards; run it again to go on where it stopped."""
-    from makesomenoise.data.encode import encode_corpus
+    from makesomenoise.data.encode import FAILED_FILE, Workers, encode_corpus
     from makesomenoise.data.jobs import Added
     from makesomenoise.data.ontology import ontology
 
     names = ontology(ontology_file)
-
+    team = Workers(workers, device, cache, ray)
     with progress("Encoding clips") as report:
-        done = encode_corpus(sources, output, model, workers, Added(scenes, pairs, copies, seed), cache, report, names)
+        done = encode_corpus(sources, output, model, team, Added(scenes, pairs, copies, seed), report, names)
     hours = done.seconds / 3600
-    skipped = f", {len(done.skipped)} skipped" if done.skipped else ""
+    skipped = f", {len(done.failed)} failed" if done.failed else ""
     typer.echo(f"{output}: {done.clips} clips ({hours:.2f} h) encoded, {done.kept} there before{skipped}.")
-    for sentence in done.skipped[:_NAMED]:
-        typer.echo(f"msn: {sentence}", err=True)
-    if len(done.skipped) > _NAMED:
-        typer.echo(f"msn: {len(done.skipped) - _NAMED} more clips cannot be read and are skipped.", err=True)
+    for failure in done.failed[:_NAMED]:
+        show(failure.reason)
+    if len(done.failed) > _NAMED:
+        show(f"{len(done.failed) - _NAMED} more failed; all of them stand in {output / FAILED_FILE}.")
+
+
+@app.command()
+def stats(output: Folder, as_json: Json = False) -> None:
+    """Count what code shards hold: hours, clips, failures, codes used, perplexity, duplicates."""
+    import json
+    from dataclasses import asdict
+
+    from makesomenoise.data.statistics import corpus_statistics
+
+    found = corpus_statistics(output)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    typer.echo(f"{output}: {found.shards} shards of the tokenizer {found.fingerprint}")
+    typer.echo(f"{'source':24} {'clips':>9} {'hours':>9} {'codes':>11} {'used':>6} {'perplexity':>10}")
+    for one in (*found.sources, found.total):
+        shown = f"{one.codes:11d} {one.codes_used:6d} {one.perplexity:10.1f}"
+        typer.echo(f"{one.name:24.24} {one.clips:9d} {one.hours:9.2f} {shown}")
+    typer.echo(
+        f"{found.failures} failed, {found.repeated_ids} rows repeat the id of another, "
+        f"{found.equal_codes} clips have the codes of another."
+    )

@@ -5,6 +5,8 @@ MODULES = {
     "torch": {"torch", "vector_quantize_pytorch"},
     "demo": {"matplotlib"},
     "data": {"torch", "vector_quantize_pytorch", "pyarrow"},
+    "ray": {"torch", "vector_quantize_pytorch", "pyarrow", "ray"},
+    "hub": {"torch", "vector_quantize_pytorch", "pyarrow", "datasets"},
     "train": {"torch", "vector_quantize_pytorch", "pytorch_lightning", "tensorboard", "matplotlib"},
     "language": {"torch", "vector_quantize_pytorch", "transformers", "peft", "accelerate", "gguf"},
     "evaluate": {

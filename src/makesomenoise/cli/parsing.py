@@ -21,9 +21,9 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses what follows the command's name."""
-        words = list(args)
+        words = self._completed(args)
         try:
-            rest = super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, list(words))
         except typer.BadParameter as error:
             self._explain(ctx, words, error)
             raise
@@ -33,6 +33,16 @@ class Command(TyperCommand):
                 option = parameter.opts[0]
                 raise typer.BadParameter(f"{value} is not a number to work with; give a finite one.", ctx, None, option)
         return rest
+
+    def _completed(self, args: list[str]) -> list[str]:
+        """The words, with an empty value behind each option that may stand alone: whose metavar is in brackets."""
+        alone = {name for p in self.params if (getattr(p, "metavar", None) or "").startswith("[") for name in p.opts}
+        words = []
+        for place, word in enumerate(args):
+            words.append(word)
+            if word in alone and (place + 1 == len(args) or args[place + 1].startswith("-")):
+                words.append("")
+        return words
 
     def _explain(self, ctx: Any, words: list[str], error: Any) -> None:
         """Names the value that was given, and the argument that is missing.

@@ -125,6 +125,11 @@ class ClipStore:
             self._room += self._decoded.pop(next(iter(self._decoded))).nbytes
         return samples
 
+    def forget(self, index: int) -> None:
+        """Gives back the memory of clip `index`; it is decoded again where it is asked for."""
+        samples = self._decoded.pop(index, None)
+        self._room += samples.nbytes if samples is not None else 0
+
     def place(self, clip: Clip) -> Path | None:
         """Where a decoded clip lies, or is to lie, in the cache; nothing where there is none."""
         identity = f"{clip.path.resolve()}:{clip.offset}:{clip.size}:{self.sample_rate}"

@@ -1,11 +1,13 @@
 """Encoded clips as Parquet shards, stamped with the tokenizer that made them; knows no tokenizer and no language model.
 
 A shard holds one row a clip. Its schema carries the `Stamp`: codes mean something only to the tokenizer they came from,
-so whoever reads them says which one he has, and codes of another are refused.
+so whoever reads them says which one he has, and codes of another are refused. It also names the clips that could not be
+encoded, so that what was done and what failed are written in one step.
 """
 
 import json
 import mmap
+import operator
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -22,7 +24,7 @@ from makesomenoise.errors import DataError
 from makesomenoise.files import atomic_write
 
 SUFFIX = ".parquet"
-_STAMP = b"makesomenoise"
+_STAMP, _FAILED = b"makesomenoise", b"makesomenoise.failed"
 _ROWS_AT_ONCE = 1024
 
 
@@ -133,21 +135,37 @@ class Stamp:
         codebook_size: number of codes K.
         code_rate: codes a second.
         made_from: digest of what was encoded; a shard made from something else is not up to date.
+        source: the tar, folder or address that was encoded, as far as it is known; it may move.
     """
 
     fingerprint: str
     codebook_size: int
     code_rate: float
     made_from: str = ""
+    source: str = field(default="", compare=False)
 
 
-def write_codes(path: str | Path, clips: Sequence[CodeClip], stamp: Stamp) -> None:
+@dataclass(frozen=True)
+class Failure:
+    """A clip that could not be encoded.
+
+    Attributes:
+        id: `<shard>/<key>` of the clip, or the shard alone where its clips are not known.
+        reason: one sentence.
+    """
+
+    id: str
+    reason: str
+
+
+def write_codes(path: str | Path, clips: Sequence[CodeClip], stamp: Stamp, failures: Sequence[Failure] = ()) -> None:
     """Writes one shard; it appears whole or not at all.
 
     Args:
         path: ends in `.parquet`; an existing file is replaced.
         clips: its rows.
         stamp: whose codes they are.
+        failures: clips that belong here and could not be encoded.
 
     Raises:
         CodesError: if a code is outside [0, K).
@@ -157,7 +175,10 @@ def write_codes(path: str | Path, clips: Sequence[CodeClip], stamp: Stamp) -> No
         wrong = [code for code in clip.codes if not 0 <= code < stamp.codebook_size]
         if wrong:
             raise CodesError(f"Clip {clip.key} holds the code {wrong[0]}, outside [0, {stamp.codebook_size}).")
-    schema = _SCHEMA.with_metadata({_STAMP: json.dumps(asdict(stamp)).encode()})
+    told = {_STAMP: json.dumps(asdict(stamp)).encode()}
+    if failures:
+        told[_FAILED] = json.dumps([asdict(failure) for failure in failures]).encode()
+    schema = _SCHEMA.with_metadata(told)
     table = pa.Table.from_pylist([_row(clip) for clip in clips], schema=schema)
     with atomic_write(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -198,6 +219,12 @@ class CodeClips(Sequence[CodeClip]):
         if isinstance(place, slice):
             return type(self)(self._table, self.ontology, self._rows[place])
         return self._clip(self._table.slice(int(self._rows[place]), 1).to_pylist()[0])
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other sequence has equal clips."""
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(operator.eq, self, other))
+
+    __hash__ = None
 
     def __iter__(self) -> Iterator[CodeClip]:
         for first in range(0, len(self), _ROWS_AT_ONCE):
@@ -248,15 +275,35 @@ def read_codes(*sources: str | Path, fingerprint: str | None = None, ontology: O
         CodesError: if there is nothing to read, if a shard is damaged, or if it was made by another tokenizer.
     """
     expected = fingerprint or read_stamp(sources[0]).fingerprint
-    paths = [path for source in sources for path in _shards(source)]
-    for path in paths:
+    paths = [path for source in sources for path in code_shards(source, expected)]
+    return CodeClips(_mapped(paths), ontology or default_ontology())
+
+
+def code_shards(source: str | Path, fingerprint: str | None = None) -> list[Path]:
+    """The shards of a source, all of one tokenizer, in the order of their names; else as `read_codes`."""
+    shards = _shards(source)
+    expected = fingerprint or read_stamp(shards[0]).fingerprint
+    for path in shards:
         found = read_stamp(path).fingerprint
         if found != expected:
             raise CodesError(
                 f"{path} holds codes of the tokenizer {found}, and {expected} is expected: "
                 "encode the sounds again with `msn data encode`, or use the tokenizer that made them."
             )
-    return CodeClips(_mapped(paths), ontology or default_ontology())
+    return shards
+
+
+def read_failures(path: str | Path) -> tuple[Failure, ...]:
+    """The clips of a shard that could not be encoded.
+
+    Raises:
+        CodesError: if it is not a code shard.
+    """
+    try:
+        told = (pq.read_schema(path).metadata or {}).get(_FAILED, b"[]")
+        return tuple(Failure(**one) for one in json.loads(told))
+    except (pa.ArrowException, OSError, TypeError, json.JSONDecodeError):
+        raise CodesError(f"{path} is not a code shard: make some with `msn data encode`.") from None
 
 
 def read_stamp(source: str | Path) -> Stamp:

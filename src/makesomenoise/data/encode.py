@@ -1,42 +1,55 @@
-"""A corpus to code shards, in several processes, with scenes made from it and varied copies.
+"""A corpus to code shards, on one machine or on a cluster, with scenes made from it and varied copies.
 
 The work is cut into jobs (`jobs.py`), each of which becomes one Parquet shard, whole or not at all. A job whose shard
 is there already, made by the same tokenizer from the same clips, is not done again: a run that was interrupted goes on
-where it stopped. The processes are plain ones of the standard library.
+where it stopped, whether it began on one machine or on many. What could not be encoded stands in `failed.jsonl`.
 """
 
-import hashlib
-import multiprocessing
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-
-from makesomenoise.audio import io
-from makesomenoise.data.bursts import sounding
 from makesomenoise.data.clips import ClipStore
-from makesomenoise.data.codes import SUFFIX, CodeClip, Provenance, Stamp, read_stamp, write_codes
-from makesomenoise.data.instructions.scene_qa import described, parts
-from makesomenoise.data.jobs import SCENES, Added, Job, added_jobs, clip_jobs, left_over
-from makesomenoise.data.manifest import Clip, read_clips
+from makesomenoise.data.codes import SUFFIX, Failure, Stamp, read_failures, read_stamp
+from makesomenoise.data.fetching import Work, fetched_damage
+from makesomenoise.data.job_encoding import EncodeError, Engine, JobResult
+from makesomenoise.data.jobs import Added, Job, added_jobs, left_over
 from makesomenoise.data.ontology import Ontology, default_ontology
+from makesomenoise.data.processes import in_processes
 from makesomenoise.data.scenes import SceneMaker
-from makesomenoise.data.variation import varied
-from makesomenoise.errors import DataError
-from makesomenoise.files import make_folder
-from makesomenoise.tokenizer.model import AudioTokenizer
+from makesomenoise.data.sources import listed
+from makesomenoise.files import make_folder, sweep, write_text
 
 Report = Callable[[int, int], None]
+FAILED_FILE = "failed.jsonl"
+_WRITTEN_LONG_AGO = 600.0  # seconds; a shard is written in one or two
 
 
-class EncodeError(DataError):
-    """An encoding that cannot be done; the message is one sentence for the user."""
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work.
+
+    Attributes:
+        count: number of processes, or of actors; with one process, the work is done in the calling one.
+        device: where each of them computes.
+        cache: folder that keeps decoded clips for later runs, or none.
+        ray: address of a Ray cluster, `local` for one that is started on this machine, or none for plain processes.
+    """
+
+    count: int = 1
+    device: str = "cpu"
+    cache: str | Path | None = None
+    ray: str | None = None
+
+    def results(self, work: Sequence[Work], tokenizer: str) -> Iterator[JobResult]:
+        """Does the work, and gives results as they come."""
+        engine = Engine(tokenizer, self.device, str(self.cache) if self.cache is not None else None)
+        if self.ray is None:
+            return in_processes(work, engine, self.count)
+        from makesomenoise.data.ray_actors import on_ray  # noqa: PLC0415 - Ray is an extra
+
+        return on_ray(work, engine, self.count, self.ray)
 
 
 @dataclass(frozen=True)
@@ -47,71 +60,68 @@ class Encoded:
         clips: clips and scenes encoded now.
         seconds: their length.
         kept: clips and scenes whose shards were there already.
-        skipped: what could not be read, one sentence each.
+        failed: what of the folder could not be encoded, now or before; also in `failed.jsonl`.
     """
 
     clips: int
     seconds: float
     kept: int
-    skipped: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Made:
-    size: int
-    clips: int
-    seconds: float
-    skipped: tuple[str, ...]
+    failed: tuple[Failure, ...]
 
 
 def encode_corpus(
     sources: Iterable[str | Path],
     output: str | Path,
     tokenizer: str | Path = "default",
-    workers: int = 1,
+    workers: Workers | None = None,
     added: Added | None = None,
-    cache: str | Path | None = None,
     report: Report | None = None,
     ontology: Ontology | None = None,
 ) -> Encoded:
     """Encodes every clip of the sources, and what is made of them.
 
     Args:
-        sources: tar shards and folders, as for `read_clips`.
-        output: folder of the code shards; made if missing.
+        sources: tar shards and folders, as for `read_clips`, Parquet files, and addresses of such (`s3://`, `hf://`).
+        output: folder of the code shards, which all workers see; made if missing.
         tokenizer: a model folder, a bundled name or a Hub id.
-        workers: number of processes; with one, the work is done in this process.
+        workers: who does the work; where it is not given, this process.
         added: scenes and copies; none where it is not given.
-        cache: folder that keeps decoded clips for later runs.
-        report: called with the numbers of clips done and of all clips, now and again.
+        report: called with the numbers of clips done and of all clips that are known of, now and again.
         ontology: names the sounds of scenes; none: the one that ships.
 
     Raises:
-        EncodeError: if the output is a file or holds the codes of another tokenizer, or if a process dies.
-        ManifestError: if a source does not exist or holds nothing.
+        EncodeError: if the output is a file or holds the codes of another tokenizer, or if processes die.
+        JobError: if codes of another corpus would be written over.
+        ManifestError: if a source does not exist or holds nothing, or an address does not answer.
         SceneError: if scenes or pairs are asked for and there are too few labelled sounds.
     """
-    added, ontology = added or Added(), ontology or default_ontology()
-    stamp = _stamp(_tokenizer(str(tokenizer)))
-    clips = read_clips(sources)
-    trusted = [clip for clip in clips if ontology.find(clip.label, clip.trust)]
-    _check(Path(output), stamp)
+    output, workers, added = Path(output), workers or Workers(), added or Added()
+    ontology = ontology or default_ontology()
+    stamp = Engine(str(tokenizer)).stamp
+    found = listed(sources, output, stamp)
+    trusted = [clip for clip in found.clips if ontology.find(clip.label, clip.trust)]
+    _check(output, stamp)
     if added.scenes or added.pairs:
         SceneMaker(ClipStore(trusted, 1), ontology)  # says now if there are too few sounds
-    jobs = [*clip_jobs(clips, Path(output), stamp), *added_jobs(trusted, Path(output), stamp, added, ontology)]
+    work: list[Work] = [*found.work, *added_jobs(trusted, output, stamp, added, ontology)]
+    waiting = [one for one in work if not one.is_done()]
+    for one in waiting:
+        one.check_place()
     make_folder(output)
-    for path in left_over(jobs):
+    sweep(output, least_age=_WRITTEN_LONG_AGO)
+    for path in left_over([one for one in work if isinstance(one, Job)]):
         path.unlink()
-    waiting = [job for job in jobs if not job.is_done()]
-    done = kept = sum(job.size for job in jobs) - sum(job.size for job in waiting)
-    made: list[_Made] = []
-    for one in _worked_off(waiting, str(tokenizer), cache, workers):
-        made.append(one)
-        done += one.size
+    kept = sum(one.size for one in work) - sum(one.size for one in waiting)
+    made: list[JobResult] = []
+    for result in workers.results(waiting, str(tokenizer)):
+        _check_seen(output, result)
+        made.append(result)
         if report is not None:
-            report(done, sum(job.size for job in jobs))
-    skipped = tuple(sentence for one in made for sentence in one.skipped)
-    return Encoded(sum(one.clips for one in made), sum(one.seconds for one in made), kept, skipped)
+            report(kept + sum(one.size for one in made), kept + _known(waiting, made))
+    own = (*found.damaged, *(one for result in made for one in result.failures))
+    failed = _all_failures(output, own, {one.name for one in work})
+    _write_failed(output / FAILED_FILE, failed)
+    return Encoded(sum(one.clips for one in made), sum(one.seconds for one in made), kept, failed)
 
 
 def _check(output: Path, stamp: Stamp) -> None:
@@ -127,89 +137,43 @@ def _check(output: Path, stamp: Stamp) -> None:
             )
 
 
-def _worked_off(jobs: Sequence[Job], tokenizer: str, cache: str | Path | None, workers: int) -> Iterator[_Made]:
-    if workers == 1 or len(jobs) < 2:  # noqa: PLR2004 - one job is no work to share
-        yield from (_work(job, tokenizer, cache) for job in jobs)
-        return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,))
+def _check_seen(output: Path, result: JobResult) -> None:
+    for name in result.shards:
+        if not (output / name).exists():
+            raise EncodeError(
+                f"A worker wrote {name} where this machine does not see it: give a folder that all machines share, "
+                f"under the same name, in place of {output}."
+            )
+
+
+def _known(waiting: Sequence[Work], made: Sequence[JobResult]) -> int:
+    """Number of clips of what waited, as far as they are known by now."""
+    return max(sum(one.size for one in waiting if isinstance(one, Job)), sum(one.size for one in made))
+
+
+def _all_failures(output: Path, own: Sequence[Failure], names: set[str]) -> tuple[Failure, ...]:
+    """What stands in a folder's shards, beside what this run found and what others found of other sources."""
+    others = [one for one in read_failed(output) if "/" not in one.id and one.id not in names | {o.id for o in own}]
+    inside = [one for path in sorted(output.glob(f"*{SUFFIX}")) for one in read_failures(path)]
+    return tuple(dict.fromkeys((*own, *fetched_damage(output), *others, *inside)))
+
+
+def read_failed(output: Path) -> list[Failure]:
+    """What `failed.jsonl` of a folder names; nothing where there is none.
+
+    Raises:
+        EncodeError: if it is not what an encoding wrote.
+    """
+    path = output / FAILED_FILE
     try:
-        for future in as_completed([pool.submit(_work, job, tokenizer, cache) for job in jobs]):
-            yield future.result()
-    except BrokenProcessPool:
-        raise EncodeError(
-            "A process that encodes ended early, perhaps for want of memory: run the same command again with fewer "
-            "--workers, and it goes on where it stopped."
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [Failure(**json.loads(line)) for line in lines]
+    except (OSError, ValueError, TypeError):
+        raise EncodeError(f"{path} is not a list of clips that failed: remove it, and it is written anew.") from None
 
 
-def _work(job: Job, tokenizer: str, cache: str | Path | None) -> _Made:
-    model = _tokenizer(tokenizer)
-    store = ClipStore(job.clips, model.sample_rate, cache)
-    skipped: list[str] = []
-    clips = list(_scenes(job, store, model) if job.scenes else _clips(job, store, model, skipped))
-    write_codes(job.target, clips, job.stamp)
-    return _Made(job.size, len(clips), sum(clip.seconds for clip in clips), tuple(skipped))
-
-
-def _clips(job: Job, store: ClipStore, model: AudioTokenizer, skipped: list[str]) -> Iterator[CodeClip]:
-    for number, clip in enumerate(job.clips):
-        try:
-            waveform = store.waveform(number)
-        except io.AudioError as error:
-            # One file among thousands that nobody can read is no reason to stop.
-            skipped.append(str(error))
-            continue
-        if job.copy:
-            digits = int(hashlib.sha256(clip.key.encode()).hexdigest()[:12], 16)
-            waveform = varied(waveform, model.sample_rate, np.random.default_rng([job.seed, job.copy, digits]))
-        yield CodeClip(
-            key=f"{clip.key}~{job.seed}-{job.copy}" if job.copy else clip.key,
-            codes=_codes(model, waveform),
-            seconds=len(waveform) / model.sample_rate,
-            sounding=sounding(waveform, model.sample_rate),
-            **_known(clip),
-        )
-
-
-def _scenes(job: Job, store: ClipStore, model: AudioTokenizer) -> Iterator[CodeClip]:
-    maker = SceneMaker(store, job.ontology)
-    for number in job.scenes:
-        rng = np.random.default_rng([job.seed, number])
-        scene = maker.make(rng) if job.kind == SCENES else maker.pair(rng)
-        used = [job.clips[source] for source in scene.sources]
-        splits = {clip.split for clip in used}
-        yield CodeClip(
-            key=f"{job.kind}-{job.seed}-{number}",
-            codes=_codes(model, scene.waveform),
-            seconds=len(scene.waveform) / model.sample_rate,
-            sounding=sounding(scene.waveform, model.sample_rate),
-            dataset=SCENES,
-            split=splits.pop() if len(splits) == 1 else "",
-            kind="scene",
-            title=described(parts(scene.events, job.ontology)),
-            license="; ".join(sorted({clip.license for clip in used if clip.license})),
-            events=scene.events,
-            provenance=Provenance(job.kind, job.seed, number),
-        )
-
-
-def _known(clip: Clip) -> dict[str, Any]:
-    """What a record tells, for the codes of its sound."""
-    told = {one.name for one in fields(CodeClip)} - {"key", "seconds"}
-    return {one.name: getattr(clip, one.name) for one in fields(Clip) if one.name in told}
-
-
-def _codes(model: AudioTokenizer, waveform: np.ndarray) -> tuple[int, ...]:
-    return tuple(model.encode(waveform[None])[0].tolist())
-
-
-def _stamp(model: AudioTokenizer) -> Stamp:
-    return Stamp(model.fingerprint, model.codebook_size, model.code_rate)
-
-
-@lru_cache(maxsize=1)
-def _tokenizer(source: str) -> AudioTokenizer:
-    """The tokenizer, loaded once in each process."""
-    return AudioTokenizer.load(source, vocoder="griffin-lim")
+def _write_failed(path: Path, failed: Sequence[Failure]) -> None:
+    if failed:
+        write_text(path, "".join(f"{json.dumps(asdict(failure))}\n" for failure in failed))
+    else:
+        path.unlink(missing_ok=True)

@@ -3,16 +3,22 @@
 import glob
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from makesomenoise.data.attempts import attempts_file
 from makesomenoise.data.codes import SUFFIX, CodesError, Stamp, read_stamp
 from makesomenoise.data.manifest import Clip
 from makesomenoise.data.ontology import Ontology, default_ontology
+from makesomenoise.errors import DataError
 
 SCENES, PAIRS, _COPIES = "scenes", "pairs", "copies"
 _JOB_CLIPS = 256
+
+
+class JobError(DataError):
+    """Work that would destroy other work; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,15 @@ class Job:
         """Number of clips or scenes."""
         return len(self.scenes) or len(self.clips)
 
+    @property
+    def name(self) -> str:
+        """The tar, the folder or the kind of what is made, which the shard is named after."""
+        return self.target.stem.rpartition("-")[0]
+
+    def shards(self) -> tuple[str, ...]:
+        """Name of its shard."""
+        return (self.target.name,)
+
     def is_done(self) -> bool:
         """Whether the shard is there and up to date."""
         try:
@@ -68,18 +83,67 @@ class Job:
         except CodesError:
             return False
 
+    def is_begun(self) -> bool:
+        """Whether one of its clips was being read when a process died."""
+        return attempts_file(self.target).exists()
 
-def clip_jobs(clips: list[Clip], output: Path, stamp: Stamp) -> Iterator[Job]:
-    """The clips as jobs: of each tar shard and of each folder on its own."""
+    def check_place(self) -> None:
+        """Refuses to write over the codes of another source that has the same name.
+
+        Raises:
+            JobError: if the shard that is there was made from other clips of another place.
+        """
+        try:
+            found = read_stamp(self.target) if self.target.exists() else self.stamp
+        except CodesError:
+            return
+        if found != self.stamp and found.source and found.source != self.stamp.source:
+            raise JobError(
+                f"{self.target} was made from {found.source}, and {self.stamp.source} is to be encoded: "
+                "give each corpus a folder of its own."
+            )
+
+
+def places(clips: Sequence[Clip]) -> list[str]:
+    """Where clips lie: each tar shard, and each folder of sound files."""
+    return [str(path.resolve()) for path in dict.fromkeys(map(_place, clips))]
+
+
+def clip_jobs(clips: Sequence[Clip], output: Path, stamp: Stamp, names: Mapping[str, str]) -> Iterator[Job]:
+    """The clips as jobs: of each tar shard and of each folder on its own.
+
+    Args:
+        clips: what is to be encoded.
+        output: folder of the shards.
+        stamp: of the tokenizer.
+        names: of the shards of each place.
+    """
     groups: dict[Path, list[Clip]] = defaultdict(list)
     for clip in clips:
-        groups[clip.path if clip.path.suffix == ".tar" else clip.path.parent].append(clip)
-    names = Counter(path.stem for path in groups)
+        groups[_place(clip)].append(clip)
     for path, group in groups.items():
-        # Two folders of one name are told apart by where they are.
-        name = path.stem if names[path.stem] == 1 else f"{path.stem}-{_digest([str(path.resolve())])[:6]}"
-        for number, part in enumerate(_split(group)):
-            yield Job(_target(output, name, number), part, replace(stamp, made_from=_digest(map(_identity, part))))
+        place = str(path.resolve())
+        yield from parts_of(group, names[place], output, replace(stamp, source=place))
+
+
+def parts_of(clips: Sequence[Clip], name: str, output: Path, stamp: Stamp) -> Iterator[Job]:
+    """The jobs of one tar or folder.
+
+    Args:
+        clips: what it holds.
+        name: which its shards have.
+        output: folder of the shards.
+        stamp: of the tokenizer and of the source.
+    """
+    for number, part in enumerate(_split(clips)):
+        yield Job(_target(output, name, number), part, replace(stamp, made_from=_digest(map(_identity, part))))
+
+
+def unique_names(places: Sequence[str]) -> dict[str, str]:
+    """The name of each tar, folder or address; those of one name are told apart by where they are."""
+    stems = {place: PurePosixPath(place).stem for place in places}
+    counts = Counter(stems.values())
+    return {place: stem if counts[stem] == 1 else f"{stem}-{_digest([place])[:6]}" for place, stem in stems.items()}
 
 
 def added_jobs(trusted: list[Clip], output: Path, stamp: Stamp, added: Added, ontology: Ontology) -> Iterator[Job]:
@@ -112,6 +176,10 @@ def left_over(jobs: Sequence[Job]) -> list[Path]:
     patterns = {(job.target.parent, f"{glob.escape(job.target.stem[:-3])}[0-9][0-9][0-9]{SUFFIX}") for job in jobs}
     found = {path for folder, pattern in patterns for path in folder.glob(pattern)}
     return sorted(found - targets)
+
+
+def _place(clip: Clip) -> Path:
+    return clip.path if clip.path.suffix == ".tar" else clip.path.parent
 
 
 def _split(clips: Sequence[Clip]) -> Iterator[tuple[Clip, ...]]:

@@ -75,26 +75,28 @@ class Clip:
             return file.read(self.size)
 
 
-_TEXTS = [field.name for field in fields(Clip) if field.type in (str, "str") and field.name != "key"]
+TEXTS = [field.name for field in fields(Clip) if field.type in (str, "str") and field.name != "key"]
 
 
-def read_clips(paths: Iterable[str | Path]) -> list[Clip]:
+def read_clips(paths: Iterable[str | Path], damaged: dict[Path, str] | None = None) -> list[Clip]:
     """Lists the clips of shards (`*.tar`), folders and sound files, in a stable order.
 
     Args:
         paths: a `*` in a last part stands for any letters.
+        damaged: takes what is wrong with shards that cannot be read, or not to their end; where it is not given, those
+            that cannot be read are an error.
 
     Raises:
         ManifestError: if a path does not exist, a record is wrong, or nothing is found.
     """
     clips: list[Clip] = []
-    left = _LeftOut()
+    left = _LeftOut(damaged=damaged)
     for path in (match for given in paths for match in _matches(Path(given))):
         if not path.exists():
             raise ManifestError(f"The corpus path {path} does not exist; give tar shards or folders of sound files.")
         clips += _read(path, left)
     left.tell()
-    if not clips:
+    if not clips and not damaged:
         raise ManifestError(f"No sound files found in {', '.join(map(str, paths))}; expected tar shards or folders.")
     found = list(dict.fromkeys(clips))
     if len(found) < len(clips):
@@ -112,6 +114,18 @@ class _LeftOut:
     links: list[str] = field(default_factory=list)
     alone: list[str] = field(default_factory=list)
     unlabelled: list[str] = field(default_factory=list)
+    damaged: dict[Path, str] | None = None
+
+    def note_damage(self, shard: Path, count: int, error: Exception) -> None:
+        """Remembers a shard that cannot be read after some members, or refuses it where nobody wants to know."""
+        sentence = f"{shard} is not a readable WebDataset tar shard ({error})."
+        if not count and self.damaged is None:
+            raise ManifestError(sentence) from None
+        if count:
+            sentence = f"{shard} is damaged or cut off after {count} members ({error}); what is there is used."
+        _log.warning("%s", sentence)
+        if self.damaged is not None:
+            self.damaged[shard] = sentence
 
     def tell(self) -> None:
         """Says it in one line of each kind."""
@@ -218,9 +232,7 @@ def _members(shard: Path, left: _LeftOut) -> Iterator[tuple[tarfile.TarInfo, byt
                     file = tar.extractfile(member)
                     yield member, file.read() if file else b""
     except (tarfile.TarError, OSError) as error:
-        if not count:
-            raise ManifestError(f"{shard} is not a readable WebDataset tar shard ({error}).") from None
-        _log.warning("%s is damaged or cut off after %d members (%s); what is there is used.", shard, count, error)
+        left.note_damage(shard, count, error)
 
 
 def _is_hidden(path: PurePosixPath | Path) -> bool:
@@ -254,7 +266,7 @@ def _record(data: bytes, place: str, dataset: str) -> dict:
         record = None
     if not isinstance(record, dict):
         raise ManifestError(f'The record {place} is not a JSON object: expected one such as {{"label": "dog"}}.')
-    known: dict[str, object] = {name: _text(record, name, place) for name in _TEXTS if record.get(name) is not None}
+    known: dict[str, object] = {name: _text(record, name, place) for name in TEXTS if record.get(name) is not None}
     if known.get("trust", "") not in ("", *TRUSTS):
         raise _wrong(place, "trust", known["trust"], f"one of {', '.join(TRUSTS)}")
     known["seconds"] = _seconds(record, place)

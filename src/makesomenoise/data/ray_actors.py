@@ -1,0 +1,156 @@
+"""Works off jobs on a Ray cluster: Ray Data hands them to a pool of actors, each of which has one engine.
+
+Ray moves descriptions of jobs and results, a few kilobytes each; sounds are read and shards written by the actors
+themselves. A job that is handed out twice, because an actor died, does no harm (see `job_encoding.py`), so Ray's own
+checkpoints are not needed.
+"""
+
+import logging
+import os
+import pickle
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+import ray.data
+from ray.exceptions import RayError
+
+from makesomenoise.data.fetching import Work, do_work
+from makesomenoise.data.job_encoding import EncodeError, Engine, JobResult
+from makesomenoise.errors import MakeSomeNoiseError
+
+LOCAL = "local"
+_MOST_BLOCKS = 1000
+_PATIENCE_SECONDS = 5.0
+_STORE_BYTES = 128 * 2**20  # of a cluster of our own; what goes through it is small
+
+
+class RayClusterError(EncodeError):
+    """A cluster that cannot be used; the message is one sentence for the user."""
+
+
+def on_ray(work: Sequence[Work], engine: Engine, count: int, address: str) -> Iterator[JobResult]:
+    """Does the work on a cluster, and gives results as they come.
+
+    Args:
+        work: what is to be done; paths in it mean the same on all machines.
+        engine: each actor has one.
+        count: number of actors.
+        address: `local` for a cluster that is started here and stopped again, `auto` for the one that this machine
+            belongs to, `HOST:PORT` or `ray://HOST:PORT`.
+
+    Raises:
+        RayClusterError: if the cluster does not answer, runs another version, or lacks what is needed.
+    """
+    if not work:
+        return
+    with _connected(address, count):
+        gpus = 1 if engine.device.startswith("cuda") else 0
+        blocks = min(len(work), _MOST_BLOCKS)
+        rows = ray.data.from_items([{"work": pickle.dumps((one, engine))} for one in work], override_num_blocks=blocks)
+        done = rows.map(
+            _Encoder,  # pyright: ignore[reportArgumentType] - a class is one actor
+            compute=ray.data.ActorPoolStrategy(size=min(count, blocks)),
+            num_cpus=1,
+            num_gpus=gpus,
+        )
+        try:
+            for row in done.iter_rows():
+                result = pickle.loads(row["result"])  # made by `_Encoder` of this very run
+                if isinstance(result, MakeSomeNoiseError):
+                    raise result
+                yield result
+        except RayError as error:
+            raise _mended(error) from None
+
+
+class _Encoder:
+    """What an actor does."""
+
+    def __init__(self) -> None:
+        import torch  # noqa: PLC0415 - where the actor runs
+
+        torch.set_num_threads(1)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        try:
+            result: JobResult | MakeSomeNoiseError = do_work(*pickle.loads(row["work"]))
+        except MakeSomeNoiseError as error:
+            result = error  # goes to the user as the sentence it is, where Ray would make a traceback of it
+        return {"result": pickle.dumps(result)}
+
+
+@contextmanager
+def _connected(address: str, count: int) -> Iterator[None]:
+    if ray.is_initialized():
+        yield
+        return
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # else Ray tells its makers, which nobody asked for
+    # Else actors would wait behind everything else on a busy machine; the name is Ray's.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address in ("", LOCAL):
+        quiet |= {
+            "_node_ip_address": "127.0.0.1",
+            "include_dashboard": False,
+            "num_cpus": max(count, os.cpu_count() or 1),
+        }
+        quiet["object_store_memory"] = _STORE_BYTES
+        address = LOCAL
+    elif address != "auto":
+        _check_answers(address)
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise _refused(address, error) from None
+    _silence()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself would wait for half a minute and tell much."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise RayClusterError(f"'{address}' is no address of a Ray cluster: give HOST:PORT, ray://HOST:PORT or auto.")
+    try:
+        socket.create_connection((host, int(port)), _PATIENCE_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise RayClusterError(
+            f"No Ray cluster answers at {address} ({' '.join(str(error).split())}): "
+            "start one with `ray start --head`, or give --ray alone for one on this machine."
+        ) from None
+
+
+def _refused(address: str, error: Exception) -> RayClusterError:
+    said = " ".join(str(error).split())
+    if "ersion mismatch" in said:
+        python = ".".join(map(str, sys.version_info[:3]))
+        return RayClusterError(
+            f"The Ray cluster at {address} runs another version than this machine (Ray {ray.__version__}, Python "
+            f"{python}): install the same on both."
+        )
+    return RayClusterError(f"Cannot use the Ray cluster at {address}: {said[:200].rstrip('.')}.")
+
+
+def _mended(error: RayError) -> RayClusterError:
+    said = " ".join(str(error).split())
+    if "No module named 'makesomenoise" in said:
+        return RayClusterError("The machines of the cluster lack makesomenoise: install there what is installed here.")
+    return RayClusterError(
+        f"The cluster gave up ({type(error).__name__}: {said[:200].rstrip('.')}): run the same command again, and it "
+        "goes on where it stopped."
+    )
+
+
+def _silence() -> None:
+    """The command shows its own progress."""
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -1,0 +1,66 @@
+"""What a corpus is made of, listed: clips that lie here, and addresses whose clips are seen by who brings them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from makesomenoise.data.codes import SUFFIX, Failure, Stamp
+from makesomenoise.data.fetching import Work, expanded, fetches
+from makesomenoise.data.jobs import clip_jobs, places, unique_names
+from makesomenoise.data.manifest import Clip, ManifestError, read_clips
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A corpus.
+
+    Attributes:
+        clips: those that lie here.
+        work: how all of it is cut.
+        damaged: shards that cannot be read, or not to their end.
+    """
+
+    clips: list[Clip]
+    work: list[Work]
+    damaged: tuple[Failure, ...]
+
+
+def listed(sources: Iterable[str | Path], output: Path, stamp: Stamp) -> Listed:
+    """Lists a corpus and cuts it into work.
+
+    Args:
+        sources: tar shards, folders, sound files, Parquet files, folders of those, and addresses.
+        output: folder of the shards.
+        stamp: of the tokenizer.
+
+    Raises:
+        ManifestError: if a source does not exist or holds nothing.
+        AddressError: if an address gives nothing.
+    """
+    here: list[Path] = []
+    elsewhere: list[str] = []
+    for source in map(str, sources):
+        if "://" in source:
+            elsewhere += expanded(source)
+        elif parquet := _parquet_files(Path(source)):
+            elsewhere += parquet
+        else:
+            here.append(Path(source))
+    elsewhere = list(dict.fromkeys(elsewhere))
+    damaged: dict[Path, str] = {}
+    clips = read_clips(here, damaged) if here or not elsewhere else []
+    if not clips and not elsewhere:
+        raise ManifestError(next(iter(damaged.values())))
+    names = unique_names([*places(clips), *map(str, damaged), *elsewhere])
+    work = [*clip_jobs(clips, output, stamp, names), *fetches(elsewhere, names, output, stamp)]
+    return Listed(clips, work, tuple(Failure(names[str(path)], told) for path, told in damaged.items()))
+
+
+def _parquet_files(source: Path) -> list[str]:
+    """The Parquet files that a path means: itself, those of a folder, or those of a pattern."""
+    if source.suffix == SUFFIX:
+        found = sorted(source.parent.glob(source.name)) if "*" in source.name else [source]
+        if not found or not found[0].is_file():
+            raise ManifestError(f"The corpus path {source} does not exist; give tar shards, Parquet files or folders.")
+        return [str(path.resolve()) for path in found]
+    return [str(path.resolve()) for path in sorted(source.glob(f"*{SUFFIX}"))] if source.is_dir() else []
