@@ -224,7 +224,7 @@ class CodeClips(Sequence[CodeClip]):
         """Whether the other sequence has equal clips."""
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(operator.eq, self, other))
 
-    __hash__ = None
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - as that of a list
 
     def __iter__(self) -> Iterator[CodeClip]:
         for first in range(0, len(self), _ROWS_AT_ONCE):
@@ -239,7 +239,7 @@ class CodeClips(Sequence[CodeClip]):
         """A text or a number of each clip [N]; of what is a list, its length."""
         values = self._table[name]
         if pa.types.is_list(values.type):
-            values = pc.list_value_length(values)
+            values = pc.list_value_length(values)  # pyright: ignore[reportAttributeAccessIssue] - made at run time
         elif pa.types.is_string(values.type):  # equal texts share one object
             encoded = values.dictionary_encode().unify_dictionaries().combine_chunks()
             texts = np.array([*encoded.dictionary.to_pylist(), ""], dtype=object)[:-1]

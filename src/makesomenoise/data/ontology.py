@@ -141,9 +141,9 @@ def usual_trust(dataset: str) -> Trust:
 
 @lru_cache(maxsize=1)
 def _collections() -> Mapping[str, Trust]:
+    known = {str(trust): trust for trust in TRUSTS}
     rows = csv.DictReader(_own("collections.tsv").splitlines(), delimiter="\t")
-    known = {trust: trust for trust in TRUSTS}
-    return {row["collection"]: known[row["trust"]] for row in rows}  # pyright: ignore[reportArgumentType]
+    return {str(row["collection"]): known[row["trust"]] for row in rows}
 
 
 def _own(name: str) -> str:

@@ -187,12 +187,13 @@ class LanguageModel(nn.Module):
         """
         check_free(folder)
         network, alone = self._wrapped(), self.base_alone()
+        text_tokenizer: Any = self.vocabulary.text_tokenizer  # here it is always that of transformers
         with atomic_folder(folder) as whole:
             network.save_pretrained(str(whole), save_embedding_layers=False)
             (whole / "README.md").unlink(missing_ok=True)  # PEFT's empty form of a card
-            self.vocabulary.text_tokenizer.save_pretrained(whole)
+            text_tokenizer.save_pretrained(whole)
             (whole / _PEFT_BASE).mkdir()
-            save_plain(Base(alone.causal, self.vocabulary.text_tokenizer), whole / _PEFT_BASE)
+            save_plain(Base(alone.causal, text_tokenizer), whole / _PEFT_BASE)
 
     @property
     def engine(self) -> TorchLanguage:
