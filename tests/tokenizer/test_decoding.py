@@ -1,5 +1,6 @@
 """What more passes of the decoder bring, on the demo's clips: nothing is lost by them."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_more_passes_are_never_worse_than_fewer():
             mel = log_mel(tokenizer.decode(codes, steps=passes, seed=0)[0, : len(waveform)])
             distances[passes].append(np.abs(mel.mean(1) - original.mean(1)).mean())
             grains[passes].append(grain(mel) / grain(original))
-    for fewer, more in zip(PASSES, PASSES[1:], strict=False):
+    for fewer, more in pairwise(PASSES):
         assert np.mean(distances[more]) < np.mean(distances[fewer]) + 0.03  # nepers, between mean spectra
         assert np.mean(grains[more]) > 0.9 * np.mean(grains[fewer])
     assert np.mean(grains[PASSES[-1]]) == pytest.approx(1.0, abs=0.2)

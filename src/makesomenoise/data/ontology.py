@@ -141,7 +141,7 @@ def usual_trust(dataset: str) -> Trust:
 
 @lru_cache(maxsize=1)
 def _collections() -> Mapping[str, Trust]:
-    known = {str(trust): trust for trust in TRUSTS}
+    known: dict[str, Trust] = {trust: trust for trust in TRUSTS}
     rows = csv.DictReader(_own("collections.tsv").splitlines(), delimiter="\t")
     return {str(row["collection"]): known[row["trust"]] for row in rows}
 
