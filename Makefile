@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
-.PHONY: demo check format reference clean
+.PHONY: demo check format reference web clean
 
 demo: .venv/.core
 	.venv/bin/msn demo demo --clips demo_clips --baseline vqvae
@@ -18,6 +18,9 @@ check: .venv/.dev
 format: .venv/.dev
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+
+web: .venv/.core
+	.venv/bin/python -m tools.web
 
 reference: .venv/.dev
 	.venv/bin/python -m tools.reference

@@ -1,9 +1,15 @@
 """What needs no torch is run in a process that cannot import it."""
 
+import json
 import os
+import re
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -83,3 +89,34 @@ def test_a_sound_is_described_and_made(coded: Path, tmp_path: Path, base: dict[s
     done = msn("classify", coded, "--labels", "dog,beep", environment=base)
     assert "beep" in done.stdout
     assert "Converting" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_server_answers(base: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("fastapi", reason="needs the extra `serve`")
+    command = [sys.executable, "-c", BLOCKED, "serve", "--port", "0"]
+    log = tmp_path / "log"
+    with log.open("w") as said, subprocess.Popen(command, stderr=said, env=base) as process:
+        try:
+            while not (found := re.search("http://[0-9.]+:[0-9]+", log.read_text())):
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.1)
+            url = found[0]
+            assert read(f"{url}/health") == b'{"status":"ready"}'
+            document = json.dumps({"input": "rain", "audio_length": 1, "response_format": "pcm"}).encode()
+            request = urllib.request.Request(f"{url}/v1/audio/generate", document, {"Content-Type": "application/json"})
+            assert len(read(request)) == 2 * 24_000
+            assert b"gradio" in read(url)
+        finally:
+            process.terminate()
+    assert all(json.loads(line) for line in log.read_text().splitlines())
+
+
+def read(request: str | urllib.request.Request, seconds: float = 60.0) -> bytes:
+    """What a server answers; it is asked again while it says that it is not there yet."""
+    end = time.monotonic() + seconds
+    while True:
+        with suppress(urllib.error.HTTPError):
+            return urllib.request.urlopen(request, timeout=60).read()
+        assert time.monotonic() < end
+        time.sleep(0.2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, Union, cast
@@ -34,7 +34,7 @@ DEFAULT = "language"
 _LEAD_CODES = 48  # heard before what follows, so that the decoder goes on with its texture
 Heard = Union[np.ndarray, "Tensor", Sound, str, Path]
 Sounds = Union[Sequence[Heard], np.ndarray, "Tensor"]
-_AT_ONCE = 8
+_AT_ONCE, _NAMERS = 8, 16
 Found = TypeVar("Found", Answer, Ranking)
 
 
@@ -63,8 +63,8 @@ class AudioLanguageModel:
                 f"The language model learned the codes of the tokenizer {language.config.tokenizer_fingerprint}, but "
                 f"the loaded one is {tokenizer.fingerprint}: load the tokenizer it was trained with."
             )
-        self.tokenizer = tokenizer
-        self.language = language
+        self.tokenizer, self.language = tokenizer, language
+        self._namer = lru_cache(_NAMERS)(partial(Namer, language))  # making one takes as long as a ranking
 
     @classmethod
     def load(
@@ -210,7 +210,7 @@ class AudioLanguageModel:
         Args and errors about labels are those of `classify`, before the first ranking is asked for; with `strict` there
         is none of a file of which something is missing.
         """
-        namer = Namer(self.language, labels, prior)
+        namer = self._namer(tuple(labels), prior)
         return (self._ranked(namer, number, sound, window, strict) for number, sound in enumerate(sounds))
 
     def compose(

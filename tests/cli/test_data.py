@@ -141,3 +141,32 @@ def test_an_address_that_gives_nothing_is_one_sentence(msn, models, tmp_path: Pa
     assert address in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_data_set_is_prepared_and_its_codes_are_published_in_a_dry_run(msn, models, tmp_path: Path, tone):
+    datasets = pytest.importorskip("datasets")
+    io.save(tmp_path / "a.flac", tone(1.0))
+    sound = {"bytes": (tmp_path / "a.flac").read_bytes(), "path": "a.flac"}
+    made = datasets.Dataset.from_list([{"name": "dog", "place": 2, "audio": sound}])
+    made = made.cast(datasets.Features({**made.features, "audio": datasets.Audio(decode=False)}))
+    (tmp_path / "set").mkdir()
+    made.to_parquet(tmp_path / "set" / "train-00000-of-00001.parquet")
+    columns = ("--label", "name", "--fold", "place", "--valid-folds", "2")
+    result = msn("data", "prepare", "hub", tmp_path / "set", tmp_path / "corpus", *columns)
+    assert result.exit_code == 0, result.output
+    assert "1 valid clips with 0 captions in 1 shards" in result.stdout
+    msn("data", "encode", tmp_path / "corpus", tmp_path / "codes", "--model", models.ours, "--workers", 1)
+    told = msn("data", "push", tmp_path / "codes", "me/codes", "--split", "valid", "--dry-run")
+    assert told.exit_code == 0, told.output
+    assert "me/codes/data/valid/valid-00000-000.parquet" in told.stdout
+    assert "nothing was sent" in told.stdout
+    assert "| all | 1 |" in told.stdout
+    assert "- not stated: 1 clips" in told.stdout
+    result = msn("data", "push", tmp_path / "codes", "codes", "--dry-run")
+    assert (result.exit_code, "give OWNER/NAME" in result.stderr) == (2, True)
+    result = msn("data", "push", tmp_path / "codes", "me/codes")  # tests have no network
+    assert result.exit_code == 2
+    assert "Cannot publish me/codes" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    result = msn("data", "prepare", "hub", tmp_path / "set", tmp_path / "corpus", "--preset", "esc51")
+    assert (result.exit_code, "unknown preset" in result.stderr) == (2, True)

@@ -1,4 +1,4 @@
-"""A text LLM small enough for tests: a folder with a random Llama or Qwen2 and a text tokenizer of bytes."""
+"""A text LLM small enough for tests: random, as a folder of transformers or a GGUF file, with a tokenizer of bytes."""
 
 from pathlib import Path
 
@@ -14,8 +14,11 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from makesomenoise import checkpoint
+from makesomenoise.language import adapter, cache
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
+from tests.language import tiny_gguf
 
 CHATML = (
     "{% for message in messages %}"
@@ -81,11 +84,44 @@ def codebook() -> torch.Tensor:
 
 @pytest.fixture(params=["llama", "qwen2"])
 def model(request: pytest.FixtureRequest, bases: dict[str, Path], codebook: torch.Tensor) -> LanguageModel:
-    """An untrained model whose matrices are not zero, so that they matter."""
-    config = LanguageConfig(base=str(bases[request.param]), tokenizer_fingerprint="0" * 16, codebook_size=CODES)
+    return untrained(bases[request.param], codebook)
+
+
+def untrained(base: Path, codebook: torch.Tensor) -> LanguageModel:
+    """A model whose matrices are not zero, so that they matter."""
+    config = LanguageConfig(base=str(base), tokenizer_fingerprint="0" * 16, codebook_size=CODES)
     made = LanguageModel.create(config, codebook)
     generator = torch.Generator().manual_seed(2)
     for name, tensor in made.learned().items():
         if "lora_B" in name:
             tensor.copy_(0.1 * torch.randn(tensor.shape, generator=generator))
     return made
+
+
+@pytest.fixture(scope="session")
+def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("wheel") / "tiny.gguf"
+    tiny_gguf.write(path, tiny_gguf.network())
+    return path
+
+
+@pytest.fixture(scope="session")
+def gguf_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder on that file, with matrices that matter."""
+    config = LanguageConfig(tokenizer_fingerprint="0" * 16, codebook_size=CODES)
+    generator, state = torch.Generator().manual_seed(1), {}
+    made = tiny_gguf.network()
+    made.resize_token_embeddings(len(tiny_gguf.WORDS) + CODES + 2, mean_resizing=False)
+    for name, shape in adapter._expected(made, config.lora, CODES + 2).items():
+        state[name] = 0.1 * torch.randn(shape, generator=generator)
+    path = tmp_path_factory.mktemp("model")
+    checkpoint.save_model(path, config, state)
+    return path
+
+
+@pytest.fixture
+def onnx_cache(gguf_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where what is converted from that file is kept, which is the default base."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(cache, "gguf_file", lambda: gguf_file)
+    return tmp_path / "makesomenoise"

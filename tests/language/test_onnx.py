@@ -23,37 +23,14 @@ CODES, TEXT = 20, len(tiny_gguf.WORDS)
 PROMPT, OTHER = [5, 6, 7, 8, 9, TEXT + CODES, TEXT + 3, TEXT + 19], [5, 9]
 
 
-@pytest.fixture(scope="module")
-def network():
-    return tiny_gguf.network()
-
-
-@pytest.fixture(scope="module")
-def gguf(network, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("wheel") / "tiny.gguf"
-    tiny_gguf.write(path, network)
-    return path
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """A model folder with matrices that matter."""
-    config = LanguageConfig(tokenizer_fingerprint="0" * 16, codebook_size=CODES)
-    generator, state = torch.Generator().manual_seed(1), {}
-    made = tiny_gguf.network()
-    made.resize_token_embeddings(TEXT + CODES + 2, mean_resizing=False)
-    for name, shape in adapter._expected(made, config.lora, CODES + 2).items():
-        state[name] = 0.1 * torch.randn(shape, generator=generator)
-    path = tmp_path_factory.mktemp("model")
-    checkpoint.save_model(path, config, state)
-    return path
+@pytest.fixture
+def folder(gguf_model) -> Path:
+    return gguf_model
 
 
 @pytest.fixture(autouse=True)
-def home(gguf, monkeypatch, tmp_path) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(cache, "gguf_file", lambda: gguf)
-    return tmp_path / "makesomenoise"
+def home(onnx_cache) -> Path:
+    return onnx_cache
 
 
 @pytest.fixture
@@ -62,9 +39,9 @@ def speaker(folder) -> Speaker:
 
 
 @pytest.fixture(scope="module")
-def plain(folder):
+def plain(gguf_model):
     """Scores [L, V] of the same network in torch, in 32 bits."""
-    stored = checkpoint.load_model(folder, LanguageConfig)
+    stored = checkpoint.load_model(gguf_model, LanguageConfig)
     made = tiny_gguf.network()
     made.resize_token_embeddings(TEXT + CODES + 2, mean_resizing=False)
     adapter.add(made, stored.config.lora, stored.tensors(), TEXT)
@@ -95,7 +72,8 @@ def test_it_says_what_torch_says(speaker, plain):
     assert found.argmax() == expected.argmax()
 
 
-def test_the_base_alone_says_what_the_base_says(speaker, network):
+def test_the_base_alone_says_what_the_base_says(speaker):
+    network = tiny_gguf.network()
     with torch.inference_mode():
         expected = network(torch.tensor([PROMPT[:5]])).logits[0, -1].numpy()
     found = read(speaker.base_alone(), PROMPT[:5])[:TEXT]

@@ -11,9 +11,13 @@ import time
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
-from makesomenoise.errors import MakeSomeNoiseError
+from makesomenoise.errors import MakeSomeNoiseError, ModelError, RequestError
+from makesomenoise.serving.app import create_app
+from makesomenoise.serving.logs import JsonLines
 from makesomenoise.serving.refusals import Refusal
+from makesomenoise.serving.server import serve
 from makesomenoise.serving.settings import Settings
 from makesomenoise.serving.tasks import Tokenize
 from makesomenoise.serving.worker import Done, Failed, Worker
@@ -102,16 +106,33 @@ def test_a_bug_ends_one_job_and_not_the_worker(worker, tone):
     assert waited(lambda: len(made) == 3)
 
 
-def test_a_model_that_cannot_be_loaded(running):
-    def load():
-        raise FileNotFoundError("weights")
+def no_model():
+    raise ModelError("The weights are missing.")
 
-    server = running(Worker(load))
-    assert waited(lambda: server.worker.state == "failed")
-    assert httpx.get(f"{server.url}/health").json() == {"status": "failed"}
-    answer = httpx.post(f"{server.url}/v1/audio/generate", json={"input": "rain"})
+
+def test_a_model_that_cannot_be_loaded():
+    worker = Worker(no_model)
+    worker.start()
+    client = TestClient(create_app(worker, Settings()))
+    assert waited(lambda: worker.state == "failed")
+    assert client.get("/health").json() == {"status": "failed"}
+    answer = client.post("/v1/audio/generate", json={"input": "rain"})
     assert answer.status_code == 503
     assert "could not be loaded" in answer.json()["error"]["message"]
+
+
+def test_a_server_ends_without_a_model():
+    worker = Worker(no_model)
+    worker.start()
+    with pytest.raises(ModelError, match="The weights are missing"):
+        serve(create_app(worker, Settings()), worker, "127.0.0.1", 0, 1)
+
+
+def test_an_address_that_is_taken_is_one_sentence(model):
+    worker = Worker(lambda: model)
+    worker.start()
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(RequestError, match="Cannot listen on 127"):
+        serve(create_app(worker, Settings()), worker, "127.0.0.1", taken.getsockname()[1], 1)
 
 
 def test_health_is_ready_only_with_the_model(running, model):
@@ -168,12 +189,25 @@ def test_the_log_says_what_was_asked_for_and_not_what_was_said(server, caplog):
         body = {"messages": [{"role": "user", "content": "a secret"}], "max_tokens": 2}
         answer = httpx.post(f"{server.url}/v1/chat/completions?key=hidden", json=body, timeout=60)
         assert waited(lambda: caplog.records)
-    lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "makesomenoise.access"]
-    assert lines[-1]["path"] == "/v1/chat/completions"
-    assert lines[-1]["status"] == 200
-    assert lines[-1]["id"] == answer.headers["x-request-id"]
-    assert "secret" not in caplog.text
-    assert "hidden" not in caplog.text
+    written = [JsonLines().format(record) for record in caplog.records]
+    line = json.loads(written[-1])
+    assert (line["logger"], line["level"], line["message"]) == ("makesomenoise.access", "info", "request")
+    assert (line["method"], line["path"], line["status"]) == ("POST", "/v1/chat/completions", 200)
+    assert line["id"] == answer.headers["x-request-id"]
+    assert "secret" not in "".join(written)
+    assert "hidden" not in "".join(written)
+
+
+def test_a_line_of_the_log_is_one_document(caplog):
+    try:
+        raise KeyError("gone")
+    except KeyError:
+        logging.getLogger("uvicorn.error").exception("two\nlines of %s", "text")
+    (record,) = caplog.records
+    line = JsonLines().format(record)
+    assert "\n" not in line
+    assert json.loads(line)["message"] == "two\nlines of text"
+    assert "KeyError" in json.loads(line)["traceback"]
 
 
 def test_what_prometheus_reads(server):

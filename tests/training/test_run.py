@@ -8,7 +8,14 @@ from typing import Self
 import pytest
 
 from makesomenoise.config import Config
-from makesomenoise.training.run import CHECKPOINT_FILE, RunError, TrainingConfig, open_run
+from makesomenoise.training.run import (
+    CHECKPOINT_FILE,
+    LightningTrainingConfig,
+    RunConfig,
+    RunError,
+    TrainingConfig,
+    open_run,
+)
 
 
 class Part(Config):
@@ -63,6 +70,15 @@ def test_a_run_may_be_made_longer(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT_FILE).touch()
     assert open_run(tmp_path, Settings().with_steps(5), resume=True) == tmp_path / CHECKPOINT_FILE
     assert Settings.from_yaml(tmp_path / "config.yaml").length == 5
+
+
+def test_a_run_goes_on_with_another_number_of_devices_and_as_many_examples_a_step(tmp_path: Path) -> None:
+    open_run(tmp_path, LightningTrainingConfig(run=RunConfig(batch_size=8)), resume=False)
+    (tmp_path / CHECKPOINT_FILE).touch()
+    several = LightningTrainingConfig(run=RunConfig(batch_size=2, devices=4))
+    assert open_run(tmp_path, several, resume=True) == tmp_path / CHECKPOINT_FILE
+    with pytest.raises(RunError, match=r"in 'run\.batch_size', which was 8 and is 32"):
+        open_run(tmp_path, LightningTrainingConfig(run=RunConfig(batch_size=8, devices=4)), resume=True)
 
 
 def test_a_key_that_a_later_version_adds_blocks_no_run(tmp_path: Path) -> None:

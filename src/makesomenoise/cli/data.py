@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from makesomenoise.cli import data_hub
 from makesomenoise.cli.errors import show
 from makesomenoise.cli.options import Device, Json, Model, OntologyFile, Seed
 from makesomenoise.cli.progress import progress
@@ -88,3 +89,7 @@ def stats(output: Folder, as_json: Json = False) -> None:
         f"{found.failures} failed, {found.repeated_ids} rows repeat the id of another, "
         f"{found.equal_codes} clips have the codes of another."
     )
+
+
+app.add_typer(data_hub.prepare, name="prepare")
+app.command()(data_hub.push)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import LanguageName, OntologyFile, TokenizerName, VocoderName
+from makesomenoise.cli.options import EngineChoice, LanguageName, OntologyFile, TokenizerName, VocoderName
 
 app = typer.Typer(no_args_is_help=True, help="Measure: `msn evaluate tokenizer CORPUS OUTPUT`.")
 Report = Annotated[Path, typer.Argument(help="Folder for results.json, results.md, plots.", show_default=False)]
@@ -62,6 +62,7 @@ def language(  # noqa: PLR0913, PLR0917 - each is an option
     classifier: Classifier = Path("runs/classifier"),
     model: LanguageName = "language",
     tokenizer: TokenizerName = "default",
+    engine: EngineChoice = "auto",
     limit: Limit = None,
     ears: Ears = None,
     ontology_file: OntologyFile = None,
@@ -71,7 +72,7 @@ def language(  # noqa: PLR0913, PLR0917 - each is an option
     """Ask what an LLM hears, says and makes, what it forgot of its language, how fast; run it again to go on."""
     from makesomenoise.evaluation.language.report import LanguageEvaluationConfig, LanguageInputs, evaluate_language
 
-    config = LanguageEvaluationConfig.from_settings(settings or [], {"limit": limit, "fresh": fresh})
+    config = LanguageEvaluationConfig.from_settings(settings or [], {"limit": limit, "fresh": fresh, "engine": engine})
     inputs = LanguageInputs(codes, corpus, classifier, model, tokenizer, tuple(ears or ()), ontology_file)
     evaluate_language(inputs, output, config)
     typer.echo(f"Results in {output / 'results.md'}")

@@ -31,7 +31,7 @@ ALONE = {"gguf": "gguf"}
 NEEDED = {
     "demo": ("demo",),
     "data": ("data",),
-    "serve": ("serve", "language"),
+    "serve": ("serve",),
     "train": ("train", "data", "language"),
     "evaluate": ("evaluate", "ears", "data", "language"),
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makesomenoise.cli.options import Device, LanguageName, TokenizerName, VocoderName
+from makesomenoise.cli.options import Device, EngineChoice, LanguageName, TokenizerName, VocoderName
 from makesomenoise.errors import FileError, RequestError
 
 if TYPE_CHECKING:
@@ -42,11 +42,10 @@ def serve(  # noqa: PLR0913 - each is an option
     tokenizer: TokenizerName = "default",
     vocoder: VocoderName = "default",
     device: Device = "cpu",
+    engine: EngineChoice = "auto",
 ) -> None:
     """Serve OpenAI's API and a page for people: `msn serve`, then open http://127.0.0.1:8000."""
-    from makesomenoise.serving.app import create_app
-    from makesomenoise.serving.server import log_to_stderr
-    from makesomenoise.serving.server import serve as run
+    from makesomenoise.serving.logs import log_to_stderr
     from makesomenoise.serving.settings import Settings
     from makesomenoise.serving.worker import Worker
 
@@ -56,16 +55,15 @@ def serve(  # noqa: PLR0913 - each is an option
     log_to_stderr(LEVELS[log_level])
 
     def load() -> "AudioLanguageModel":
-        from makesomenoise.language.speaker import load_speaker
         from makesomenoise.pipeline import AudioLanguageModel
-        from makesomenoise.tokenizer.model import AudioTokenizer
 
-        # Answers that are drawn side by side are drawn in torch.
-        speaker = load_speaker(model, device, "torch")
-        return AudioLanguageModel(AudioTokenizer.load(tokenizer, vocoder, device), speaker)
+        return AudioLanguageModel.load(model, tokenizer, vocoder, device, engine)
 
     worker = Worker(load, queue)
-    typer.echo(f"http://{host}:{port}", err=True)
+    worker.start()  # before what takes as long to import as the model to load
+    from makesomenoise.serving.app import create_app
+    from makesomenoise.serving.server import serve as run
+
     run(create_app(worker, settings), worker, host, port, grace)
 
 

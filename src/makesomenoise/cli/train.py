@@ -44,14 +44,16 @@ def language(
     resume: Resume = False,
     steps: RunSteps = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the run would take.")] = False,
+    gpu: Annotated[str, typer.Option(help="With --dry-run: on which GPU, as h100 or l4.", show_default=False)] = "",
+    devices: Annotated[int, typer.Option(min=1, help="With --dry-run: on how many of them.")] = 1,
 ) -> None:
     """Train what an LLM learns of sound: LoRA weights beside its layers, and embeddings of the codes."""
-    from makesomenoise.training.language.recipe import LanguageTrainingConfig, estimate_language, train_language
+    from makesomenoise.training.language import recipe
 
-    settings = LanguageTrainingConfig.from_file(config, steps)
+    settings = recipe.LanguageTrainingConfig.from_file(config, steps)
     if dry_run:
-        typer.echo(str(estimate_language(settings)))
+        typer.echo(str(recipe.plan_language(settings, gpu, devices) if gpu else recipe.estimate_language(settings)))
     elif run is None:
         raise typer.BadParameter("name the folder of the run, or ask for a --dry-run.", param_hint="--run")
     else:
-        typer.echo(f"Model written to {train_language(settings, run, resume)}")
+        typer.echo(f"Model written to {recipe.train_language(settings, run, resume)}")

@@ -1,10 +1,13 @@
 """Works off jobs in plain processes of this machine, each of which may die without harm to the others."""
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
+from threading import Thread
 
 import torch
 
@@ -78,4 +81,17 @@ class _Lane:
 
 
 def _started() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (1,))
+    return ProcessPoolExecutor(1, get_context("spawn"), _begin)
+
+
+def _begin() -> None:
+    """Prepares a process."""
+    torch.set_num_threads(1)
+    Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess | None) -> None:
+    """Ends a process when the one that started it is gone, however that was; else it would wait for work for ever."""
+    if parent is not None:
+        parent.join()
+        os._exit(1)

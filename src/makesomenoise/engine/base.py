@@ -98,6 +98,18 @@ class LanguageState(Protocol):
         """Forgets all but the first tokens of the only row."""
         ...
 
+    def join(self, other: Self) -> None:
+        """Takes copies of the rows of another state, whatever their lengths, after its own."""
+        ...
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Forgets all but some of the rows, at least one, which come in this order; one whose place stays is not moved.
+
+        Args:
+            rows: different ones.
+        """
+        ...
+
 
 class LanguageEngine(Protocol):
     """An LLM whose vocabulary is that of a text, and after it the words of sound; hidden vectors are float32.

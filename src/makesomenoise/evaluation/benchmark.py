@@ -1,14 +1,13 @@
 """How fast and in how much memory, and on which machine: tokenizers beside public neural codecs, and language models.
 
 The other codecs are built from their published configurations with random weights: speed does not depend on the values.
-What loads models or counts memory runs in a fresh process that does nothing else.
+What loads models or counts memory runs in a fresh process that does nothing else. Only what computes in torch loads it.
 """
 
 import multiprocessing
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,8 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from makesomenoise.audio import io
 from makesomenoise.checkpoint import source_commit
@@ -55,7 +53,7 @@ class TimedCodec:
 
     name: str
     bits_per_second: float
-    encode: Callable[[Tensor], Any]
+    encode: Callable[[np.ndarray], Any]
     decode: Callable[[Any], object]
 
 
@@ -77,15 +75,15 @@ def measure_codec_speed(
     Args:
         codecs: what to time.
         seconds: length of the sound.
-        threads: for torch.
+        threads: see `on_threads`.
         repeats: the median of so many runs counts, after one run on a tenth of the sound to warm up.
     """
-    sound = 0.1 * torch.randn(1, int(seconds * _SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
-    with _threads(threads), torch.inference_mode():
+    sound = noise(seconds)
+    with on_threads(threads):
         return [_timed(codec, sound, repeats) for codec in codecs]
 
 
-def _timed(codec: TimedCodec, sound: Tensor, repeats: int) -> CodecSpeed:
+def _timed(codec: TimedCodec, sound: np.ndarray, repeats: int) -> CodecSpeed:
     seconds = sound.shape[1] / _SAMPLE_RATE
     codec.decode(codec.encode(sound[:, : sound.shape[1] // 10]))
     codes = codec.encode(sound)
@@ -116,20 +114,41 @@ def median_seconds(call: Callable[[], object], repeats: int = 3, warmups: int = 
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
+def on_threads(count: int) -> Iterator[None]:
+    """Keeps torch, where it is loaded, to so many threads, and this process to as many cores, where the system can."""
+    torch: Any = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
+    if torch:
+        torch.set_num_threads(count)
+    if cores:
+        os.sched_setaffinity(0, sorted(cores)[:count])
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        if torch:
+            torch.set_num_threads(threads)
+        if cores:
+            os.sched_setaffinity(0, cores)
+
+
+def noise(seconds: float, rate: int = _SAMPLE_RATE) -> np.ndarray:
+    """A sound [1, S] of noise, always the same."""
+    return 0.1 * np.random.default_rng(0).standard_normal((1, round(seconds * rate)), np.float32)
+
+
+def _in_torch(name: str, rate: float, encode: Callable[[Any], Any], decode: Callable[[Any], object]) -> TimedCodec:
+    import torch  # noqa: PLC0415 - only other codecs need it
+
+    inference = torch.inference_mode()
+    return TimedCodec(name, rate, inference(lambda sound: encode(torch.from_numpy(sound))), inference(decode))
 
 
 def _encodec() -> TimedCodec:
     from transformers import EncodecConfig, EncodecModel  # noqa: PLC0415 - heavy, and only this question needs it
 
     model: Any = EncodecModel(EncodecConfig()).eval()
-    return TimedCodec(
+    return _in_torch(
         "EnCodec 24 kHz",
         1500.0,
         lambda sound: model.encode(sound[:, None], bandwidth=1.5).audio_codes,
@@ -143,7 +162,7 @@ def _dac() -> TimedCodec:
     # The authors' 24 kHz model: a hop of 320 samples, 32 codebooks; transformers' own default is the 16 kHz model.
     config = DacConfig(sampling_rate=_SAMPLE_RATE, downsampling_ratios=[2, 4, 5, 8], n_codebooks=32)
     model: Any = DacModel(config).eval()
-    return TimedCodec(
+    return _in_torch(
         "DAC 24 kHz",
         24_000.0,
         lambda sound: model.encode(sound[:, None]).audio_codes,
@@ -155,7 +174,7 @@ def _mimi() -> TimedCodec:
     from transformers import MimiConfig, MimiModel  # noqa: PLC0415 - heavy, and only this question needs it
 
     model: Any = MimiModel(MimiConfig()).eval()
-    return TimedCodec(
+    return _in_torch(
         "Mimi",
         1100.0,
         lambda sound: model.encode(sound[:, None], num_quantizers=8).audio_codes,
@@ -180,15 +199,14 @@ def measure_peak_memory(
 
 
 def _memory_of_coding(source: str, vocoder: str, minutes: float, threads: int, folder: str) -> int:
-    torch.set_num_threads(threads)
-    tokenizer = AudioTokenizer.load(source, vocoder)
-    original, coded, decoded = (Path(folder) / name for name in ("in.wav", "coded.msn", "out.wav"))
-    generator = torch.Generator().manual_seed(0)
-    with io.writer(original, tokenizer.sample_rate) as write:
-        for _ in range(max(1, round(minutes * 60))):
-            write(0.1 * torch.randn(tokenizer.sample_rate, generator=generator))
-    encode_file(tokenizer, original, coded)
-    decode_file(tokenizer, coded, decoded)
+    with on_threads(threads):
+        tokenizer = AudioTokenizer.load(source, vocoder)
+        original, coded, decoded = (Path(folder) / name for name in ("in.wav", "coded.msn", "out.wav"))
+        with io.writer(original, tokenizer.sample_rate) as write:
+            for _ in range(max(1, round(minutes * 60))):
+                write(noise(1.0, tokenizer.sample_rate)[0])
+        encode_file(tokenizer, original, coded)
+        decode_file(tokenizer, coded, decoded)
     return peak_resident_bytes()
 
 
@@ -213,13 +231,20 @@ def describe_machine() -> dict[str, str | int]:
     return {
         "commit": source_commit(),
         "makesomenoise": metadata.version("makesomenoise"),
-        "torch": torch.__version__,
+        **{name: _version(name) for name in ("torch", "onnxruntime")},
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count() or 0,
-        "threads": torch.get_num_threads(),
+        "usable_cores": usable_cores(),
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def _processor() -> str:
@@ -228,18 +253,16 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-_MAX_START_SECONDS = 120.0
-
-
 @dataclass(frozen=True, slots=True)
 class LanguageSpeed:
     """What one process took.
 
     Attributes:
         seconds: length of the sounds.
-        threads: of torch.
+        threads: of the engine.
         cores: that the process may use.
         device: where it computed.
+        engine: that was asked for.
         load_seconds: from files to a model that answers.
         caption_seconds: to describe a sound, median of three after a first.
         caption_tokens: length of what was said, with the end.
@@ -252,25 +275,13 @@ class LanguageSpeed:
     threads: int
     cores: int
     device: str
+    engine: str
     load_seconds: float
     caption_seconds: float
     caption_tokens: int
     generate_seconds: float
     codes_per_second: float
     peak_memory_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class ColdStart:
-    """`msn caption` from nothing.
-
-    Attributes:
-        seconds: until it has ended, or None if it failed.
-        output: what it printed, or why it failed.
-    """
-
-    seconds: float | None
-    output: str
 
 
 def measure_language_speed(
@@ -281,6 +292,8 @@ def measure_language_speed(
     threads: int = 2,
     sampling: Sampling = GENERATING,
     seconds: float = 10.0,
+    *,
+    engine: str = "auto",
 ) -> LanguageSpeed:
     """Times a model in a fresh process.
 
@@ -289,51 +302,36 @@ def measure_language_speed(
         tokenizer: see `AudioLanguageModel.load`.
         vocoder: see `AudioLanguageModel.load`.
         device: see `AudioLanguageModel.load`.
-        threads: for torch.
+        threads: see `on_threads`.
         sampling: how codes are drawn.
         seconds: length of the sounds that are described and made.
+        engine: see `AudioLanguageModel.load`.
     """
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, mp_context=context) as pool:
-        models = (str(model), str(tokenizer), str(vocoder), device)
+        models = (str(model), str(tokenizer), str(vocoder), device, engine)
         return pool.submit(_language_speed, models, threads, sampling, seconds, folder).result()
-
-
-def measure_cold_start(model: str | Path, tokenizer: str | Path = "default", seconds: float = 10.0) -> ColdStart:
-    """Times `msn caption` on a sound file, from its start to its end.
-
-    Args:
-        model: what `--model` takes.
-        tokenizer: what `--tokenizer` takes.
-        seconds: length of the file, which is made of noise.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "noise.wav"
-        io.save(file, _noise(seconds)[0])
-        options = ["--model", str(model), "--tokenizer", str(tokenizer)]
-        command = [sys.executable, "-m", "makesomenoise", "caption", str(file), *options]
-        started = time.perf_counter()
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_MAX_START_SECONDS)
-        except subprocess.TimeoutExpired:
-            return ColdStart(None, f"it took more than {_MAX_START_SECONDS:.0f} s")
-        taken = time.perf_counter() - started
-    if done.returncode:
-        return ColdStart(None, (done.stderr.strip().splitlines() or ["no message"])[-1])
-    return ColdStart(taken, done.stdout.strip())
 
 
 def _language_speed(
     models: tuple[str, ...], threads: int, sampling: Sampling, seconds: float, folder: str
 ) -> LanguageSpeed:
-    from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415 - needs the extra `language`
+    if "torch" in models[-1]:
+        import torch  # noqa: F401, PLC0415 - so that its threads are those that are asked for
+    with on_threads(threads):
+        return _timed_language(models, threads, sampling, seconds, Path(folder))
 
-    torch.set_num_threads(threads)
+
+def _timed_language(
+    models: tuple[str, ...], threads: int, sampling: Sampling, seconds: float, folder: Path
+) -> LanguageSpeed:
+    from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415 - brings all that a language model needs
+
     started = time.perf_counter()
     model = AudioLanguageModel.load(*models)
     loaded = time.perf_counter() - started
-    rate, device = model.tokenizer.sample_rate, models[-1]
-    sound = _noise(seconds, rate).to(device)
+    rate, (device, engine) = model.tokenizer.sample_rate, models[-2:]
+    sound = noise(seconds, rate)
     said = [""]
 
     def caption() -> None:
@@ -341,14 +339,15 @@ def _language_speed(
 
     def generate() -> None:
         made = model.generate("a dog barking", seconds, sampling=sampling)
-        io.save(Path(folder) / "made.wav", made[0], rate)
+        io.save(folder / "made.wav", made[0], rate)
 
     caption_seconds, generate_seconds = (median_seconds(call, warmups=1) for call in (caption, generate))
     return LanguageSpeed(
         seconds=seconds,
         threads=threads,
-        cores=_usable_cores(),
+        cores=usable_cores(),
         device=device,
+        engine=engine,
         load_seconds=loaded,
         caption_seconds=caption_seconds,
         caption_tokens=len(model.language.vocabulary.text(said[0])) + 1,
@@ -358,9 +357,6 @@ def _language_speed(
     )
 
 
-def _noise(seconds: float, rate: int = io.SAMPLE_RATE) -> torch.Tensor:
-    return 0.1 * torch.randn(1, round(seconds * rate), generator=torch.Generator().manual_seed(0))
-
-
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0

@@ -73,11 +73,7 @@ def sample_codes(
     rows = np.arange(len(branches)).repeat(candidates)
     hidden, state, codes = hidden[rows], state.chosen(rows), []
     while True:
-        scores = engine.audio_scores(hidden)[:, : spell.codebook_size]
-        if guided:
-            asked, free = np.split(log_softmax(scores), 2)
-            scores = free + sampling.guidance * (asked - free)
-        codes.append(draw(scores, sampling, generator))
+        codes.append(draw(code_scores(model, hidden, sampling.guidance), sampling, generator))
         if len(codes) == count:
             return np.stack(codes, axis=1)
         hidden = engine.read(state, [[token] for token in spell.to_tokens(codes[-1]) * len(branches)])
@@ -103,7 +99,7 @@ def sample_texts(
     state, answers = engine.begin(len(prompts)), [[] for _ in prompts]
     open_, unread = set(range(len(prompts))), [list(prompt) for prompt in prompts]
     for _ in range(most):
-        said = draw(_text_scores(model, engine.read(state, unread)), sampling, generator).tolist()
+        said = draw(text_scores(model, engine.read(state, unread)), sampling, generator).tolist()
         open_ -= {row for row in open_ if said[row] == end}
         for row in open_:
             answers[row].append(said[row])
@@ -142,10 +138,10 @@ def stream_tokens(
     for _ in range(most):
         hidden = memory.read(model, unread)
         if within:
-            scores = _sound_scores(model, hidden, may_end=last != spell.start)
+            scores = sound_scores(model, hidden, may_end=last != spell.start)
             last = spell.first + int(draw(scores, sounds or sampling, generator)[0])
         else:
-            last = int(draw(_text_scores(model, hidden, sounds is not None), sampling, generator)[0])
+            last = int(draw(text_scores(model, hidden, sounds is not None), sampling, generator)[0])
         if last == model.prompts.end_of_turn:
             return
         within = last == spell.start or (within and last != spell.end)
@@ -206,14 +202,41 @@ def check_fits(model: Speaker, tokens: int) -> None:
         )
 
 
-def _text_scores(model: Speaker, hidden: np.ndarray, sounds: bool = False) -> np.ndarray:
-    """Scores [R, start + 1] of what may come in a text: no token that begins a turn, a sound only if there may be one.
+def code_scores(model: Speaker, hidden: np.ndarray, guidance: float = 1.0) -> np.ndarray:
+    """Scores of the codes to come next.
 
-    The rows between text and the start of a sound are codes, which may not come.
+    Args:
+        model: scores.
+        hidden: [R, H], where guidance is not 1 [2 R, H]: first all with what was asked for, then all without.
+        guidance: scale of the difference that it makes.
+
+    Returns:
+        [R, K].
+    """
+    scores = model.engine.audio_scores(hidden)[:, : model.vocabulary.codebook_size]
+    if guidance == 1.0:
+        return scores
+    asked, free = np.split(log_softmax(scores), 2)
+    return free + guidance * (asked - free)
+
+
+def text_scores(
+    model: Speaker, hidden: np.ndarray, sounds: bool = False, scored: np.ndarray | None = None
+) -> np.ndarray:
+    """Scores of what may come in a text: no token that begins a turn, a sound only if there may be one.
+
+    Args:
+        model: scores.
+        hidden: [R, H].
+        sounds: whether there may be one.
+        scored: [R, V] what the engine scores, if it is known.
+
+    Returns:
+        [R, start + 1]; the rows between text and the start of a sound are codes, which may not come.
     """
     spell = model.vocabulary
     scores = np.full((len(hidden), spell.start + 1 if sounds else spell.first), -np.inf, np.float32)
-    scores[:, : spell.first] = model.engine.text_scores(hidden)
+    scores[:, : spell.first] = model.engine.text_scores(hidden) if scored is None else scored
     specials = spell.text_tokenizer.all_special_ids
     scores[:, [t for t in specials if t != model.prompts.end_of_turn and t < spell.first]] = -np.inf
     if sounds:
@@ -221,7 +244,7 @@ def _text_scores(model: Speaker, hidden: np.ndarray, sounds: bool = False) -> np
     return scores
 
 
-def _sound_scores(model: Speaker, hidden: np.ndarray, may_end: bool) -> np.ndarray:
+def sound_scores(model: Speaker, hidden: np.ndarray, may_end: bool) -> np.ndarray:
     """Scores [R, K + 2] of what may come within a sound: codes, and its end."""
     spell, scores = model.vocabulary, model.engine.audio_scores(hidden)
     scores[:, spell.start - spell.first] = -np.inf

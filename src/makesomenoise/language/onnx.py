@@ -13,17 +13,17 @@ from makesomenoise.language import graphs
 from makesomenoise.language.graphs import DecoderConfig
 from makesomenoise.language.quantized import SIZES_FILE, WEIGHTS_FILE, from_blocks
 
-_ROOM = 256  # memory of a state grows by so many tokens
+_TOKENS, _ROWS = 256, 8  # memory of a state grows by so much
 _UNSEEN = np.float32(-np.inf)
 
 
 class OnnxState:
-    """A `LanguageState`; what lies behind the length of a row is no part of it.
+    """A `LanguageState`; what lies behind the length of a row, and behind the rows, is no part of it.
 
     Attributes:
-        memory: keys and values [layers, 2, R, G, C, D], C tokens at most.
+        memory: keys and values [layers, 2, P, G, C, D] of C tokens in P rows at most.
         lengths: [R] tokens that were read of each row.
-        binding: of the session to the memory; none until it is first needed.
+        binding: of the session to the memory of the rows; none until it is first needed.
     """
 
     def __init__(self, memory: np.ndarray, lengths: np.ndarray):
@@ -32,19 +32,43 @@ class OnnxState:
 
     def chosen(self, rows: Sequence[int]) -> Self:
         """See `LanguageState`."""
-        return type(self)(self.memory.take(rows, axis=2), self.lengths.take(rows))
+        lengths = self.lengths.take(rows)
+        known = int(lengths.max())
+        return type(self)(np.ascontiguousarray(self.memory[:, :, list(rows), :, :known]), lengths)
 
     def crop(self, length: int) -> None:
         """See `LanguageState`."""
         self.lengths = np.minimum(self.lengths, length)
 
-    def make_room(self, tokens: int) -> None:
-        """Grows the memory, if it has no room for so many tokens in a row."""
-        *outer, known, dim = self.memory.shape
-        if tokens > known:
-            grown = np.zeros((*outer, -(-tokens // _ROOM) * _ROOM, dim), np.float32)
-            grown[..., :known, :] = self.memory
-            self.memory, self.binding = grown, None
+    def join(self, other: Self) -> None:
+        """See `LanguageState`."""
+        own, more, longest = len(self.lengths), len(other.lengths), int(other.lengths.max())
+        self.make_room(max(longest, int(self.lengths.max(initial=0))), own + more)
+        self.memory[:, :, own : own + more, :, :longest] = other.memory[:, :, :more, :, :longest]
+        self.lengths, self.binding = np.concatenate((self.lengths, other.lengths)), None
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """See `LanguageState`."""
+        moved = [(place, row) for place, row in enumerate(rows) if place != row]
+        lengths = self.lengths.take(rows)
+        if moved:
+            places, sources = zip(*moved, strict=True)
+            known = int(lengths.max())
+            self.memory[:, :, places, :, :known] = self.memory[:, :, sources, :, :known]
+        self.lengths, self.binding = lengths, None
+
+    def make_room(self, tokens: int, rows: int) -> None:
+        """Grows the memory, if it has no room for so many tokens in so many rows."""
+        layers, two, most_rows, heads, most_tokens, dim = self.memory.shape
+        if tokens <= most_tokens and rows <= most_rows:
+            return
+        most_tokens = max(most_tokens, -(-tokens // _TOKENS) * _TOKENS)
+        most_rows = most_rows if rows <= most_rows else rows if rows == 1 else -(-rows // _ROWS) * _ROWS
+        # What nobody has written to takes no memory of the machine.
+        grown = np.zeros((layers, two, most_rows, heads, most_tokens, dim), np.float32)
+        own, known = len(self.lengths), int(self.lengths.max(initial=0))
+        grown[:, :, :own, :, :known] = self.memory[:, :, :own, :, :known]
+        self.memory, self.binding = grown, None
 
 
 class OnnxLanguage:
@@ -117,9 +141,9 @@ class OnnxLanguage:
     ) -> np.ndarray:
         """Tokens [R, S] at their positions [R, S] to hidden vectors [R, S, H]; `ends` [R] are lengths after them."""
         total = int((state.lengths + tokens.shape[1]).max())
-        state.make_room(total)
+        state.make_room(total, len(tokens))
         if state.binding is None:
-            state.binding = self._bound(state.memory)
+            state.binding = self._bound(state.memory[:, :, : len(tokens)])
         inputs = {
             "vectors": self._vectors(tokens),
             "positions": positions,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from makesomenoise import checkpoint
 from makesomenoise.engine.base import EngineError, LanguageEngine, chosen_engine
@@ -80,6 +80,18 @@ class OnnxSpeaker:
         return cls(config, vocabulary, prompts, OnnxLanguage(folder))
 
 
+def speaking_engine(source: str | Path, device: str = "cpu", engine: str = "auto") -> Literal["onnx", "torch"]:
+    """The engine that `load_speaker` takes, with the same arguments.
+
+    Raises:
+        CheckpointError: if there is no such model.
+        EngineError: if the engine is not installed or cannot use the device.
+    """
+    if engine == "auto" and checkpoint.load_config(checkpoint.resolve(source), LanguageConfig).base != SMOLLM2:
+        engine = "torch"
+    return chosen_engine(engine, device)
+
+
 def load_speaker(source: str | Path, device: str = "cpu", engine: str = "auto") -> Speaker:
     """Loads a model to be asked.
 
@@ -95,9 +107,7 @@ def load_speaker(source: str | Path, device: str = "cpu", engine: str = "auto") 
         FileError: if what the base is converted to cannot be written.
     """
     folder = checkpoint.resolve(source)
-    if engine == "auto" and checkpoint.load_config(folder, LanguageConfig).base != SMOLLM2:
-        engine = "torch"
-    if chosen_engine(engine, device) == "onnx":
+    if speaking_engine(folder, device, engine) == "onnx":
         return OnnxSpeaker.load(folder)
     from makesomenoise.language.model import LanguageModel  # noqa: PLC0415 - what runs the default needs no torch
 

@@ -85,7 +85,8 @@ class TextTokenizer:
     @property
     def all_special_ids(self) -> list[int]:
         """The tokens that have a role."""
-        return [self.get_vocab()[word] for word in dict.fromkeys(self._specials.values())]
+        found = [self._backend.token_to_id(word) for word in dict.fromkeys(self._specials.values())]
+        return [token for token in found if token is not None]
 
     @property
     def added_tokens_decoder(self) -> dict[int, AddedToken]:

@@ -1,11 +1,12 @@
 """Runs an LLM in torch, on any device: whatever causal LM transformers has."""
 
 import copy
-from collections.abc import Sequence
-from typing import Protocol, Self
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -68,6 +69,29 @@ class TorchState:
             self.cache.crop(length - self.mask.shape[1])
             self.mask = self.mask[:, :length]
 
+    def join(self, other: Self) -> None:
+        """See `LanguageState`."""
+        if not len(self.mask):
+            self.cache, self.mask = _cache(_kept(other.cache)), other.mask
+            return
+        longest = max(self.mask.shape[1], other.mask.shape[1])
+
+        def joined(own: Tensor, more: Tensor) -> Tensor:
+            return torch.cat([F.pad(part, (0, 0, longest - part.shape[-2], 0)) for part in (own, more)])
+
+        layers = zip(_kept(self.cache), _kept(other.cache), strict=True)
+        self.cache = _cache((joined(own[0], more[0]), joined(own[1], more[1])) for own, more in layers)
+        self.mask = torch.cat([F.pad(part, (longest - part.shape[1], 0)) for part in (self.mask, other.mask)])
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """See `LanguageState`; what is left loses the padding that all of it has."""
+        chosen = list(rows)
+        padding = int(self.mask[chosen].argmax(1).min())
+        self.mask = self.mask[chosen, padding:]
+        self.cache = _cache(
+            (keys[chosen, :, padding:], values[chosen, :, padding:]) for keys, values in _kept(self.cache)
+        )
+
 
 class TorchLanguage:
     """A `LanguageEngine` around a language model.
@@ -129,7 +153,20 @@ class TorchLanguage:
 
     def _scores(self, hidden: np.ndarray, rows: Tensor) -> np.ndarray:
         given = torch.from_numpy(np.ascontiguousarray(hidden)).to(rows)
-        return _array(torch.nn.functional.linear(given, rows))
+        return _array(F.linear(given, rows))
+
+
+def _kept(cache: DynamicCache) -> Iterator[tuple[Tensor, Tensor]]:
+    """Keys and values of each layer."""
+    layers: list[Any] = cache.layers
+    return ((layer.keys, layer.values) for layer in layers)
+
+
+def _cache(kept: Iterable[tuple[Tensor, Tensor]]) -> DynamicCache:
+    cache = DynamicCache()
+    for number, (keys, values) in enumerate(kept):
+        cache.update(keys, values, number)
+    return cache
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from makesomenoise.serving import chat, hearing, sounds
 from makesomenoise.serving.gate import Gate
+from makesomenoise.serving.late_page import LatePage
 from makesomenoise.serving.metrics import Metrics
 from makesomenoise.serving.refusals import Refusal, refusal_of
 from makesomenoise.serving.schemas import ErrorBody, Health, ModelList, ServedModel
@@ -35,7 +37,9 @@ def create_app(worker: Worker, settings: Settings) -> FastAPI:
     refused: dict[int | str, dict[str, Any]] = {
         status: {"model": ErrorBody} for status in (400, 401, 404, 413, 429, 503)
     }
+    page = LatePage(worker, partial(_page, service)) if settings.page else None
     app = FastAPI(
+        lifespan=page.lifespan if page else None,
         title="makesomenoise",
         description=ABOUT,
         docs_url=None,
@@ -53,11 +57,15 @@ def create_app(worker: Worker, settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(Gate, settings=settings, metrics=metrics)
-    if settings.page:
-        from makesomenoise.serving.page import mount_page  # noqa: PLC0415 - it takes seconds to import
-
-        return mount_page(app, service)
+    if page:
+        app.mount("/", page)
     return app
+
+
+def _page(service: Service) -> FastAPI:
+    from makesomenoise.serving.page import page_app  # noqa: PLC0415 - it takes seconds to import
+
+    return page_app(service)
 
 
 def _add_operation(app: FastAPI, service: Service) -> None:

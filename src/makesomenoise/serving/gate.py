@@ -5,8 +5,6 @@ Plain ASGI, so that streams stay streams. The log says who asked for what and ho
 
 import asyncio
 import hmac
-import json
-import logging
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -15,11 +13,11 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from makesomenoise.serving.logs import tell_request
 from makesomenoise.serving.metrics import Metrics
 from makesomenoise.serving.refusals import Refusal
 from makesomenoise.serving.settings import Settings
 
-access = logging.getLogger("makesomenoise.access")
 _OPEN = ("/health",)
 _GUARDED = ("/v1/", "/metrics")
 
@@ -120,18 +118,15 @@ class Gate:
         route = getattr(scope.get("route"), "path", None)
         self._metrics.answered(route or "other", passage.status, seconds)
         client = scope.get("client") or ("", 0)
-        access.info(
-            json.dumps(
-                {
-                    "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                    "id": passage.id,
-                    "client": client[0],
-                    "method": scope["method"],
-                    "path": scope["path"],
-                    "status": passage.status,
-                    "seconds": round(seconds, 3),
-                    "received": passage.received,
-                    "sent": passage.sent,
-                }
-            )
+        tell_request(
+            {
+                "id": passage.id,
+                "client": client[0],
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": passage.status,
+                "seconds": round(seconds, 3),
+                "received": passage.received,
+                "sent": passage.sent,
+            }
         )

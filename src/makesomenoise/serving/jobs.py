@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from makesomenoise.audio.level import USUAL_DB, RunningLevel
 from makesomenoise.errors import RequestError
@@ -334,7 +333,7 @@ class Heard:
 
 def read_of(model: AudioLanguageModel, prompt: Sequence[int]) -> Read:
     """How many tokens of text and of sounds there are."""
-    audio = int(model.language.vocabulary.is_audio(torch.tensor(prompt)).sum())
+    audio = int(model.language.vocabulary.is_audio(np.array(prompt)).sum())
     return Read(len(prompt) - audio, audio)
 
 
@@ -342,6 +341,7 @@ def interleaved(jobs: list[Steps], drawings: list[Drawing]) -> Steps:
     """One step of each after the other, until all came to their end; what is left is given back when it is closed."""
     open_ = list(jobs)
     try:
+        yield None  # before the first is drawn, so that jobs which begin together read equal prompts once
         while open_:
             for steps in tuple(open_):
                 try:

@@ -46,14 +46,14 @@ footer .divider {display: none !important}
 """
 
 
-def mount_page(app: FastAPI, service: Service) -> FastAPI:
-    """Puts the page in front of an application, with its tools for assistants.
+def page_app(service: Service) -> FastAPI:
+    """The page as an application, with its tools for assistants.
 
     Args:
-        app: of `create_app`, whose routes go on.
         service: the parts of the server.
     """
     keys = service.settings.api_keys
+    app = FastAPI(openapi_url=None)
     app.add_middleware(OwnFilesOnly)
     return gr.mount_gradio_app(
         app,

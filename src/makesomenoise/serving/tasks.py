@@ -69,6 +69,7 @@ class Listen:
             chosen = range(first, min(first + _WINDOWS_AT_ONCE, len(pieces)))
             drawings = [batch.add(WantedText(prompts[n], LONGEST_ANSWER, GREEDY)) for n in chosen]
             try:
+                yield None  # as in `interleaved`
                 for number, drawing in zip(chosen, drawings, strict=True):
                     yield from window_answer(model, pieces[number], drawing)
             finally:

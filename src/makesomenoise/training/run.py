@@ -5,6 +5,7 @@ Tokenizer, semantic branch and vocoder are trained by Lightning; the language mo
 
 import errno
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Self
 
@@ -13,6 +14,7 @@ import torch
 from pydantic import Field
 from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import TensorBoardLogger
+from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from makesomenoise.checkpoint import source_commit
@@ -25,6 +27,17 @@ CONFIG_FILE = "config.yaml"
 COMMIT_FILE = "commit.txt"
 CHECKPOINT_FILE = "last.ckpt"
 LOCK_FILE = ".lock"
+# What torch's errors say where a process at the other end is gone; it has no narrower class for it.
+_GONE = (
+    "closed by peer",
+    "reset by peer",
+    "Broken pipe",
+    "Timed out",
+    "timed out",
+    "NCCL",
+    "aborted",
+    "Connection refused",
+)
 _HELD: dict[Path, BinaryIO] = {}  # open as long as the process runs: to close one is to give the lock back
 
 
@@ -43,6 +56,10 @@ class TrainingConfig(Config):
     def with_steps(self, steps: int) -> Self:
         """The same training, of another length."""
         raise NotImplementedError
+
+    def on_one_device(self) -> Self:
+        """The same training without what may change with the number of devices."""
+        return self
 
     @classmethod
     def from_file(cls, path: str | Path, steps: int | None = None) -> Self:
@@ -86,15 +103,33 @@ def open_run(folder: str | Path, config: TrainingConfig, resume: bool, joins: bo
     return last
 
 
+@contextmanager
+def together() -> Iterator[None]:
+    """Tells in one sentence that another process of a training has died, which ends this one too.
+
+    Raises:
+        RunError: if that happens.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        several = distributed.is_available() and distributed.is_initialized()
+        if not several or not any(words in str(error) for words in _GONE):
+            raise
+        raise RunError(
+            "Another process of this training has died, so this one ends too: start all of them again with --resume."
+        ) from None
+
+
 def _check_same(recorded: Path, config: TrainingConfig) -> None:
     """Compares settings, not texts: a key that a later version adds has its default in a run of before."""
     before = type(config).from_yaml(recorded)
     if before.steps != config.steps:
         before = before.with_steps(config.steps)
-    for name, (old, new) in _differences(before, config).items():
+    for name, (old, new) in _differences(before.on_one_device(), config.on_one_device()).items():
         raise RunError(
             f"The configuration differs from {recorded} in '{name}', which was {old!r} and is {new!r}: "
-            "a run resumes only with its own; its length alone may be changed (--steps)."
+            "a run resumes only with its own; its length (--steps) and the number of devices may change."
         )
 
 
@@ -205,6 +240,11 @@ class LightningTrainingConfig(TrainingConfig):
         """The same training, of another length."""
         return self.model_copy(update={"run": self.run.model_copy(update={"steps": steps})})
 
+    def on_one_device(self) -> Self:
+        """The same training without what may change with the number of devices: a step's examples stay as many."""
+        run = self.run.model_copy(update={"devices": 1, "batch_size": self.run.devices * self.run.batch_size})
+        return self.model_copy(update={"run": run})
+
 
 def endless(train: Dataset, valid: Dataset, valid_examples: int, workers: int, run: RunConfig) -> Loaders:
     """Loaders of datasets whose examples never end.
@@ -257,7 +297,8 @@ def fit(
     if run.threads is not None:
         torch.set_num_threads(run.threads)
     train, valid = loaders(trainer.global_rank, trainer.world_size)
-    trainer.fit(module, train, valid, ckpt_path=last, weights_only=False)
+    with together():
+        trainer.fit(module, train, valid, ckpt_path=last, weights_only=False)
 
 
 def _trainer(run: RunConfig, folder: Path) -> lightning.Trainer:

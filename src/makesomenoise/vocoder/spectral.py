@@ -65,14 +65,20 @@ class GriffinLim:
     Args:
         mel: the log-mel it reads.
         rounds: rounds of the search.
+
+    Attributes:
+        fourier: its transforms.
+        inverse_filters: [M, n_fft // 2 + 1] from mel bands to bins.
+        first_turns: [PERIOD, n_fft // 2 + 1] the phases that the search begins with, in turns.
     """
 
     def __init__(self, mel: MelConfig, rounds: int = _ROUNDS):
         self.fourier = Fourier(mel.n_fft, mel.hop_samples)
         self._rounds = rounds
         self._reach = rounds * (mel.n_fft // mel.hop_samples - 1) + mel.n_fft // (2 * mel.hop_samples)
-        self._inverse_filters = np.linalg.pinv(mel_filters(mel)).T
-        self._turns = np.exp(2j * np.pi * _first_turns(mel.n_fft // 2 + 1)).astype(np.complex64)
+        self.inverse_filters = np.linalg.pinv(mel_filters(mel)).T
+        self.first_turns = _first_turns(mel.n_fft // 2 + 1)
+        self._turns = np.exp(2j * np.pi * self.first_turns).astype(np.complex64)
 
     @property
     def teachers(self) -> tuple[Teacher, ...]:
@@ -90,7 +96,7 @@ class GriffinLim:
 
     def spectrum(self, mel: np.ndarray) -> NDArray[np.complexfloating]:
         """Complex spectrum [B, T, n_fft // 2 + 1] with the magnitudes that the frames ask for and the phases found."""
-        wanted = np.maximum(np.exp(mel.transpose(0, 2, 1)) @ self._inverse_filters, _SMALLEST)
+        wanted = np.maximum(np.exp(mel.transpose(0, 2, 1)) @ self.inverse_filters, _SMALLEST)
         frames = mel.shape[-1]
         guess = wanted * np.tile(self._turns, (-(-frames // PERIOD), 1))[:frames]
         previous = np.zeros_like(guess)

@@ -9,8 +9,10 @@ import torch
 
 from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, CodesError, Event, Stamp, write_codes
+from makesomenoise.engine.base import EngineError
 from makesomenoise.errors import ConfigError
-from makesomenoise.evaluation.benchmark import ColdStart, LanguageSpeed
+from makesomenoise.evaluation.benchmark import LanguageSpeed
+from makesomenoise.evaluation.cold_start import ColdStart
 from makesomenoise.evaluation.ears import EarError
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier
 from makesomenoise.evaluation.language import report
@@ -109,9 +111,9 @@ def config(inputs: LanguageInputs) -> LanguageEvaluationConfig:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, corpus: Corpus) -> None:
     """Starts no processes and reads no files of the corpus."""
-    speed = LanguageSpeed(10.0, 1, 1, "cpu", 1.0, 1.0, 3, 9.0, 26.0, 2**30)
-    monkeypatch.setattr(report, "measure_language_speed", lambda *_: speed)
-    monkeypatch.setattr(report, "measure_cold_start", lambda *_: ColdStart(None, "no such command"))
+    speed = LanguageSpeed(10.0, 1, 1, "cpu", "torch", 1.0, 1.0, 3, 9.0, 26.0, 2**30)
+    monkeypatch.setattr(report, "measure_language_speed", lambda *_, **__: speed)
+    monkeypatch.setattr(report, "measure_caption_start", lambda *_: ColdStart(None, "no such command"))
     monkeypatch.setattr(report.Corpus, "read", lambda *_: corpus)
 
 
@@ -141,7 +143,7 @@ def test_a_second_run_asks_nothing_again(
 ):
     some = config.model_copy(update={"questions": ("captioning", "forgetting", "generation"), "limit": 1})
     first = evaluate_language(inputs, tmp_path, some)
-    assert first["settings"]["clips"] == 1
+    assert (first["settings"]["clips"], first["settings"]["engine"]) == (1, "torch")
     assert first["generation"]["labels"][CLASSIFIER]["made from text"]["sounds"] == 1
     monkeypatch.setattr(LanguageModel, "hidden", lambda *_: pytest.fail("asked again"))
     second = evaluate_language(inputs, tmp_path, some)
@@ -187,5 +189,7 @@ def test_other_codes_other_splits_and_missing_judges_are_refused(
         evaluate_language(given(fingerprint), tmp_path, config)
     with pytest.raises(EvaluationError, match="No event classifier in"):
         evaluate_language(given(fingerprint, own, classifier=tmp_path), tmp_path, config)
+    with pytest.raises(EngineError, match="onnx has only the base smollm2-135m"):
+        evaluate_language(given(fingerprint, own), tmp_path, config.model_copy(update={"engine": "onnx"}))
     with pytest.raises(PipelineError, match="learned the codes of the tokenizer"):
         evaluate_language(given(fingerprint, own, tokenizer="default"), tmp_path, config)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from makesomenoise.errors import ConfigError
 from makesomenoise.language.config import LanguageConfig, LanguageError, LoraConfig
 from makesomenoise.language.model import LanguageModel
-from makesomenoise.training.language.memory_estimate import estimate
+from makesomenoise.training.language.memory_estimate import GPUS, estimate, plan
 from makesomenoise.training.language.trainer import LanguageRunConfig
 from tests.language.conftest import CODES, bases, codebook
 
@@ -40,6 +41,22 @@ def test_a_large_base_needs_no_weights_to_be_counted():
     assert "6,738 M parameters" in str(found)
     kept = estimate("lmsys/vicuna-7b-v1.5", VICUNA, LoraConfig(), LanguageRunConfig())
     assert kept.activation_bytes > 3 * found.activation_bytes
+
+
+def test_hours_and_memory_are_told_for_a_gpu_of_a_name():
+    found = estimate("lmsys/vicuna-7b-v1.5", VICUNA, LoraConfig(), LanguageRunConfig(gradient_checkpointing=True))
+    one, eight = (plan(found, "H100", devices, 10**9, recomputes=True) for devices in (1, 8))
+    assert one.hours == pytest.approx(8 * eight.hours)
+    # Six products a weight and token, and as many for each that is learned, at 35 % of the data sheet.
+    flops = 6e9 * (found.base_parameters + found.learned_parameters)
+    assert one.hours == pytest.approx(flops / (0.35 * 989e12) / 3600)
+    assert "of 79 GiB each, which fits." in str(one)
+    assert (
+        "does not fit" in str(plan(found, "l4", 1, 10**9, recomputes=True))
+        or found.total_bytes < GPUS["l4"].memory_bytes
+    )
+    with pytest.raises(ConfigError, match="Nothing is known of the GPU 'abacus'"):
+        plan(found, "abacus", 1, 1, recomputes=False)
 
 
 def test_a_base_that_cannot_be_read_is_one_sentence(tmp_path: Path):

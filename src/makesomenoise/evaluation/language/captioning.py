@@ -21,8 +21,8 @@ from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.language import wording
 from makesomenoise.language.base import no_bars
 from makesomenoise.language.listening import greedy_answers, prompt_about
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound
+from makesomenoise.language.speaker import Speaker
 from makesomenoise.metrics import normalize_text
 
 CAPTIONS = Measurement("captioning", version="1")
@@ -153,7 +153,7 @@ class CaptionResults:
 
 
 def caption_clips(
-    model: LanguageModel, clips: Sequence[CodeClip], scorer: CaptionScorer, cache: ResultCache, seed: int = 0
+    model: Speaker, clips: Sequence[CodeClip], scorer: CaptionScorer, cache: ResultCache, seed: int = 0
 ) -> CaptionResults | None:
     """Captions the clips with a trusted label, and the scenes.
 

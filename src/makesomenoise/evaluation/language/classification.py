@@ -23,9 +23,9 @@ from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.language import wording
 from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import greedy_answers, prompt_about
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import PRIOR
 from makesomenoise.language.prompts import Sound
+from makesomenoise.language.speaker import Speaker
 from makesomenoise.metrics import accuracy, balanced_accuracy, confusion, normalize_text, top_accuracy
 from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.model import AudioTokenizer
@@ -86,7 +86,7 @@ class Classification:
 
 
 def classify_clips(
-    model: LanguageModel, clips: Sequence[CodeClip], labels: Sequence[str], cache: ResultCache
+    model: Speaker, clips: Sequence[CodeClip], labels: Sequence[str], cache: ResultCache
 ) -> Classification:
     """Classifies the clips of one dataset.
 

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 
-import torch
+import numpy as np
 
 from makesomenoise.evaluation.cache import Measurement, ResultCache
-from makesomenoise.language.base import load_base
 from makesomenoise.language.listening import greedy_answers, prompt_about
-from makesomenoise.language.model import LanguageModel
-from makesomenoise.language.vocabulary import AudioVocabulary
+from makesomenoise.language.sampling import log_softmax
+from makesomenoise.language.speaker import Speaker
 
 FORGETTING = Measurement("forgetting", version="1")
 QUESTIONS = (
@@ -63,13 +62,13 @@ class Forgetting:
     chat: tuple[ChatSample, ...]
 
 
-def cached_forgetting(model: LanguageModel, cache: ResultCache) -> dict:
+def cached_forgetting(model: Speaker, cache: ResultCache) -> dict:
     """`measure_forgetting` as JSON takes it, measured once."""
     inputs = [hashlib.sha256(_text().encode()).hexdigest(), *QUESTIONS]
     return cache.get(FORGETTING, inputs, lambda: asdict(measure_forgetting(model)))
 
 
-def measure_forgetting(model: LanguageModel, questions: Sequence[str] = QUESTIONS) -> Forgetting:
+def measure_forgetting(model: Speaker, questions: Sequence[str] = QUESTIONS) -> Forgetting:
     """Compares a model with its base.
 
     Args:
@@ -79,47 +78,39 @@ def measure_forgetting(model: LanguageModel, questions: Sequence[str] = QUESTION
     Raises:
         LanguageError: if the base cannot be loaded.
     """
-    text, base = _text(), _base_alone(model)
+    text, base = _text(), model.base_alone()
     tokens = model.vocabulary.text(text)
     answers = [greedy_answers(one, [prompt_about(one, q) for q in questions], _MAX_TOKENS) for one in (base, model)]
     return Forgetting(
         words=len(text.split()),
         tokens=len(tokens),
-        perplexity_base=perplexity(base, tokens, base.vocabulary.first),
+        perplexity_base=perplexity(base, tokens, text_only=True),
         perplexity_model=perplexity(model, tokens),
-        perplexity_model_text_only=perplexity(model, tokens, model.vocabulary.first),
+        perplexity_model_text_only=perplexity(model, tokens, text_only=True),
         chat=tuple(ChatSample(*said) for said in zip(questions, *answers, strict=True)),
     )
 
 
-@torch.inference_mode()
-def perplexity(model: LanguageModel, tokens: Sequence[int], among: int | None = None, piece: int = 512) -> float:
+def perplexity(model: Speaker, tokens: Sequence[int], text_only: bool = False, piece: int = 512) -> float:
     """Exponential of the mean negative log-likelihood of tokens.
 
     Args:
         model: foresees them.
-        tokens: at least two; the first of each piece is not counted.
-        among: number of tokens that could come, from the first of the vocabulary on; none takes all.
+        tokens: of text, at least two; the first of each piece is not counted.
+        text_only: whether only tokens of text could come, and no words of sound.
         piece: how many are read at once.
     """
     total, count = 0.0, 0
     for start in range(0, len(tokens) - 1, piece):
-        part = torch.tensor([tokens[start : start + piece]], device=model.rows.device)
-        scores = model.logits(model.hidden(part)[0, :-1])[:, :among].float()
-        total += float(torch.nn.functional.cross_entropy(scores, part[0, 1:], reduction="sum"))
-        count += len(scores)
+        part = tokens[start : start + piece]
+        hidden = model.engine.read_branches(model.engine.begin(1), [part[:-1]])
+        scores = model.engine.text_scores(hidden)
+        if not text_only:
+            scores = np.concatenate((scores, model.engine.audio_scores(hidden)), axis=1)
+        total -= float(log_softmax(scores)[np.arange(len(hidden)), part[1:]].sum())
+        count += len(hidden)
     return math.exp(total / count)
 
 
 def _text() -> str:
     return resources.files("makesomenoise.evaluation.language").joinpath("forgetting.txt").read_text(encoding="utf-8")
-
-
-def _base_alone(model: LanguageModel) -> LanguageModel:
-    """The base with room for codes, which it has never met."""
-    weight = next(model.causal.parameters())
-    base = load_base(model.config.base, weight.dtype)
-    vocabulary = AudioVocabulary.extend(base.text_tokenizer, model.config.codebook_size)
-    if vocabulary.end >= base.network.get_input_embeddings().get_parameter("weight").shape[0]:
-        base.network.resize_token_embeddings(vocabulary.end + 1, mean_resizing=False)
-    return LanguageModel(model.config, base.network.requires_grad_(False), vocabulary).to(weight.device)

@@ -14,8 +14,9 @@ from pydantic import Field
 from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, read_codes
 from makesomenoise.data.ontology import ontology
-from makesomenoise.evaluation.benchmark import measure_cold_start, measure_language_speed
+from makesomenoise.evaluation.benchmark import measure_language_speed
 from makesomenoise.evaluation.cache import ResultCache, model_digest
+from makesomenoise.evaluation.cold_start import measure_caption_start
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.ears import open_ears, refuse_teachers
 from makesomenoise.evaluation.event_classifier import EventClassifier
@@ -36,8 +37,8 @@ from makesomenoise.evaluation.plots import draw_language
 from makesomenoise.evaluation.report import CACHE_FOLDER, EvaluationConfig, EvaluationError, run_evaluation
 from makesomenoise.evaluation.splits import Corpus, code_subset, codes_digest
 from makesomenoise.files import make_folder
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.sampling import GENERATING, Sampling
+from makesomenoise.language.speaker import load_speaker, speaking_engine
 from makesomenoise.pipeline import AudioLanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
 
@@ -63,6 +64,7 @@ class LanguageEvaluationConfig(EvaluationConfig):
             so many labels and so many scenes, for a quick look; none takes all.
         cache: folder that keeps decoded clips for later runs.
         device: where the models compute.
+        engine: `onnx` for the default base on a CPU, `torch`, or `auto`, which is onnx where it can be.
         guidance: see `Sampling`.
         temperature: see `Sampling`.
         top_k: see `Sampling`.
@@ -76,6 +78,7 @@ class LanguageEvaluationConfig(EvaluationConfig):
     questions: tuple[QuestionName, ...] = QUESTIONS
     cache: Path | None = None
     device: str = "cpu"
+    engine: str = "auto"
     guidance: float = GENERATING.guidance
     temperature: float = GENERATING.temperature
     top_k: int = GENERATING.top_k
@@ -129,6 +132,7 @@ def evaluate_language(
 
     Raises:
         EvaluationError: if there is no event classifier, or no clip to ask about.
+        EngineError: if the engine is not installed or cannot run a model.
         EarError: if an ear cannot be used, or was a teacher of the tokenizer or its vocoder.
         CodesError: if the code shards were made by another tokenizer.
         CheckpointError: if a model cannot be loaded.
@@ -150,9 +154,9 @@ class _LanguageEvaluation:
     def __init__(self, inputs: LanguageInputs, output: Path, config: LanguageEvaluationConfig):
         self.inputs, self.config, self.sampling = inputs, config, config.sampling
         self.ears = open_ears(inputs.ears)
-        tokenizer = AudioTokenizer.load(inputs.tokenizer, config.vocoder, config.device)
-        # What was forgotten is asked of the network in torch.
-        self.language = LanguageModel.load_to_answer(inputs.model, config.device)
+        self.engine = speaking_engine(inputs.model, config.device, config.engine)
+        tokenizer = AudioTokenizer.load(inputs.tokenizer, config.vocoder, config.device, config.engine)
+        self.language = load_speaker(inputs.model, config.device, self.engine)
         self.model = AudioLanguageModel(tokenizer, self.language)
         refuse_teachers(self.ears, {str(inputs.tokenizer): tokenizer})
         self.ontology = ontology(inputs.ontology)
@@ -163,7 +167,7 @@ class _LanguageEvaluation:
         self.classifier = _load_classifier(inputs.classifier)
         self.weights = model_digest(inputs.model)
         make_folder(output)
-        identity = [self.weights, tokenizer.fingerprint, codes_digest(self.all)]
+        identity = [self.weights, tokenizer.fingerprint, codes_digest(self.all), self.engine]
         self.cache = ResultCache(output / CACHE_FOLDER, identity, config.fresh)
         self.ear_cache = ResultCache(self.corpus.cache or output / CACHE_FOLDER, fresh=config.fresh)
 
@@ -182,6 +186,7 @@ class _LanguageEvaluation:
         """What was evaluated, and how."""
         return {
             **self.config.model_dump(mode="json"),
+            "engine": self.engine,
             "model": str(self.inputs.model),
             "weights": self.weights,
             "base": self.language.config.base,
@@ -253,8 +258,9 @@ class _LanguageEvaluation:
     def speed(self) -> dict:
         """How fast; measured anew in each run."""
         config, models = self.config, (self.inputs.model, self.inputs.tokenizer)
-        speed = measure_language_speed(*models, config.vocoder, config.device, config.threads, self.sampling)
-        return {**asdict(speed), "cold_start": asdict(measure_cold_start(*models))}
+        options = (config.vocoder, config.device, config.threads, self.sampling)
+        speed = measure_language_speed(*models, *options, engine=self.engine)
+        return {**asdict(speed), "cold_start": asdict(measure_caption_start(*models))}
 
     def _ear_listeners(self, dataset: str) -> list[EarListener]:
         """The ears, which have learned the labels of a dataset from original clips."""

@@ -28,8 +28,8 @@ from makesomenoise.data.instructions.scene_qa import (
 from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import greedy_answers, prompt_about
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound
+from makesomenoise.language.speaker import Speaker
 from makesomenoise.metrics import normalize_text
 from makesomenoise.pipeline import AudioLanguageModel
 
@@ -81,7 +81,7 @@ def draw_questions(clips: Sequence[CodeClip], seed: int = 0) -> SceneQuestions:
     return [(clip, scene_questions(clip, np.random.default_rng([seed, n]), pool)) for n, clip in enumerate(scenes)]
 
 
-def answer_questions(model: LanguageModel, items: SceneQuestions, cache: ResultCache) -> dict[str, AnswerAccuracy]:
+def answer_questions(model: Speaker, items: SceneQuestions, cache: ResultCache) -> dict[str, AnswerAccuracy]:
     """Asks what is known about each scene.
 
     Args:
@@ -116,7 +116,7 @@ def answer_questions(model: LanguageModel, items: SceneQuestions, cache: ResultC
     return {kind: _accuracy(some) for kind in TYPES if (some := [row for row in rows if row[1].type == kind])}
 
 
-def _scores(model: LanguageModel, clip: CodeClip, question: Question, end: int) -> list[list[float]]:
+def _scores(model: Speaker, clip: CodeClip, question: Question, end: int) -> list[list[float]]:
     """Scores of the choices with the sound and without it."""
     answers = [[*model.vocabulary.text(choice), end] for choice in question.choices]
     prompts = (prompt_about(model, question.question, Sound(clip.codes)), prompt_about(model, question.question))

@@ -1,4 +1,4 @@
-"""What a language model's training will take: parameters and memory, without its weights."""
+"""What a language model's training will take: parameters, memory, and hours on a GPU of a name; without its weights."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +7,14 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
+from makesomenoise.errors import ConfigError
 from makesomenoise.language.base import find_base
 from makesomenoise.language.config import LanguageError, LoraConfig
 from makesomenoise.training.language.trainer import LanguageRunConfig
 
 _STATE_BYTES = 16  # of a learned parameter: value, gradient and two moments, in float32
 _KEPT_OF_WIDTH, _KEPT_OF_INNER = 12, 4  # numbers a token and layer that the backward pass needs, in widths of the layer
+_UTILIZATION = 0.35  # of what a data sheet says, in trainings of layers this wide
 _MARKS = 2  # start and end of a sound
 
 
@@ -78,6 +80,79 @@ def estimate(
     numbers = layers * config.hidden_size + kept if run.gradient_checkpointing else layers * kept
     activations = run.batch_tokens * (numbers + config.vocab_size) * size
     return Estimate(parameters, learned, parameters * size, learned * _STATE_BYTES, activations)
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU by its data sheet.
+
+    Attributes:
+        memory_bytes: of its own.
+        flops: products and sums a second in bfloat16 (of a T4: float16), without sparsity.
+    """
+
+    memory_bytes: float
+    flops: float
+
+
+GPUS = {
+    "t4": Gpu(15 * 2**30, 65e12),
+    "l4": Gpu(22 * 2**30, 121e12),
+    "rtx4090": Gpu(24 * 2**30, 165e12),
+    "a100-40gb": Gpu(40 * 2**30, 312e12),
+    "a100-80gb": Gpu(80 * 2**30, 312e12),
+    "h100": Gpu(79 * 2**30, 989e12),
+    "h200": Gpu(140 * 2**30, 989e12),
+}
+
+
+@dataclass(frozen=True)
+class GpuPlan:
+    """A run on GPUs of a name.
+
+    Attributes:
+        gpu: its name.
+        devices: how many of them.
+        hours: how long, about: data sheets at the share of them that such trainings reach.
+        needed_bytes: memory on each.
+        memory_bytes: that each has.
+    """
+
+    gpu: str
+    devices: int
+    hours: float
+    needed_bytes: float
+    memory_bytes: float
+
+    def __str__(self) -> str:
+        needed, there = self.needed_bytes / 2**30, self.memory_bytes / 2**30
+        fits = "fits" if needed <= there else "does not fit: use FSDP, a smaller batch or gradient_checkpointing"
+        return (
+            f"On {self.devices} x {self.gpu}: about {self.hours:.1f} h at {_UTILIZATION:.0%} of the data sheet; "
+            f"{needed:.1f} of {there:.0f} GiB each, which {fits}."
+        )
+
+
+def plan(estimated: Estimate, gpu: str, devices: int, tokens: int, recomputes: bool) -> GpuPlan:
+    """Hours and memory of a run.
+
+    Args:
+        estimated: what it takes on one device.
+        gpu: name, as in `GPUS`.
+        devices: how many of them.
+        tokens: that the run learns from, on all devices together.
+        recomputes: whether activations are computed again in the backward pass.
+
+    Raises:
+        ConfigError: if nothing is known of such a GPU.
+    """
+    known = GPUS.get(gpu.lower())
+    if known is None:
+        raise ConfigError(f"Nothing is known of the GPU '{gpu}': give one of {', '.join(GPUS)}.")
+    # Two for each weight forward, two for the gradient that passes through it; frozen weights have none of their own.
+    each = (4 + 2 * recomputes) * estimated.base_parameters + 6 * estimated.learned_parameters
+    hours = each * tokens / (known.flops * _UTILIZATION * devices) / 3600.0
+    return GpuPlan(gpu, devices, hours, estimated.total_bytes, known.memory_bytes)
 
 
 def _config(base: str, shape: dict[str, Any]) -> PreTrainedConfig:

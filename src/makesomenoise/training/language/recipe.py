@@ -38,7 +38,7 @@ from makesomenoise.training.language.frame_supervision import (
     FrameSupervisionConfig,
     FrameSupervisionTask,
 )
-from makesomenoise.training.language.memory_estimate import Estimate, estimate
+from makesomenoise.training.language.memory_estimate import Estimate, GpuPlan, estimate, plan
 from makesomenoise.training.language.self_distillation import base_answers
 from makesomenoise.training.language.sft import Batches, LossConfig, SFTTask, Stage
 from makesomenoise.training.language.trainer import (
@@ -48,7 +48,7 @@ from makesomenoise.training.language.trainer import (
     Validation,
     run_steps,
 )
-from makesomenoise.training.run import TrainingConfig, last_checkpoint, open_run
+from makesomenoise.training.run import TrainingConfig, last_checkpoint, open_run, together
 
 _log = logging.getLogger(__name__)
 _CHATS = "chats.jsonl"
@@ -147,6 +147,10 @@ class LanguageTrainingConfig(TrainingConfig):
             )
         return self.model_copy(update={"stages": (*before, last.model_copy(update={"steps": left}))})
 
+    def on_one_device(self) -> Self:
+        """The same training without what may change with the number of devices."""
+        return self.model_copy(update={"run": self.run.model_copy(update={"gradient_accumulation_steps": 1})})
+
 
 def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resume: bool = False) -> Path:
     """Trains a language model.
@@ -170,7 +174,8 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
         read_codes(*sources, fingerprint=tokenizer.fingerprint, ontology=ontology(config.data.ontology))
         for sources in (config.data.train, config.data.valid)
     )
-    last = open_run(folder, config, resume)
+    first = _processes().is_main_process
+    last = open_run(folder, config, resume, joins=not first)
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
     model = _model(config, tokenizer, clips if last is None else clips[:0])
@@ -182,7 +187,8 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
     batches = _batches(config, model, examples)
     samples = Samples(valid, config.data.samples, tokenizer).add_to if config.data.samples else None
     seen = Validation(_fixed(config, model, valid, tokenizer), folder, samples)
-    run_steps(SFTTask(model, config.loss), batches, config.steps, seen, config.optimizer, config.run, last)
+    with together():
+        run_steps(SFTTask(model, config.loss), batches, config.steps, seen, config.optimizer, config.run, last)
     return folder / "model"
 
 
@@ -193,6 +199,23 @@ def estimate_language(config: LanguageTrainingConfig) -> Estimate:
         LanguageError: if the configuration gives no shape and the base's configuration cannot be read.
     """
     return estimate(config.base, config.shape, config.lora, config.run)
+
+
+def _processes() -> PartialState:
+    """What accelerate knows of the processes of this run; without a GPU it must be told that they compute on CPUs."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
+def plan_language(config: LanguageTrainingConfig, gpu: str, devices: int = 1) -> GpuPlan:
+    """How long a run will take on GPUs of a name, and whether it fits into their memory; errors as `estimate_language`.
+
+    Raises:
+        ConfigError: if nothing is known of such a GPU.
+    """
+    run, grounding = config.run, config.frame_supervision
+    tokens = config.steps * run.batch_tokens * run.gradient_accumulation_steps * devices
+    lower = grounding.steps * grounding.batch_tokens * run.gradient_accumulation_steps * devices
+    return plan(estimate_language(config), gpu, devices, tokens + lower, run.gradient_checkpointing)
 
 
 def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: CodeClips) -> LanguageModel:
@@ -253,26 +276,31 @@ def _ground(
             "There are no labels or scenes to supervise frames with: set `frame_supervision: {steps: 0}`."
         )
     unseen = AnnotatedClips(valid, rate, asked.scenes_share, asked.longest_seconds, seed=1, names=known.names)
-    count = asked.steps * config.run.gradient_accumulation_steps * PartialState().num_processes
+    count = asked.steps * config.run.gradient_accumulation_steps * _processes().num_processes
     batches = FrameSupervisionBatches(known, prompts, count, asked.batch_tokens)
     fixed = FrameSupervisionBatches(unseen, prompts, config.data.valid_batches if unseen else 0, asked.batch_tokens)
     learner, folder = FrameSupervisionTask(model, len(known.names), asked.layers), run / _GROUNDED
     seen = Validation([fixed[number] for number in range(len(fixed))], folder)
-    with learner.only_lower():
+    with learner.only_lower(), together():
         run_steps(learner, batches, asked.steps, seen, asked.optimizer, config.run, last_checkpoint(folder))
 
 
 def _chats(model: LanguageModel, config: LanguageTrainingConfig, folder: Path) -> list[Chat]:
     """What the base itself answers, drawn once a run."""
     path = folder / _CHATS
-    if config.data.chats and not path.exists():
-        asked = prompts(config.data.chats, config.run.seed)
-        write_chat(path, base_answers(model, asked, seed=config.run.seed))
+    with _processes().main_process_first():  # one of several processes draws, and the others read
+        _draw_chats(model, config, path)
     return read_chat(path) if config.data.chats else []
 
 
+def _draw_chats(model: LanguageModel, config: LanguageTrainingConfig, path: Path) -> None:
+    if config.data.chats and not path.exists():
+        asked = prompts(config.data.chats, config.run.seed)
+        write_chat(path, base_answers(model, asked, seed=config.run.seed))
+
+
 def _batches(config: LanguageTrainingConfig, model: LanguageModel, examples: Sequence[Examples]) -> Batches:
-    taken = config.run.gradient_accumulation_steps * PartialState().num_processes  # batches a step
+    taken = config.run.gradient_accumulation_steps * _processes().num_processes  # batches a step
     parts = [Stage(one, part.steps * taken) for one, part in zip(examples, config.stages, strict=True)]
     return Batches(parts, model.prompts, config.run.batch_tokens, config.context_tokens, config.run.seed)
 

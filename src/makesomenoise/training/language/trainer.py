@@ -136,7 +136,8 @@ class Validation(TrainerCallback):
         """Logs, and at times looks at the fixed batches."""
         last = state.global_step == state.max_steps
         if state.global_step % _LOG_EVERY == 0 or last:
-            self._log("train", self._noted, state.global_step)
+            if state.is_world_process_zero:
+                self._log("train", self._noted, state.global_step)
             self._noted = []
         if state.is_world_process_zero and (control.should_save or last):
             learner: Any = kwargs["model"]

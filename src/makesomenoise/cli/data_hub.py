@@ -1,0 +1,90 @@
+"""`msn data prepare` and `msn data push`: from the Hugging Face Hub, and back."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from makesomenoise.cli.errors import show
+
+prepare = typer.Typer(no_args_is_help=True, help="Bring data: `msn data prepare hub ashraq/esc50 corpus/esc50`.")
+
+Dataset = Annotated[str, typer.Argument(help="Id on the Hub (ID:CONFIGURATION), or a folder.", show_default=False)]
+Target = Annotated[Path, typer.Argument(help="Folder of the tar shards.", show_default=False)]
+Codes = Annotated[Path, typer.Argument(help="Folder of the code shards.", show_default=False)]
+Repository = Annotated[str, typer.Argument(help="OWNER/NAME on the Hub.", show_default=False)]
+Preset = Annotated[
+    str | None,
+    typer.Option(help="Names of columns: esc50, urbansound8k, audiocaps, clotho or fsd50k.", show_default=False),
+]
+Split = Annotated[str, typer.Option(help="Split of the data set.")]
+Column = Annotated[str | None, typer.Option(help="Name of the column that holds it.", show_default=False)]
+Captions = Annotated[
+    list[str] | None, typer.Option("--caption", help="Column of captions; may be given again.", show_default=False)
+]
+ValidFolds = Annotated[str, typer.Option(help="Folds that become the valid split: 5 or 9,10.", show_default=False)]
+ValidShare = Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of the groups that becomes the valid split.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be written.")]
+_NAMED = 3
+
+
+@prepare.callback()
+def _group() -> None:
+    """Bring data: `msn data prepare hub ashraq/esc50 corpus/esc50 --preset esc50`."""
+
+
+@prepare.command()
+def hub(  # noqa: PLR0913 - each is an option
+    dataset: Dataset,
+    output: Target,
+    *,
+    preset: Preset = None,
+    split: Split = "train",
+    audio: Column = None,
+    label: Column = None,
+    caption: Captions = None,
+    fold: Column = None,
+    group: Column = None,
+    key: Column = None,
+    license: Column = None,
+    valid_folds: ValidFolds = "",
+    valid_share: ValidShare = 0.0,
+) -> None:
+    """Write a data set of the Hub, or a local one of its layout, as tar shards; sounds are streamed, not decoded."""
+    from makesomenoise.data.hub import PRESETS, Columns, Held, prepare_hub
+
+    if preset is not None and preset not in PRESETS:
+        raise typer.BadParameter(f"unknown preset '{preset}': give one of {', '.join(PRESETS)}.", param_hint="--preset")
+    given = {"audio": audio, "label": label, "fold": fold, "group": group, "key": key, "license": license}
+    changed = {name: value for name, value in given.items() if value is not None}
+    changed |= {"captions": tuple(caption)} if caption else {}
+    columns = replace(PRESETS[preset] if preset else Columns(), **changed)
+    held = Held(tuple(part.strip() for part in valid_folds.split(",") if part.strip()), valid_share)
+    done = prepare_hub(dataset, output, split, columns, held)
+    clips = ", ".join(f"{count} {name}" for name, count in done.clips.items())
+    typer.echo(f"{output}: {clips} clips with {done.captions} captions in {done.shards} shards.")
+    if done.without_sound:
+        names = ", ".join(done.without_sound[:_NAMED])
+        show(f"{len(done.without_sound)} rows hold no sound and are left out ({names}).")
+
+
+def push(
+    output: Codes,
+    repository: Repository,
+    split: Split = "train",
+    private: Annotated[bool, typer.Option("--private", help="Only its owner sees it.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Publish code shards as a data set on the Hub, with a card."""
+    from makesomenoise.data.publishing import publication
+    from makesomenoise.data.publishing import push as publish
+
+    planned = publication(output, repository, split)
+    if dry_run:
+        for name, path in planned.files.items():
+            typer.echo(f"{path} -> {repository}/{name}")
+        typer.echo(f"{len(planned.files)} shards, {planned.size_bytes:,} bytes; nothing was sent. The card:\n")
+        typer.echo(planned.card)
+    else:
+        typer.echo(f"Published at {publish(planned, private)}")
