@@ -340,7 +340,9 @@ def test_a_gguf_file_is_of_the_default_base_and_replaces_nothing(msn, folders, t
     assert "must end in .gguf" in refused(msn("merge", folders["ours"], tmp_path / "merged", "--format", "gguf"))
     assert "8 bits a weight" in refused(msn("merge", "language", tmp_path / "x.gguf", "--format", "gguf", "--float32"))
     assert "must be new or empty" in refused(msn("merge", folders["ours"], tmp_path / "other", "--force"))
-    assert "unknown format 'x': give hf or gguf" in refused(msn("merge", "language", tmp_path / "x", "--format", "x"))
+    assert "unknown format 'x': give hf, gguf or peft" in refused(
+        msn("merge", "language", tmp_path / "x", "--format", "x")
+    )
 
 
 def test_listening_loads_no_vocoder(run, sounds, monkeypatch):

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from makesomenoise.audio import io
+from makesomenoise.data import clips
 from makesomenoise.data.clips import NO_LABEL, AugmentConfig, ClipStore, Crops, Sequences, frequent_labels
+from makesomenoise.data.clips import decode as clips_decode
 from makesomenoise.data.manifest import Clip, read_clips
 
 UNIT = 1000
@@ -100,6 +102,16 @@ def test_a_tilt_changes_the_balance_and_not_the_length(store: ClipStore):
     plain, tilted = crops(store)[0]["waveform"], crops(store, augment=augment)[0]["waveform"]
     assert plain.shape == tilted.shape
     assert not torch.equal(plain, tilted)
+
+
+def test_without_a_cache_only_the_last_clips_are_kept(store: ClipStore, monkeypatch: pytest.MonkeyPatch):
+    decoded = []
+    monkeypatch.setattr(clips, "decode", lambda clip, rate: decoded.append(clip.key) or clips_decode(clip, rate))
+    small = ClipStore(store.clips, 24_000, memory=4 * 48_000)  # 4 s
+    for number in (0, 1, 2, 1, 2, 3, 4, 0):  # 0.4, 0.8, 1.2, ..., 2.0 s: the last makes the first three go
+        assert np.array_equal(small.waveform(number), store.waveform(number))
+    keys = [clip.key for clip in store.clips]
+    assert [decoded.count(key) for key in keys] == [3, 2, 2, 2, 2]  # once by `store`
 
 
 def test_decoded_clips_are_kept_on_disk_and_equal(store: ClipStore, tmp_path: Path):

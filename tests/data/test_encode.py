@@ -14,6 +14,7 @@ from makesomenoise.data.codes import read_codes, read_stamp
 from makesomenoise.data.encode import EncodeError, Workers, encode_corpus
 from makesomenoise.data.jobs import Added
 from makesomenoise.data.manifest import ManifestError, read_clips
+from makesomenoise.data.ontology import default_ontology
 from makesomenoise.data.scenes import SceneError, SceneMaker
 from makesomenoise.tokenizer.model import AudioTokenizer
 
@@ -26,7 +27,7 @@ def model(tiny_tokenizers: tuple[Path, Path]) -> Path:
 def test_every_clip_is_encoded_as_the_tokenizer_does(sounds: Path, model: Path, tmp_path: Path):
     done = encode_corpus([sounds], tmp_path / "codes", model)
     tokenizer = AudioTokenizer.load(model, vocoder="griffin-lim")
-    clips = read_codes(tmp_path / "codes", tokenizer.fingerprint)
+    clips = read_codes(tmp_path / "codes", fingerprint=tokenizer.fingerprint)
     assert (done.clips, done.kept, done.failed) == (7, 0, ())
     assert done.seconds == pytest.approx(3 * 2.0 + 4 * 6.0)
     assert {clip.label for clip in clips} == {"dog", "gun shot", "cat", "rain", "siren", "engine", "speech"}
@@ -61,7 +62,7 @@ def test_scenes_are_those_of_their_numbers(sounds: Path, model: Path, tmp_path: 
     scenes = [clip for clip in read_codes(tmp_path / "codes") if clip.events]
     assert done.clips == 7 + 5
     assert [clip.key for clip in scenes] == [f"scenes-3-{number}" for number in range(5)]
-    maker = SceneMaker(ClipStore(read_clips([sounds]), 24_000))
+    maker = SceneMaker(ClipStore(read_clips([sounds]), 24_000), default_ontology())
     for number, clip in enumerate(scenes):
         made = maker.make(np.random.default_rng([3, number]))
         assert clip.events == made.events
@@ -74,7 +75,7 @@ def test_pairs_have_numbers_of_their_own(sounds: Path, model: Path, tmp_path: Pa
     made = {clip.key: clip for clip in read_codes(tmp_path / "codes") if clip.events}
     assert done.clips == 7 + 3
     assert set(made) == {"scenes-3-0", "pairs-3-0", "pairs-3-1"}
-    maker = SceneMaker(ClipStore(read_clips([sounds]), 24_000))
+    maker = SceneMaker(ClipStore(read_clips([sounds]), 24_000), default_ontology())
     for number in range(2):
         clip = made[f"pairs-3-{number}"]
         assert clip.events == maker.pair(np.random.default_rng([3, number])).events

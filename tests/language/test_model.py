@@ -118,6 +118,29 @@ def test_a_merged_folder_is_one_of_transformers_4_too(model, tmp_path):
     assert not isinstance(text.get("extra_special_tokens"), list)
 
 
+def test_an_adapter_is_loaded_by_peft_on_its_base(model, tmp_path):
+    tokens = model.prompts.prompt(TURNS)
+    expected = scores(model)
+    model.write_peft(tmp_path / "adapter")
+    code = (
+        "import json, sys, torch; from peft import PeftModel;"
+        "from transformers import AutoModelForCausalLM, AutoTokenizer;"
+        f"folder = {str(tmp_path / 'adapter')!r}; text = AutoTokenizer.from_pretrained(folder);"
+        f"tokens = {tokens}; base = AutoModelForCausalLM.from_pretrained(folder + '/base');"
+        "network = PeftModel.from_pretrained(base, folder); assert 'makesomenoise' not in sys.modules;"
+        "print(json.dumps([text.encode(text.decode(tokens)), network(torch.tensor([tokens])).logits.tolist()]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    again, logits = json.loads(done.stdout)
+    assert again == tokens
+    torch.testing.assert_close(torch.tensor(logits), expected, rtol=1e-4, atol=1e-5)
+    names = {path.name for path in (tmp_path / "adapter").iterdir()}
+    assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "base"} <= names
+    assert not any(path.suffix in (".bin", ".pt") for path in (tmp_path / "adapter").rglob("*"))
+    with pytest.raises(FileError, match="new or empty"):
+        model.write_peft(tmp_path / "adapter")
+
+
 def test_a_merged_model_never_overwrites(model, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(FileError, match="new or empty"):

@@ -7,7 +7,7 @@ import typer
 
 from makesomenoise.cli import data_hub
 from makesomenoise.cli.errors import show
-from makesomenoise.cli.options import Device, Json, Model, Seed
+from makesomenoise.cli.options import Device, Json, Model, OntologyFile, Seed
 from makesomenoise.cli.progress import progress
 
 app = typer.Typer(no_args_is_help=True, help="Prepare data: `msn data encode corpus/train-*.tar codes/train`.")
@@ -48,14 +48,17 @@ def encode(  # noqa: PLR0913 - each is an option
     copies: Copies = 0,
     seed: Seed = 0,
     cache: Cache = None,
+    ontology_file: OntologyFile = None,
 ) -> None:
     """Encode shards or folders of sound into code shards; run it again to go on where it stopped."""
     from makesomenoise.data.encode import FAILED_FILE, Workers, encode_corpus
     from makesomenoise.data.jobs import Added
+    from makesomenoise.data.ontology import ontology
 
+    names = ontology(ontology_file)
     team = Workers(workers, device, cache, ray)
     with progress("Encoding clips") as report:
-        done = encode_corpus(sources, output, model, team, Added(scenes, pairs, copies, seed), report)
+        done = encode_corpus(sources, output, model, team, Added(scenes, pairs, copies, seed), report, names)
     hours = done.seconds / 3600
     skipped = f", {len(done.failed)} failed" if done.failed else ""
     typer.echo(f"{output}: {done.clips} clips ({hours:.2f} h) encoded, {done.kept} there before{skipped}.")

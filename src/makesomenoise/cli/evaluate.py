@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli.options import EngineChoice, LanguageName, TokenizerName, VocoderName
+from makesomenoise.cli.options import EngineChoice, LanguageName, OntologyFile, TokenizerName, VocoderName
 
 app = typer.Typer(no_args_is_help=True, help="Measure: `msn evaluate tokenizer CORPUS OUTPUT`.")
 Report = Annotated[Path, typer.Argument(help="Folder for results.json, results.md, plots.", show_default=False)]
@@ -65,6 +65,7 @@ def language(  # noqa: PLR0913, PLR0917 - each is an option
     engine: EngineChoice = "auto",
     limit: Limit = None,
     ears: Ears = None,
+    ontology_file: OntologyFile = None,
     fresh: Fresh = False,
     settings: Settings = None,
 ) -> None:
@@ -72,6 +73,6 @@ def language(  # noqa: PLR0913, PLR0917 - each is an option
     from makesomenoise.evaluation.language.report import LanguageEvaluationConfig, LanguageInputs, evaluate_language
 
     config = LanguageEvaluationConfig.from_settings(settings or [], {"limit": limit, "fresh": fresh, "engine": engine})
-    inputs = LanguageInputs(codes, corpus, classifier, model, tokenizer, tuple(ears or ()))
+    inputs = LanguageInputs(codes, corpus, classifier, model, tokenizer, tuple(ears or ()), ontology_file)
     evaluate_language(inputs, output, config)
     typer.echo(f"Results in {output / 'results.md'}")

@@ -69,6 +69,10 @@ EngineChoice = Annotated[
     str, typer.Option("--engine", help="`onnx` on a cpu, `torch`, or `auto`, which is onnx where it can be.")
 ]
 Device = Annotated[str, typer.Option(callback=_available, help="Where to compute: cpu or cuda.")]
+OntologyFile = Annotated[
+    Path | None,
+    typer.Option("--ontology", help="Table of the names of sounds, instead of the one that ships.", show_default=False),
+]
 RunFolder = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoints, curves, weights.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder stopped.")]
 ConfigFile = Annotated[Path, typer.Argument(help="A complete YAML file, as in configs/.", show_default=False)]

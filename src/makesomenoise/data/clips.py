@@ -1,4 +1,4 @@
-"""Clips as training examples: decoded waveforms held in memory, and an endless stream of fixed-length crops.
+"""Clips as training examples: decoded waveforms, and an endless stream of fixed-length crops.
 
 Example number `n` depends on the seed and on `n` alone, so a run that is resumed, or spread over several devices, sees
 exactly the examples that an uninterrupted run on one device would have seen.
@@ -85,45 +85,63 @@ class AugmentConfig(Config):
 
 
 class ClipStore:
-    """Waveforms of clips, decoded once and kept as 16-bit samples in memory and, where asked, on disk.
+    """Waveforms of clips in 16 bits, decoded once where there is a cache.
+
+    What is in the cache is mapped to memory, where processes share it and the system drops it when memory is short.
+    Without one, the clips that were asked for last are kept, up to `memory` bytes.
 
     Args:
         clips: the clips, numbered by their place here.
         sample_rate: rate of the waveforms, Hz.
         cache: folder that keeps decoded clips for later runs; several processes may share it.
+        memory: most bytes of what is kept without a cache.
     """
 
-    def __init__(self, clips: Sequence[Clip], sample_rate: int, cache: str | Path | None = None):
+    def __init__(
+        self, clips: Sequence[Clip], sample_rate: int, cache: str | Path | None = None, memory: int = 512 * 2**20
+    ):
         self.clips = list(clips)
         self.sample_rate = sample_rate
         self._cache = Path(cache) if cache is not None else None
-        self._decoded: dict[int, np.ndarray] = {}
+        self._decoded: dict[int, np.ndarray] = {}  # the one that was asked for last at the end
+        self._room = memory
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def waveform(self, index: int) -> np.ndarray:
         """Float32 samples [S] of clip `index`."""
-        if index not in self._decoded:
-            self._decoded[index] = self._read(self.clips[index])
-        return self._decoded[index].astype(np.float32) / 32767.0
+        path = self.place(self.clips[index])
+        samples = self._kept(index) if path is None else self._mapped(self.clips[index], path)
+        return samples.astype(np.float32) / 32767.0
+
+    def _kept(self, index: int) -> np.ndarray:
+        samples = self._decoded.pop(index, None)
+        if samples is None:
+            samples = _in_16_bits(decode(self.clips[index], self.sample_rate))
+            self._room -= samples.nbytes
+        self._decoded[index] = samples
+        while self._room < 0 and len(self._decoded) > 1:
+            self._room += self._decoded.pop(next(iter(self._decoded))).nbytes
+        return samples
 
     def forget(self, index: int) -> None:
         """Gives back the memory of clip `index`; it is decoded again where it is asked for."""
-        self._decoded.pop(index, None)
+        samples = self._decoded.pop(index, None)
+        self._room += samples.nbytes if samples is not None else 0
 
-    def _read(self, clip: Clip) -> np.ndarray:
-        if self._cache is None:
-            return _in_16_bits(decode(clip, self.sample_rate))
+    def place(self, clip: Clip) -> Path | None:
+        """Where a decoded clip lies, or is to lie, in the cache; nothing where there is none."""
         identity = f"{clip.path.resolve()}:{clip.offset}:{clip.size}:{self.sample_rate}"
-        path = self._cache / f"{hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}.npy"
-        if path.exists():
-            return np.load(path)
-        samples = _in_16_bits(decode(clip, self.sample_rate))
-        make_folder(self._cache)
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
-            np.save(file, samples)
-        return samples
+        name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+        return None if self._cache is None else self._cache / f"{name}.npy"
+
+    def _mapped(self, clip: Clip, path: Path) -> np.ndarray:
+        if not path.exists():
+            make_folder(path.parent)
+            with atomic_write(path) as temporary, temporary.open("wb") as file:
+                np.save(file, _in_16_bits(decode(clip, self.sample_rate)))
+        return np.load(path, mmap_mode="r")
 
 
 def frequent_labels(clips: Sequence[Clip], minimum: int) -> list[str]:

@@ -6,24 +6,26 @@ encoded, so that what was done and what failed are written in one step.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+import mmap
+import operator
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Self, overload
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from makesomenoise.data.ontology import Name, Ontology, default_ontology, usual_trust
 from makesomenoise.errors import DataError
 from makesomenoise.files import atomic_write
 
 SUFFIX = ".parquet"
 _STAMP, _FAILED = b"makesomenoise", b"makesomenoise.failed"
-_EVENT = pa.struct([("label", pa.string()), ("start", pa.float64()), ("end", pa.float64()), ("level_db", pa.float64())])
-_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("key", "dataset", "split", "fold", "kind", "label", "title")]
-    + [("captions", pa.list_(pa.string())), ("license", pa.string()), ("seconds", pa.float64())]
-    + [("sounding", pa.list_(pa.float64())), ("codes", pa.list_(pa.uint16())), ("events", pa.list_(_EVENT))]
-)
+_ROWS_AT_ONCE = 1024
 
 
 class CodesError(DataError):
@@ -35,7 +37,7 @@ class Event:
     """One sound of a scene.
 
     Attributes:
-        label: name of the sound, as in `sounds.py`.
+        label: name of the sound, as the ontology has it.
         start: where it begins, seconds.
         end: where it is over, seconds.
         level_db: its level in the scene while it sounds, dB of full scale.
@@ -45,6 +47,21 @@ class Event:
     start: float
     end: float
     level_db: float
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a scene was made, so that it can be made again of the same clips.
+
+    Attributes:
+        kind: `scenes` or `pairs`.
+        seed: of all that were made together.
+        number: of this one.
+    """
+
+    kind: str
+    seed: int
+    number: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,9 @@ class CodeClip:
         captions: whole sentences about it.
         license: what its source allows.
         events: what sounds when, known only of scenes.
+        trust: how far the label is believed, see `Ontology.find`; empty: as is usual for the collection.
+        provenance: how it was made, known only of scenes.
+        ontology: tells what labels mean; no part of a shard.
     """
 
     key: str
@@ -80,6 +100,30 @@ class CodeClip:
     captions: tuple[str, ...] = ()
     license: str = ""
     events: tuple[Event, ...] = ()
+    trust: str = ""
+    provenance: Provenance | None = None
+    ontology: Ontology = field(default_factory=default_ontology, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trust", self.trust or usual_trust(self.dataset))
+
+    @property
+    def name(self) -> Name | None:
+        """What the label means, or nothing where it is not to be trusted."""
+        return self.ontology.find(self.label, self.trust)
+
+
+_ARROW = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    tuple[float, float]: pa.list_(pa.float64()),
+    tuple[str, ...]: pa.list_(pa.string()),
+    tuple[int, ...]: pa.list_(pa.uint16()),  # of K <= 65,536 codes
+}
+_ARROW |= {kind: pa.struct([(one.name, _ARROW[one.type]) for one in fields(kind)]) for kind in (Event, Provenance)}
+_ARROW |= {tuple[Event, ...]: pa.list_(_ARROW[Event]), Provenance | None: _ARROW[Provenance]}
+_SCHEMA = pa.schema([(one.name, _ARROW[one.type]) for one in fields(CodeClip) if one.type in _ARROW])
 
 
 @dataclass(frozen=True)
@@ -135,22 +179,104 @@ def write_codes(path: str | Path, clips: Sequence[CodeClip], stamp: Stamp, failu
     if failures:
         told[_FAILED] = json.dumps([asdict(failure) for failure in failures]).encode()
     schema = _SCHEMA.with_metadata(told)
-    table = pa.Table.from_pylist([asdict(clip) for clip in clips], schema=schema)
+    table = pa.Table.from_pylist([_row(clip) for clip in clips], schema=schema)
     with atomic_write(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_codes(source: str | Path, fingerprint: str | None = None) -> list[CodeClip]:
-    """Reads a shard, or all shards of a folder in the order of their names.
+class CodeClips(Sequence[CodeClip]):
+    """Encoded clips in the columns of a table; a `CodeClip` is made each time it is asked for.
+
+    What is chosen of them is a view: a number for each clip.
 
     Args:
-        source: a `.parquet` file or a folder of them.
+        table: a row for each clip, of the columns of a shard.
+        ontology: tells what their labels mean.
+        rows: [N] numbers of the rows that are meant, in order; all where not given.
+    """
+
+    def __init__(self, table: pa.Table, ontology: Ontology, rows: np.ndarray | None = None):
+        self._table, self.ontology = table, ontology
+        self._rows = np.arange(len(table)) if rows is None else rows
+
+    @classmethod
+    def of(cls, clips: Iterable[CodeClip]) -> Self:
+        """The same clips; of a list, its content as a table."""
+        if isinstance(clips, cls):
+            return clips
+        clips = list(clips)
+        table = pa.Table.from_pylist([_row(clip) for clip in clips], schema=_SCHEMA)
+        return cls(table, clips[0].ontology if clips else default_ontology())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> CodeClip: ...
+    @overload
+    def __getitem__(self, place: slice) -> Self: ...
+    def __getitem__(self, place: int | slice) -> CodeClip | Self:
+        if isinstance(place, slice):
+            return type(self)(self._table, self.ontology, self._rows[place])
+        return self._clip(self._table.slice(int(self._rows[place]), 1).to_pylist()[0])
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other sequence has equal clips."""
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(operator.eq, self, other))
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - as that of a list
+
+    def __iter__(self) -> Iterator[CodeClip]:
+        for first in range(0, len(self), _ROWS_AT_ONCE):
+            rows = self._table.take(pa.array(self._rows[first : first + _ROWS_AT_ONCE]))
+            yield from map(self._clip, rows.to_pylist())
+
+    def where(self, chosen: np.ndarray) -> Self:
+        """Those that are chosen, by a boolean for each [N] or by their places."""
+        return type(self)(self._table, self.ontology, self._rows[chosen])
+
+    def column(self, name: str) -> np.ndarray:
+        """A text or a number of each clip [N]; of what is a list, its length."""
+        values = self._table[name]
+        if pa.types.is_list(values.type):
+            values = pc.list_value_length(values)  # pyright: ignore[reportAttributeAccessIssue] - made at run time
+        elif pa.types.is_string(values.type):  # equal texts share one object
+            encoded = values.dictionary_encode().unify_dictionaries().combine_chunks()
+            texts = np.array([*encoded.dictionary.to_pylist(), ""], dtype=object)[:-1]
+            return texts[encoded.indices.to_numpy()[self._rows]]
+        return values.to_numpy()[self._rows]
+
+    def names(self) -> list[Name | None]:
+        """What each label means."""
+        known: dict[tuple[str, str], Name | None] = {}
+        pairs = list(zip(self.column("label"), self.column("trust"), strict=True))
+        for pair in dict.fromkeys(pairs):
+            known[pair] = self.ontology.find(*pair)
+        return [known[pair] for pair in pairs]
+
+    def _clip(self, row: dict) -> CodeClip:
+        row["codes"], row["captions"], row["sounding"] = map(tuple, (row["codes"], row["captions"], row["sounding"]))
+        row["events"] = tuple(Event(**event) for event in row["events"])
+        row["provenance"] = Provenance(**row["provenance"]) if row["provenance"] else None
+        return CodeClip(**row, ontology=self.ontology)
+
+
+def read_codes(*sources: str | Path, fingerprint: str | None = None, ontology: Ontology | None = None) -> CodeClips:
+    """Reads shards, those of a folder in the order of their names.
+
+    Their rows lie in a file for temporary files that is gone with them, not in memory.
+
+    Args:
+        sources: `.parquet` files and folders of them.
         fingerprint: of the tokenizer whose codes are expected; any where it is not given.
+        ontology: tells what labels mean; none: the one that ships.
 
     Raises:
         CodesError: if there is nothing to read, if a shard is damaged, or if it was made by another tokenizer.
     """
-    return [_clip(row) for path in code_shards(source, fingerprint) for row in pq.read_table(path).to_pylist()]
+    expected = fingerprint or read_stamp(sources[0]).fingerprint
+    paths = [path for source in sources for path in code_shards(source, expected)]
+    return CodeClips(_mapped(paths), ontology or default_ontology())
 
 
 def code_shards(source: str | Path, fingerprint: str | None = None) -> list[Path]:
@@ -202,7 +328,33 @@ def _shards(source: str | Path) -> list[Path]:
     return shards
 
 
-def _clip(row: dict) -> CodeClip:
-    row["codes"], row["captions"], row["sounding"] = tuple(row["codes"]), tuple(row["captions"]), tuple(row["sounding"])
-    row["events"] = tuple(Event(**event) for event in row["events"])
-    return CodeClip(**row)
+def _mapped(paths: Sequence[Path]) -> pa.Table:
+    """The rows of shards in one table, which is mapped to a file without a name."""
+    with tempfile.TemporaryFile() as file:
+        with pa.ipc.new_file(file, _SCHEMA) as writer:
+            for path in paths:
+                try:
+                    for batch in pq.ParquetFile(path).iter_batches(_ROWS_AT_ONCE):
+                        writer.write_batch(_in_order(batch))
+                except pa.ArrowException as error:
+                    raise CodesError(f"{path} cannot be read ({str(error).splitlines()[0]}): encode it anew.") from None
+        file.flush()
+        return pa.ipc.open_file(pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))).read_all()
+
+
+def _in_order(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The columns of today's shards; what shards of before did not tell is empty."""
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns.setdefault("trust", pa.array([usual_trust(str(name)) for name in batch.column("dataset")], pa.string()))
+    columns.setdefault("provenance", pa.nulls(len(batch), _SCHEMA.field("provenance").type))
+    return pa.RecordBatch.from_arrays([columns[one.name].cast(one.type) for one in _SCHEMA], schema=_SCHEMA)
+
+
+def _row(clip: CodeClip) -> dict:
+    return {name: _plain(getattr(clip, name)) for name in _SCHEMA.names}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Event | Provenance):
+        return asdict(value)
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value

@@ -15,9 +15,9 @@ from makesomenoise.data.codes import SUFFIX, Failure, Stamp, read_failures, read
 from makesomenoise.data.fetching import Work, fetched_damage
 from makesomenoise.data.job_encoding import EncodeError, Engine, JobResult
 from makesomenoise.data.jobs import Added, Job, added_jobs, left_over
+from makesomenoise.data.ontology import Ontology, default_ontology
 from makesomenoise.data.processes import in_processes
 from makesomenoise.data.scenes import SceneMaker
-from makesomenoise.data.sounds import find
 from makesomenoise.data.sources import listed
 from makesomenoise.files import make_folder, sweep, write_text
 
@@ -76,6 +76,7 @@ def encode_corpus(
     workers: Workers | None = None,
     added: Added | None = None,
     report: Report | None = None,
+    ontology: Ontology | None = None,
 ) -> Encoded:
     """Encodes every clip of the sources, and what is made of them.
 
@@ -86,6 +87,7 @@ def encode_corpus(
         workers: who does the work; where it is not given, this process.
         added: scenes and copies; none where it is not given.
         report: called with the numbers of clips done and of all clips that are known of, now and again.
+        ontology: names the sounds of scenes; none: the one that ships.
 
     Raises:
         EncodeError: if the output is a file or holds the codes of another tokenizer, or if processes die.
@@ -94,13 +96,14 @@ def encode_corpus(
         SceneError: if scenes or pairs are asked for and there are too few labelled sounds.
     """
     output, workers, added = Path(output), workers or Workers(), added or Added()
+    ontology = ontology or default_ontology()
     stamp = Engine(str(tokenizer)).stamp
     found = listed(sources, output, stamp)
-    trusted = [clip for clip in found.clips if find(clip.label, clip.dataset)]
+    trusted = [clip for clip in found.clips if ontology.find(clip.label, clip.trust)]
     _check(output, stamp)
     if added.scenes or added.pairs:
-        SceneMaker(ClipStore(trusted, 1))  # says now if there are too few sounds
-    work: list[Work] = [*found.work, *added_jobs(trusted, output, stamp, added)]
+        SceneMaker(ClipStore(trusted, 1), ontology)  # says now if there are too few sounds
+    work: list[Work] = [*found.work, *added_jobs(trusted, output, stamp, added, ontology)]
     waiting = [one for one in work if not one.is_done()]
     for one in waiting:
         one.check_place()

@@ -6,7 +6,7 @@ that to run a job twice, or again after its process died, comes to the same as t
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 from itertools import islice
 from typing import TypeVar
@@ -17,16 +17,17 @@ from makesomenoise.audio import io
 from makesomenoise.data.attempts import MOST_DEATHS, Attempts
 from makesomenoise.data.bursts import sounding
 from makesomenoise.data.clips import ClipStore
-from makesomenoise.data.codes import CodeClip, Failure, Stamp, write_codes
+from makesomenoise.data.codes import CodeClip, Failure, Provenance, Stamp, write_codes
 from makesomenoise.data.instructions.scene_qa import described, parts
 from makesomenoise.data.jobs import SCENES, Job
+from makesomenoise.data.manifest import Clip
 from makesomenoise.data.scenes import SceneMaker
 from makesomenoise.data.variation import varied
 from makesomenoise.errors import DataError
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 Read = TypeVar("Read")
-_TOLD = ("dataset", "split", "fold", "kind", "label", "title", "captions", "license")
+_TOLD = [one.name for one in fields(Clip) if one.name in {own.name for own in fields(CodeClip)} - {"key", "seconds"}]
 _CLIPS_AT_ONCE = 32  # on a GPU; a CPU gains nothing by it
 
 
@@ -164,7 +165,7 @@ class _JobWork:
             yield waveform, {"key": key, **{name: getattr(clip, name) for name in _TOLD}}
 
     def _scenes(self) -> Iterator[tuple[np.ndarray, dict]]:
-        job, maker = self._job, SceneMaker(self._store)
+        job, maker = self._job, SceneMaker(self._store, self._job.ontology)
         for number in job.scenes:
             key, rng = f"{job.kind}-{job.seed}-{number}", np.random.default_rng([job.seed, number])
             make = maker.make if job.kind == SCENES else maker.pair
@@ -178,9 +179,10 @@ class _JobWork:
                 "dataset": SCENES,
                 "split": splits.pop() if len(splits) == 1 else "",
                 "kind": "scene",
-                "title": described(parts(scene.events)),
+                "title": described(parts(scene.events, job.ontology)),
                 "license": "; ".join(sorted({clip.license for clip in used if clip.license})),
                 "events": scene.events,
+                "provenance": Provenance(job.kind, job.seed, number),
             }
             yield scene.waveform, known
 

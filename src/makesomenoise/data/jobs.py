@@ -4,15 +4,16 @@ import glob
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from makesomenoise.data.attempts import attempts_file
 from makesomenoise.data.codes import SUFFIX, CodesError, Stamp, read_stamp
 from makesomenoise.data.manifest import Clip
+from makesomenoise.data.ontology import Ontology, default_ontology
 from makesomenoise.errors import DataError
 
-SCENES, _PAIRS, _COPIES = "scenes", "pairs", "copies"
+SCENES, PAIRS, _COPIES = "scenes", "pairs", "copies"
 _JOB_CLIPS = 256
 
 
@@ -49,6 +50,7 @@ class Job:
         copy: number of the copies, 0 for the clips themselves.
         scenes: numbers of the scenes, if it is they that are encoded.
         kind: of the scenes: `scenes` or `pairs`.
+        ontology: names the sounds of scenes.
     """
 
     target: Path
@@ -58,6 +60,7 @@ class Job:
     copy: int = 0
     scenes: range = range(0)
     kind: str = SCENES
+    ontology: Ontology = field(default_factory=default_ontology, repr=False)
 
     @property
     def size(self) -> int:
@@ -143,7 +146,7 @@ def unique_names(places: Sequence[str]) -> dict[str, str]:
     return {place: stem if counts[stem] == 1 else f"{stem}-{_digest([place])[:6]}" for place, stem in stems.items()}
 
 
-def added_jobs(trusted: list[Clip], output: Path, stamp: Stamp, added: Added) -> Iterator[Job]:
+def added_jobs(trusted: list[Clip], output: Path, stamp: Stamp, added: Added, ontology: Ontology) -> Iterator[Job]:
     """Copies and scenes as jobs.
 
     Args:
@@ -151,19 +154,20 @@ def added_jobs(trusted: list[Clip], output: Path, stamp: Stamp, added: Added) ->
         output: folder of the shards.
         stamp: of the tokenizer.
         added: what to make.
+        ontology: names the sounds of scenes.
     """
     for copy in range(1, added.copies + 1):
         name = f"{_COPIES}-{added.seed}-{copy}"
         for number, part in enumerate(_split(trusted)):
             made_from = _digest([name, *map(_identity, part)])
             yield Job(_target(output, name, number), part, replace(stamp, made_from=made_from), added.seed, copy)
-    everything = _digest(map(_identity, trusted))
-    for kind, count in ((SCENES, added.scenes), (_PAIRS, added.pairs)):
+    everything = _digest([ontology.digest, *map(_identity, trusted)])
+    for kind, count in ((SCENES, added.scenes), (PAIRS, added.pairs)):
         for number, first in enumerate(range(0, count, _JOB_CLIPS)):
             some = range(first, min(first + _JOB_CLIPS, count))
             own = replace(stamp, made_from=_digest([everything, str(added.seed), str(some)]))
             target = _target(output, f"{kind}-{added.seed}", number)
-            yield Job(target, tuple(trusted), own, added.seed, scenes=some, kind=kind)
+            yield Job(target, tuple(trusted), own, added.seed, scenes=some, kind=kind, ontology=ontology)
 
 
 def left_over(jobs: Sequence[Job]) -> list[Path]:

@@ -12,14 +12,13 @@ import math
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 
 from makesomenoise.audio.kinds import SUFFIXES
+from makesomenoise.data.ontology import TRUSTS, usual_trust
 from makesomenoise.errors import DataError
 from makesomenoise.files import as_text
-
-_TEXTS = ("dataset", "split", "fold", "kind", "label", "title", "license")
 
 _NAMED = 3  # of what is left out
 
@@ -48,6 +47,7 @@ class Clip:
         split: train or valid, or empty.
         captions: whole sentences about it.
         license: what its source allows, or empty.
+        trust: how far the label is believed, one of `TRUSTS`; empty: as is usual for the collection.
     """
 
     key: str
@@ -63,12 +63,19 @@ class Clip:
     split: str = ""
     captions: tuple[str, ...] = ()
     license: str = ""
+    trust: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trust", self.trust or usual_trust(self.dataset))
 
     def read(self) -> bytes:
         """The encoded bytes of the sound file."""
         with self.path.open("rb") as file:
             file.seek(self.offset)
             return file.read(self.size)
+
+
+TEXTS = [field.name for field in fields(Clip) if field.type in (str, "str") and field.name != "key"]
 
 
 def read_clips(paths: Iterable[str | Path], damaged: dict[Path, str] | None = None) -> list[Clip]:
@@ -259,10 +266,12 @@ def _record(data: bytes, place: str, dataset: str) -> dict:
         record = None
     if not isinstance(record, dict):
         raise ManifestError(f'The record {place} is not a JSON object: expected one such as {{"label": "dog"}}.')
-    fields: dict[str, object] = {name: _text(record, name, place) for name in _TEXTS if record.get(name) is not None}
-    fields["seconds"] = _seconds(record, place)
-    fields["captions"] = _captions(record, place)
-    return {"dataset": dataset, **fields}
+    known: dict[str, object] = {name: _text(record, name, place) for name in TEXTS if record.get(name) is not None}
+    if known.get("trust", "") not in ("", *TRUSTS):
+        raise _wrong(place, "trust", known["trust"], f"one of {', '.join(TRUSTS)}")
+    known["seconds"] = _seconds(record, place)
+    known["captions"] = _captions(record, place)
+    return {"dataset": dataset, **known}
 
 
 def _text(record: dict, name: str, place: str) -> str:
@@ -299,5 +308,5 @@ def _wrong(place: str, name: str, value: object, expected: str) -> ManifestError
     return ManifestError(f'The record {place} has {shown} as "{name}", expected {expected}.')
 
 
-def _clip(key: str, path: Path, offset: int, size: int, fields: dict) -> Clip:
-    return Clip(as_text(key), path, offset, size, **fields)
+def _clip(key: str, path: Path, offset: int, size: int, known: dict) -> Clip:
+    return Clip(as_text(key), path, offset, size, **known)

@@ -16,10 +16,9 @@ import pyarrow.parquet as pq
 
 from makesomenoise.audio.kinds import SUFFIXES
 from makesomenoise.data.codes import CodesError, read_stamp
-from makesomenoise.data.manifest import ManifestError
+from makesomenoise.data.manifest import TEXTS, ManifestError
 from makesomenoise.files import atomic_write
 
-_TEXTS = ("dataset", "split", "fold", "kind", "label", "title", "license")
 _KEYS = ("key", "__key__", "id", "clip_id", "file_name", "filename")
 _CAPTIONS = ("captions", "caption")
 _ROWS_AT_ONCE = 64
@@ -68,7 +67,7 @@ class _Columns:
             raise ManifestError(f"{source} holds codes already: give the sounds that are to be encoded.")
         self.key = next((name for name in _KEYS if name in schema.names), "")
         self.captions = [name for name in schema.names if name in _CAPTIONS or name.startswith("caption_")]
-        self.texts = [name for name in _TEXTS if name in schema.names]
+        self.texts = [name for name in TEXTS if name in schema.names]
         self.classes = class_names(schema)
 
     def record(self, row: dict[str, Any]) -> dict[str, Any]:

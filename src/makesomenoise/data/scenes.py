@@ -15,7 +15,7 @@ from makesomenoise.data.bursts import burst, decibels, stretch
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import Event
 from makesomenoise.data.instructions.scene_qa import MOST_TIMES
-from makesomenoise.data.sounds import EXACT, Name, find
+from makesomenoise.data.ontology import Name, Ontology
 from makesomenoise.errors import DataError
 
 LONGEST_SECONDS = 8.0
@@ -64,16 +64,17 @@ class SceneMaker:
 
     Args:
         store: the clips; those without a trusted label are left out.
+        ontology: tells what labels mean.
 
     Raises:
         SceneError: if fewer than three different sounds are left.
     """
 
-    def __init__(self, store: ClipStore):
+    def __init__(self, store: ClipStore, ontology: Ontology):
         self._store = store
         self._by_name: dict[Name, list[int]] = defaultdict(list)
         for number, clip in enumerate(store.clips):
-            name = find(clip.label, clip.dataset)
+            name = ontology.find(clip.label, clip.trust)
             if name is not None:
                 self._by_name[name].append(number)
         self._names = sorted(self._by_name, key=lambda name: name.name)
@@ -81,7 +82,9 @@ class SceneMaker:
             raise SceneError("Scenes need clips of at least three different sounds with labels that can be trusted.")
         # The root, so that rare sounds are heard and yet do not come from the same clip every time.
         weights = np.sqrt([len(self._by_name[name]) for name in self._names])
-        exact = {name for name, numbers in self._by_name.items() if {store.clips[n].dataset for n in numbers} & EXACT}
+        exact = {
+            name for name, numbers in self._by_name.items() if any(store.clips[n].trust == "exact" for n in numbers)
+        }
         weights = np.where([name in exact for name in self._names], 2.0 * weights, weights)
         self._weights = weights / weights.sum()
 

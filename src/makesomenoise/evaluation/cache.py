@@ -17,13 +17,28 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from makesomenoise.checkpoint import source_commit
+from makesomenoise.checkpoint import CONFIG_FILE, WEIGHTS_FILE, resolve, source_commit
 from makesomenoise.files import atomic_write, make_folder, write_text
 
 Item = TypeVar("Item")
 _SECONDS_BETWEEN_WRITES = 20.0
 
 _log = logging.getLogger(__name__)
+
+
+def model_digest(source: str | Path) -> str:
+    """16 hexadecimal digits that change with any file of a model folder but its card.
+
+    Args:
+        source: a model folder, a bundled name or a Hub id.
+
+    Raises:
+        CheckpointError: if there is no such model.
+    """
+    folder = resolve(source)
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in (CONFIG_FILE, WEIGHTS_FILE))).hexdigest()[
+        :16
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from makesomenoise.data.clips import decode
 from makesomenoise.data.manifest import Clip
-from makesomenoise.data.sounds import EXACT
 from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.evaluation.ears import Ear, EarError
 from makesomenoise.evaluation.splits import by_dataset
@@ -93,7 +92,7 @@ class EarJudge:
         ear: listens.
         train: clips to learn from.
         cache: keeps embeddings of originals for later runs.
-        datasets: those whose names are to be learned; by default all that are labelled by hand.
+        datasets: those whose names are to be learned; none: all that are labelled by hand.
 
     Attributes:
         name: of the ear.
@@ -104,20 +103,19 @@ class EarJudge:
         EarError: if no dataset has clips of two labels to learn from.
     """
 
-    def __init__(self, ear: Ear, train: Sequence[Clip], cache: ResultCache, datasets: Iterable[str] = EXACT):
+    def __init__(self, ear: Ear, train: Sequence[Clip], cache: ResultCache, datasets: Iterable[str] = ()):
         self.name, self.judges, self._ear, self._cache = ear.name, {}, ear, cache
         learned = []
-        for dataset in sorted(datasets):
+        for dataset in sorted(datasets) or sorted({clip.dataset for clip in train if clip.trust == "exact"}):
             clips = [clip for clip in train if clip.dataset == dataset and clip.label]
             if len({clip.label for clip in clips}) >= _MIN_CLASSES_OR_CLIPS:
                 labels = [clip.label for clip in clips]
                 self.judges[dataset] = LinearJudge.fit(self.originals(clips), labels)
                 learned.append([_identities(clips), labels])
         if not self.judges:
-            known = " or ".join(sorted(datasets))
             raise EarError(
-                f"The ear {ear.name} learns names from training clips of {known} with two labels or more, and the "
-                "corpus has none: add them, or ask no ear."
+                f"The ear {ear.name} learns names from training clips that are labelled by hand (trust: exact), two "
+                "labels or more, and the corpus has none: add them, or ask no ear."
             )
         self.identity: list = [*ear.identity, _digest(learned)]
 

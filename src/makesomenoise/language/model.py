@@ -24,6 +24,8 @@ from makesomenoise.language.vocabulary import AudioVocabulary
 if TYPE_CHECKING:
     from peft import PeftModel
 
+_PEFT_BASE = "base"
+
 
 class LanguageModel(nn.Module):
     """Tokens of text and sound to what comes next.
@@ -169,6 +171,29 @@ class LanguageModel(nn.Module):
             self.fuse()
             # Here it is always that of transformers.
             save_plain(Base(self.causal, self.vocabulary.text_tokenizer), whole)  # pyright: ignore[reportArgumentType]
+
+    def write_peft(self, folder: str | Path) -> None:
+        """Writes what was learned in PEFT's own layout, and in `base` the base that it belongs to.
+
+        The base has rows for the new words, which mean nothing before `peft.PeftModel.from_pretrained(base, folder)`;
+        the text tokenizer that knows them is in both.
+
+        Args:
+            folder: must not exist, or be empty; appears whole or not at all.
+
+        Raises:
+            FileError: if there is something in the folder, or it cannot be written.
+            LanguageError: if the model is fused, or the base cannot be loaded again.
+        """
+        check_free(folder)
+        network, alone = self._wrapped(), self.base_alone()
+        text_tokenizer: Any = self.vocabulary.text_tokenizer  # here it is always that of transformers
+        with atomic_folder(folder) as whole:
+            network.save_pretrained(str(whole), save_embedding_layers=False)
+            (whole / "README.md").unlink(missing_ok=True)  # PEFT's empty form of a card
+            text_tokenizer.save_pretrained(whole)
+            (whole / _PEFT_BASE).mkdir()
+            save_plain(Base(alone.causal, text_tokenizer), whole / _PEFT_BASE)
 
     @property
     def engine(self) -> TorchLanguage:

@@ -8,7 +8,7 @@ import pytest
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.instructions.examples import Conversation, Examples, ExamplesError, TaskWeights
 from makesomenoise.data.instructions.text_only import Chat
-from makesomenoise.data.sounds import find, names
+from makesomenoise.data.ontology import default_ontology
 from makesomenoise.language.prompts import Sound
 
 RATE = 23.4375
@@ -72,7 +72,7 @@ def test_names_are_those_of_the_clip(examples: Examples, plain_clips: list[CodeC
         for number in range(200):
             conversation = examples.example(task, number)
             clip = source(heard(conversation), plain_clips)
-            name = find(clip.label, clip.dataset)
+            name = clip.name
             assert name is not None
             exact = clip.dataset != "debian"
             assert answered(conversation) == (clip.label if exact else name.name)
@@ -86,7 +86,7 @@ def test_captions_speak_of_the_clip(examples: Examples, plain_clips: list[CodeCl
     for number in range(100):
         conversation = examples.example("caption", number)
         clip = source(heard(conversation), plain_clips)
-        name = find(clip.label, clip.dataset)
+        name = clip.name
         assert name is not None
         assert name.heard in answered(conversation).lower() or name.happens in answered(conversation).lower()
 
@@ -104,11 +104,13 @@ def test_presence_is_answered_rightly_and_evenly(examples: Examples, plain_clips
     for number in range(300):
         conversation = examples.example("presence", number)
         clip = source(heard(conversation), plain_clips)
-        name = find(clip.label, clip.dataset)
+        name = clip.name
         assert name is not None
-        (there,) = {n.group for n in names().values() if f" {n.heard} " in asked(conversation).replace("?", " ")} or {
-            ""
-        }
+        (there,) = {
+            n.group
+            for n in default_ontology().names.values()
+            if f" {n.heard} " in asked(conversation).replace("?", " ")
+        } or {""}
         assert answered(conversation).startswith("Yes") == (there == name.group)
         said[answered(conversation)[:2]] += 1
     assert 0.8 < said["Ye"] / said["No"] < 1.25

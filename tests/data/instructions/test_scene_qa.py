@@ -20,7 +20,7 @@ from makesomenoise.data.instructions.scene_qa import (
     timeline,
     untold,
 )
-from makesomenoise.data.sounds import names
+from makesomenoise.data.ontology import default_ontology
 
 
 def asked(clip: CodeClip, count: int = 40, varied: bool = False) -> list[Question]:
@@ -73,14 +73,14 @@ def test_choices_hold_the_answer_once_and_in_any_place(scene: CodeClip, varied: 
 
 
 def test_scenes_are_described_in_order(scene: CodeClip, mixed_scene: CodeClip):
-    assert described(parts(scene.events)) == "a dog barks twice, then rain falls"
-    assert described(parts(mixed_scene.events)) == "rain falls while a dog barks"
+    assert described(parts(scene.events, scene.ontology)) == "a dog barks twice, then rain falls"
+    assert described(parts(mixed_scene.events, mixed_scene.ontology)) == "rain falls while a dog barks"
 
 
 def test_a_timeline_names_all_that_starts_in_each_second(scene: CodeClip, mixed_scene: CodeClip):
-    assert timeline(scene.events) == "0 s: a dog barking. 1 s: a dog barking. 2 s: rain falling."
-    assert timeline(mixed_scene.events) == "0 s: rain falling. 3 s: a dog barking."
-    assert timeline(()) == ""
+    assert timeline(scene.events, scene.ontology) == "0 s: a dog barking. 1 s: a dog barking. 2 s: rain falling."
+    assert timeline(mixed_scene.events, mixed_scene.ontology) == "0 s: rain falling. 3 s: a dog barking."
+    assert timeline((), default_ontology()) == ""
 
 
 def test_every_moment_is_a_choice_of_when_it_starts(scene: CodeClip):
@@ -90,11 +90,15 @@ def test_every_moment_is_a_choice_of_when_it_starts(scene: CodeClip):
 
 def test_absent_sounds_come_as_often_as_in_the_pool(scene: CodeClip):
     rare = ["cow", "pig", "hen", "frog", "crow", "cat", "sheep", "rooster", "siren"]
-    pool = [names()["rain"], *[names()["siren"]] * 8, *(names()[name] for name in rare)]
+    pool = [
+        default_ontology().names["rain"],
+        *[default_ontology().names["siren"]] * 8,
+        *(default_ontology().names[name] for name in rare),
+    ]
     rngs = [np.random.default_rng(seed) for seed in range(400)]
     found = [q for rng in rngs for q in scene_questions(scene, rng, pool) if q.type == "presence"]
     absent = [q.question for q in found if q.answer == "No."]
-    often = {name: sum(names()[name].heard in question for question in absent) for name in rare}
+    often = {name: sum(default_ontology().names[name].heard in question for question in absent) for name in rare}
     assert sum(often.values()) == len(absent)
     assert min(often.values()) > 0
     assert often["siren"] > 2 * max(count for name, count in often.items() if name != "siren")
@@ -134,12 +138,12 @@ def test_levels_are_asked_after_which_is_louder(scene: CodeClip):
 
 
 def test_others_come_from_the_pool_first():
-    rng, rain = np.random.default_rng(0), names()["rain"]
-    pool = [names()[name] for name in ("siren", "cow", "siren", "rain")]
-    few = others([rain], 2, rng, pool)
-    assert set(few) == {names()["siren"], names()["cow"]}
-    assert set(few) < set(others([rain], 5, rng, pool))
-    assert len(set(others([rain], 5, rng, pool))) == 5
+    rng, rain = np.random.default_rng(0), default_ontology().names["rain"]
+    pool = [default_ontology().names[name] for name in ("siren", "cow", "siren", "rain")]
+    few = others([rain], 2, rng, default_ontology(), pool)
+    assert set(few) == {default_ontology().names["siren"], default_ontology().names["cow"]}
+    assert set(few) < set(others([rain], 5, rng, default_ontology(), pool))
+    assert len(set(others([rain], 5, rng, default_ontology(), pool))) == 5
 
 
 def test_heard_in_counts_a_sound_once_a_scene(scene: CodeClip, plain_clips: list[CodeClip]):
@@ -147,7 +151,7 @@ def test_heard_in_counts_a_sound_once_a_scene(scene: CodeClip, plain_clips: list
 
 
 def test_others_are_not_easily_confused():
-    rain = names()["rain"]
-    absent = others([rain], 50, np.random.default_rng(0))
+    rain = default_ontology().names["rain"]
+    absent = others([rain], 50, np.random.default_rng(0), default_ontology())
     assert len(set(absent)) == 50
     assert all(name.group != rain.group for name in absent)

@@ -18,11 +18,11 @@ def numbered(scene: CodeClip) -> CodeClip:
 
 
 def test_one_sound_is_left_with_all_of_its_events(numbered: CodeClip):
-    whole = {part.name.name: part for part in parts(numbered.events)}
+    whole = {part.name.name: part for part in parts(numbered.events, numbered.ontology)}
     seen = set()
     for seed in range(60):
         cut = alone(numbered, np.random.default_rng(seed), RATE)
-        (part,) = parts(cut.events)
+        (part,) = parts(cut.events, cut.ontology)
         original = whole[part.name.name]
         shift = cut.codes[0] / RATE
         assert (part.times, part.level_db) == (original.times, original.level_db)

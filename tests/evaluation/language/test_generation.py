@@ -11,8 +11,9 @@ import torch
 from makesomenoise.audio import io
 from makesomenoise.audio.level import USUAL_DB
 from makesomenoise.data.clips import ClipStore
-from makesomenoise.data.codes import CodeClip, Event
+from makesomenoise.data.codes import CodeClip, Event, Provenance
 from makesomenoise.data.manifest import Clip
+from makesomenoise.data.ontology import default_ontology
 from makesomenoise.data.scenes import SceneMaker
 from makesomenoise.evaluation.cache import ResultCache
 from makesomenoise.evaluation.ear_judge import EarJudge
@@ -174,7 +175,7 @@ def classifier() -> EventClassifier:
 
 
 def test_names_of_one_meaning_are_one(classifier, tone):
-    listener = ClassifierListener(classifier, "label")
+    listener = ClassifierListener(classifier, "label", default_ontology())
     assert listener.names == {"dog", "rain", "siren", "wind", "cow", "zz"}
     heard = listener.hear(tone(2.0))
     assert len(heard["names"]) == len(set(heard["names"])) == 5
@@ -217,7 +218,7 @@ def test_windows_of_an_ear_make_the_distance_and_their_means_the_diversity():
 
 
 def test_an_ear_says_names_and_keeps_every_window(ear: Ear, corpus: Corpus, tmp_path: Path, tone):
-    listener = EarListener(EarJudge(ear, corpus.train, ResultCache(tmp_path)), "esc50", 24_000)
+    listener = EarListener(EarJudge(ear, corpus.train, ResultCache(tmp_path)), "esc50", 24_000, default_ontology())
     said = json.loads(json.dumps(listener.hear(tone(1.0))))
     heard = Recognition.of(["tone"], said)
     assert (heard.targets, heard.predictions[0], set(heard.predictions)) == (
@@ -244,27 +245,29 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 def scene(corpus: Corpus, number: int) -> tuple[CodeClip, np.ndarray]:
-    maker = SceneMaker(ClipStore(corpus.valid[:4], RATE))
+    maker = SceneMaker(ClipStore(corpus.valid[:4], RATE), default_ontology())
     made = maker.make(np.random.default_rng([7, number]))
-    return CodeClip(f"scenes-7-{number}", (1, 2), 4.0, events=made.events), made.waveform
+    how = Provenance("scenes", 7, number)
+    return CodeClip(f"scenes-7-{number}", (1, 2), 4.0, events=made.events, provenance=how), made.waveform
 
 
 def test_a_clip_is_found_by_its_key(named):
-    found = Originals(named, RATE).find(CodeClip("k1", (1, 2), 4.0))
+    found = Originals(named, RATE, default_ontology()).find(CodeClip("k1", (1, 2), 4.0))
     assert found is not None
     assert torch.equal(found, torch.from_numpy(ClipStore(named.valid, RATE).waveform(1)))
-    assert Originals(named, RATE).find(CodeClip("other", (1, 2), 4.0)) is None
+    assert Originals(named, RATE, default_ontology()).find(CodeClip("other", (1, 2), 4.0)) is None
 
 
 def test_a_scene_is_made_again(named):
     clip, waveform = scene(named, 3)
-    found = Originals(named, RATE).find(clip)
+    found = Originals(named, RATE, default_ontology()).find(clip)
     assert found is not None
     assert np.array_equal(found.numpy(), waveform)
 
 
 def test_another_scene_is_not_taken_for_it(named):
     clip, _ = scene(named, 3)
-    for other in (replace(clip, key="scenes-7-4"), replace(clip, key="scenes-x"), replace(clip, key="mine-7-3")):
-        assert Originals(named, RATE).find(other) is None
-    assert Originals(Corpus([], named.valid[:2]), RATE).find(clip) is None
+    for how in (Provenance("scenes", 7, 4), Provenance("pairs", 7, 3), None):
+        other = replace(clip, provenance=how)
+        assert Originals(named, RATE, default_ontology()).find(other) is None
+    assert Originals(Corpus([], named.valid[:2]), RATE, default_ontology()).find(clip) is None

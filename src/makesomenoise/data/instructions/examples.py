@@ -1,18 +1,19 @@
 """Encoded clips, and chats without any, as conversations to learn from, by task.
 
 Example number `n` depends on the seed and on `n` alone, as crops do. What is asked about a clip follows from its label
-where the label is to be trusted (`sounds.py`), and from its events where it is a scene.
+where the label is to be trusted (`ontology.py`), and from its events where it is a scene.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from makesomenoise.config import Config
-from makesomenoise.data.codes import CodeClip
+from makesomenoise.data.codes import CodeClip, CodeClips
 from makesomenoise.data.instructions import scene_qa, templates
 from makesomenoise.data.instructions.scene_qa import (
     TYPES,
@@ -29,7 +30,7 @@ from makesomenoise.data.instructions.scene_qa import (
 )
 from makesomenoise.data.instructions.templates import heard, made, with_sound
 from makesomenoise.data.instructions.text_only import Chat
-from makesomenoise.data.sounds import EXACT, NOISY, Name, find
+from makesomenoise.data.ontology import Name
 from makesomenoise.errors import DataError
 from makesomenoise.language.prompts import Sound, Turn
 
@@ -96,13 +97,14 @@ class NamedClips:
     """
 
     def __init__(self, clips: Sequence[CodeClip], exact_share: float):
-        self._groups: dict[tuple[bool, str], list[tuple[CodeClip, Name]]] = defaultdict(list)
-        self._labels: dict[str, set[str]] = defaultdict(set)
-        for clip in clips:
-            name = find(clip.label, clip.dataset)
+        self._clips = CodeClips.of(clips)
+        groups: dict[tuple[bool, str], list[int]] = defaultdict(list)
+        exact_clips = self._clips.column("trust") == "exact"
+        for place, name in enumerate(self._clips.names()):
             if name is not None:
-                self._groups[clip.dataset in EXACT, name.name].append((clip, name))
-                self._labels[clip.dataset].add(label_of(clip, name))
+                groups[bool(exact_clips[place]), name.name].append(place)
+        self._groups = {key: np.array(places, np.int64) for key, places in groups.items()}
+        self._labels = _labels(self._clips.where(exact_clips))
         self._keys = sorted(self._groups)
         weights = np.sqrt([len(self._groups[key]) for key in self._keys])
         exact = np.array([key[0] for key in self._keys], dtype=bool)
@@ -118,16 +120,26 @@ class NamedClips:
     def draw(self, rng: np.random.Generator) -> tuple[CodeClip, Name]:
         """A clip and its name."""
         group = self._groups[self._keys[int(rng.choice(len(self._keys), p=self._weights))]]
-        return group[int(rng.integers(len(group)))]
+        clip = self._clips[int(group[int(rng.integers(len(group)))])]
+        return clip, cast(Name, clip.name)  # only clips with a name are in groups
 
-    def labels(self, dataset: str) -> set[str]:
-        """The labels of a collection that was labelled by hand, which are told apart; of others none."""
-        return self._labels[dataset] if dataset in EXACT else set()
+    def labels(self, clip: CodeClip) -> set[str]:
+        """The labels of a clip's collection if it was labelled by hand, which are told apart; of others none."""
+        return self._labels[clip.dataset] if clip.trust == "exact" else set()
+
+
+def _labels(clips: CodeClips) -> dict[str, set[str]]:
+    """Labels with a name, by collection."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for dataset, label, name in zip(clips.column("dataset"), clips.column("label"), clips.names(), strict=True):
+        if name is not None:
+            found[dataset].add(label)
+    return found
 
 
 def label_of(clip: CodeClip, name: Name) -> str:
     """What a clip is called where its name is asked for: by its collection, or by us where labels are rough."""
-    return clip.label if clip.dataset in EXACT else name.name
+    return clip.label if clip.trust == "exact" else name.name
 
 
 class ExamplesError(DataError):
@@ -172,9 +184,12 @@ class Examples:
         self.mixture = mixture or TaskWeights()
         self._chats = chats
         self._rate, self._seed = code_rate, seed
+        clips = CodeClips.of(clips)
+        single = clips.column("events") == 0
+        self._ontology = clips.ontology
         self._scenes = SceneTasks(clips, code_rate, self.mixture)
-        self._any = [clip for clip in clips if not clip.events and clip.seconds > 1.5]  # noqa: PLR2004 - two halves
-        self._named = NamedClips([clip for clip in clips if not clip.events], self.mixture.exact_share)
+        self._any = clips.where(single & (clips.column("seconds") > 1.5))  # noqa: PLR2004 - two halves
+        self._named = NamedClips(clips.where(single), self.mixture.exact_share)
         weights = {task: getattr(self.mixture, task) for task, enough in self._tasks().items() if enough}
         total = sum(weights.values())
         if total <= 0:
@@ -217,7 +232,7 @@ class Examples:
     def _caption(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
         # Titles of collections named by file are paths in other words.
-        texts = clip.captions if clip.dataset in NOISY else (clip.title, *clip.captions)
+        texts = clip.captions if clip.trust in ("rough", "spoken") else (clip.title, *clip.captions)
         written = [text for text in texts if _fits(text, name)]
         if written and rng.random() < _WRITTEN_SHARE:
             text = templates.capital(written[int(rng.integers(len(written)))].removesuffix(".") + ".")
@@ -232,9 +247,13 @@ class Examples:
     def _choose(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
         right = label_of(clip, name)
-        wrong = self._named.labels(clip.dataset) - {right}
+        wrong = self._named.labels(clip) - {right}
         count = int(rng.integers(2, _MOST_CHOICES))
-        pool = sorted(wrong) if len(wrong) >= count else [other.name for other in others([name], count, rng)]
+        pool = (
+            sorted(wrong)
+            if len(wrong) >= count
+            else [other.name for other in others([name], count, rng, self._ontology)]
+        )
         choices = [right, *(pool[int(n)] for n in rng.choice(len(pool), count, replace=False))]
         shuffled = templates.listed([choices[int(n)] for n in rng.permutation(len(choices))])
         return heard(self._excerpt(clip, rng), templates.question("choose", rng, choices=shuffled), right, rng)
@@ -271,7 +290,7 @@ class Examples:
             other = self._named.draw(rng)[1]
             if other.group != name.group:
                 return other
-        return others([name], 1, rng)[0]
+        return others([name], 1, rng, self._ontology)[0]
 
     def _codes_in(self, seconds: float) -> int:
         return max(int(np.ceil(seconds * self._rate)), 1)
@@ -319,7 +338,8 @@ class SceneTasks:
     """
 
     def __init__(self, clips: Sequence[CodeClip], code_rate: float, mixture: TaskWeights):
-        self._scenes = [clip for clip in clips if clip.events]
+        clips = CodeClips.of(clips)
+        self._scenes = clips.where(clips.column("events") > 0)
         self._rate, self._mixture = code_rate, mixture
         # As often as they are heard, so that a name alone does not tell whether it is there.
         self._heard = heard_in(self._scenes)
@@ -330,7 +350,7 @@ class SceneTasks:
     def caption(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         """What happens, in one sentence."""
         clip = self._some(rng)
-        text = templates.capital(described(parts(clip.events))) + "."
+        text = templates.capital(described(parts(clip.events, clip.ontology))) + "."
         return heard(clip.codes, templates.question("caption", rng), text, rng)
 
     def question(self, rng: np.random.Generator) -> tuple[Turn, ...]:
@@ -347,12 +367,14 @@ class SceneTasks:
     def timeline(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         """What starts in which second of a whole scene."""
         clip = self._whole(rng)
-        return heard(clip.codes, templates.question("timeline", rng), timeline(clip.events), rng)
+        return heard(clip.codes, templates.question("timeline", rng), timeline(clip.events, clip.ontology), rng)
 
     def generate(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         """Text to a scene."""
         clip = self._some(rng)
-        return made(described(parts(clip.events)), clip.codes, self._rate, self._mixture.unconditional, rng)
+        return made(
+            described(parts(clip.events, clip.ontology)), clip.codes, self._rate, self._mixture.unconditional, rng
+        )
 
     def _questions(self, rng: np.random.Generator) -> tuple[CodeClip, list[Question]]:
         """A scene and what it is to be asked: all there is where no scene that is drawn answers the wanted types."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from makesomenoise.data.codes import CodeClip, Event
 from makesomenoise.data.instructions import templates
-from makesomenoise.data.sounds import Name, find, names
+from makesomenoise.data.ontology import Name, Ontology
 
 Item = TypeVar("Item")
 
@@ -35,6 +35,7 @@ class Question:
         short: the answer without wording around it.
         answer: the answer as a sentence; one of the choices.
         choices: sentences of which one is right.
+        subjects: the sounds that the question names.
     """
 
     type: str
@@ -42,6 +43,7 @@ class Question:
     short: str
     answer: str
     choices: tuple[str, ...]
+    subjects: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,12 @@ class Part:
     level_db: float
 
 
-def parts(events: Sequence[Event]) -> list[Part]:
+def parts(events: Sequence[Event], ontology: Ontology) -> list[Part]:
     """The different sounds of a scene, in the order of their starts."""
     found: list[Part] = []
     for label in dict.fromkeys(event.label for event in events):
         same = [event for event in events if event.label == label]
-        name = find(label)
+        name = ontology.find(label)
         if name is not None:
             start, end = min(event.start for event in same), max(event.end for event in same)
             found.append(Part(name, len(same), start, end, same[0].level_db))
@@ -77,7 +79,7 @@ def parts(events: Sequence[Event]) -> list[Part]:
 
 def asked_about(question: Question, scene: Sequence[Part]) -> list[Part]:
     """The sounds of a scene that a question names, in the order of their starts."""
-    return [part for part in scene if part.name.heard in question.question]
+    return [part for part in scene if part.name in question.subjects]
 
 
 def overlapping(scene: Sequence[Part]) -> bool:
@@ -93,11 +95,11 @@ def described(scene: Sequence[Part]) -> str:
     return templates.then(clauses)
 
 
-def timeline(events: Sequence[Event]) -> str:
+def timeline(events: Sequence[Event], ontology: Ontology) -> str:
     """What starts in which second, to the nearest: "0 s: a dog, a dog. 3 s: thunder."; once for each time it sounds."""
     started: dict[int, list[str]] = {}
     for event in sorted(events, key=lambda event: event.start):
-        name = find(event.label)
+        name = ontology.find(event.label)
         if name is not None:
             started.setdefault(templates.nearest_second(event.start), []).append(name.heard)
     return " ".join(f"{second} s: {templates.listed(names)}." for second, names in started.items())
@@ -105,7 +107,7 @@ def timeline(events: Sequence[Event]) -> str:
 
 def heard_in(clips: Sequence[CodeClip]) -> list[Name]:
     """The names of all sounds in scenes, each as often as it is in one."""
-    return [part.name for clip in clips for part in parts(clip.events)]
+    return [part.name for clip in clips for part in parts(clip.events, clip.ontology)]
 
 
 def scene_questions(
@@ -136,13 +138,14 @@ def all_questions(
         pool: as for `scene_questions`.
         varied: as for `scene_questions`.
     """
-    scene, words = parts(clip.events), rng if varied else None
-    found = [*_presence(scene, rng, pool, words), *_count(scene, rng, words)]
+    scene, words = parts(clip.events, clip.ontology), rng if varied else None
+    absent = others([part.name for part in scene], len(scene), rng, clip.ontology, pool)
+    found = [*_presence(scene, absent, rng, words), *_count(scene, rng, words)]
     if len(scene) < 2:  # noqa: PLR2004 - nothing comes before or after anything
         return found
     found += _start(scene, rng, words)
     if not overlapping(scene):
-        found += [_end(kind, scene, rng, pool, words) for kind in ("first", "last")]
+        found += [_end(kind, clip, rng, pool, words) for kind in ("first", "last")]
         found += [*_louder(scene, rng, words), _order(scene, rng, words)]
     return found
 
@@ -155,10 +158,12 @@ def level_questions(clip: CodeClip, rng: np.random.Generator) -> list[Question]:
         rng: chooses the wording and the order of the choices.
     """
     found = []
-    for part in parts(clip.events):
+    for part in parts(clip.events, clip.ontology):
         right = next(word for word, most_db in _LEVELS.items() if part.level_db <= most_db)
         shorts = [right, *(word for word in _LEVELS if word != right)]
-        found.append(_asked("level", templates.question("level", rng, heard=part.name.heard), shorts, rng))
+        found.append(
+            _asked("level", templates.question("level", rng, heard=part.name.heard), shorts, rng, (part.name,))
+        )
     return found
 
 
@@ -181,17 +186,20 @@ def untold(questions: Sequence[Question], rng: np.random.Generator) -> list[Ques
     return [question for stage in stages[begin:] for question in stage] or shuffled[:1]
 
 
-def others(present: Sequence[Name], count: int, rng: np.random.Generator, pool: Sequence[Name] = ()) -> list[Name]:
+def others(
+    present: Sequence[Name], count: int, rng: np.random.Generator, ontology: Ontology, pool: Sequence[Name] = ()
+) -> list[Name]:
     """Different names of sounds that are not easily confused with any of those present.
 
     Args:
         present: what sounds.
         count: how many are wanted.
         rng: chooses.
+        ontology: has all names.
         pool: as for `scene_questions`; names of which it has too few come from all.
     """
     groups, found = {name.group for name in present}, dict[Name, None]()
-    for source in (pool, list(names().values())):
+    for source in (pool, list(ontology.names.values())):
         for number in rng.permutation(len(source)):
             if len(found) < count and source[int(number)].group not in groups:
                 found[source[int(number)]] = None
@@ -199,11 +207,11 @@ def others(present: Sequence[Name], count: int, rng: np.random.Generator, pool: 
 
 
 def _end(
-    kind: str, scene: list[Part], rng: np.random.Generator, pool: Sequence[Name], words: np.random.Generator | None
+    kind: str, clip: CodeClip, rng: np.random.Generator, pool: Sequence[Name], words: np.random.Generator | None
 ) -> Question:
-    present = [part.name for part in scene]
+    present = [part.name for part in parts(clip.events, clip.ontology)]
     right = present[0 if kind == "first" else -1]
-    wrong = [name for name in present if name is not right] + others(present, _CHOICES, rng, pool)
+    wrong = [name for name in present if name is not right] + others(present, _CHOICES, rng, clip.ontology, pool)
     shorts = [right.heard, *(name.heard for name in wrong[: _CHOICES - 1])]
     return _asked(kind, templates.question(kind, words), shorts, rng)
 
@@ -214,18 +222,18 @@ def _count(scene: list[Part], rng: np.random.Generator, words: np.random.Generat
         if part.name.counted:
             numbers = [part.times, *(n for n in range(1, MOST_TIMES + 1) if n != part.times)]
             shorts = [templates.times(n) for n in numbers]
-            found.append(_asked("count", templates.question("count", words, heard=part.name.heard), shorts, rng))
+            found.append(
+                _asked("count", templates.question("count", words, heard=part.name.heard), shorts, rng, (part.name,))
+            )
     return found
 
 
 def _presence(
-    scene: list[Part], rng: np.random.Generator, pool: Sequence[Name], words: np.random.Generator | None
+    scene: list[Part], absent: list[Name], rng: np.random.Generator, words: np.random.Generator | None
 ) -> list[Question]:
-    present = [part.name for part in scene]
-    answers = [(name, ["yes", "no"]) for name in present]
-    answers += [(name, ["no", "yes"]) for name in others(present, len(present), rng, pool)]
+    answers = [(part.name, ["yes", "no"]) for part in scene] + [(name, ["no", "yes"]) for name in absent]
     return [
-        _asked("presence", templates.question("presence", words, heard=name.heard), shorts, rng)
+        _asked("presence", templates.question("presence", words, heard=name.heard), shorts, rng, (name,))
         for name, shorts in answers
     ]
 
@@ -236,7 +244,8 @@ def _louder(scene: list[Part], rng: np.random.Generator, words: np.random.Genera
         if louder.level_db >= softer.level_db + _LOUDER_DB:
             shorts = [louder.name.heard, softer.name.heard]
             a, b = rng.permutation(np.array(shorts)).tolist()
-            found.append(_asked("louder", templates.question("louder", words, a=a, b=b), shorts, rng))
+            named = (louder.name, softer.name)
+            found.append(_asked("louder", templates.question("louder", words, a=a, b=b), shorts, rng, named))
     return found
 
 
@@ -248,7 +257,9 @@ def _start(scene: list[Part], rng: np.random.Generator, words: np.random.Generat
         # All moments: any smaller choice would tell, since scenes begin early and most sounds with them.
         right = templates.moment(part.start)
         shorts = [right, *(moment for moment in map(templates.moment, _MOMENTS) if moment != right)]
-        found.append(_asked("start", templates.question("start", words, heard=part.name.heard), shorts, rng))
+        found.append(
+            _asked("start", templates.question("start", words, heard=part.name.heard), shorts, rng, (part.name,))
+        )
     return found
 
 
@@ -259,11 +270,13 @@ def _order(scene: list[Part], rng: np.random.Generator, words: np.random.Generat
     return _asked("order", templates.question("order", words), shorts, rng)
 
 
-def _asked(kind: str, question: str, shorts: Sequence[str], rng: np.random.Generator) -> Question:
+def _asked(
+    kind: str, question: str, shorts: Sequence[str], rng: np.random.Generator, subjects: tuple[Name, ...] = ()
+) -> Question:
     """The question with its choices in random order; the first of `shorts` is right."""
     sentences = [templates.answer(kind, answer=short) for short in shorts]
     shuffled = tuple(sentences[int(n)] for n in rng.permutation(len(sentences)))
-    return Question(kind, question, shorts[0], sentences[0], shuffled)
+    return Question(kind, question, shorts[0], sentences[0], shuffled, subjects)
 
 
 def _one(items: Sequence[Item], rng: np.random.Generator) -> Item | None:
@@ -278,7 +291,7 @@ def alone(clip: CodeClip, rng: np.random.Generator, code_rate: float) -> CodeCli
         rng: chooses the sound and how much is left around it.
         code_rate: codes a second.
     """
-    scene = parts(clip.events)
+    scene = parts(clip.events, clip.ontology)
     if len(scene) < 2 or overlapping(scene):  # noqa: PLR2004 - nothing to cut off, or no place to cut
         return clip
     number = int(rng.integers(len(scene)))

@@ -16,7 +16,6 @@ import numpy as np
 
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.instructions import templates
-from makesomenoise.data.sounds import NOISY, find
 from makesomenoise.errors import DataError
 from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.language import wording
@@ -168,7 +167,7 @@ def caption_clips(
     Returns:
         None if no clip is left.
     """
-    clips = [clip for clip in clips if clip.events or find(clip.label, clip.dataset)]
+    clips = [clip for clip in clips if clip.events or clip.name]
     if not clips:
         return None
 
@@ -188,13 +187,13 @@ def caption_clips(
 
 
 def _labels(clip: CodeClip) -> list[str]:
-    name = find(clip.label, clip.dataset)
+    name = clip.name
     return [clip.label, name.heard, name.happens] if name and not clip.events else []
 
 
 def _titles(clip: CodeClip) -> list[str]:
     # Titles of collections named by file are paths in other words.
-    title = clip.title.rsplit(".", 1)[0] if clip.dataset not in NOISY and not clip.events else ""
+    title = clip.title.rsplit(".", 1)[0] if clip.trust not in ("rough", "spoken") and not clip.events else ""
     title = " ".join(word for word in normalize_text(title).split() if word.isalpha())
     return [title] if len(title.split()) >= _MIN_WORDS else []
 
@@ -236,7 +235,7 @@ def _compare(
 
 def _constant(clips: Sequence[CodeClip]) -> str:
     """The caption of the sound that occurs most often, of two in a row for scenes."""
-    names = [find(label) for clip in clips for label in ({e.label for e in clip.events} or {clip.label})]
+    names = [clip.ontology.find(label) for clip in clips for label in ({e.label for e in clip.events} or {clip.label})]
     heard = [name.happens for name in names if name is not None]
     scenes = any(clip.events for clip in clips)
     common = [text for text, _ in Counter(heard).most_common(2 if scenes else 1)]

@@ -17,9 +17,9 @@ from torch import Tensor
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.instructions.scene_qa import described, parts
-from makesomenoise.data.jobs import SCENES
+from makesomenoise.data.jobs import PAIRS
+from makesomenoise.data.ontology import Ontology
 from makesomenoise.data.scenes import SceneError, SceneMaker
-from makesomenoise.data.sounds import find
 from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.event_classifier import EventClassifier
@@ -37,14 +37,15 @@ class Originals:
     Args:
         corpus: the clips, in the order in which `msn data encode` has read them.
         sample_rate: of the waveforms, Hz.
+        ontology: names what scenes were made of.
     """
 
-    def __init__(self, corpus: Corpus, sample_rate: int):
-        trusted = [clip for clip in corpus.valid if find(clip.label, clip.dataset)]
+    def __init__(self, corpus: Corpus, sample_rate: int, ontology: Ontology):
+        trusted = [clip for clip in corpus.valid if ontology.find(clip.label, clip.trust)]
         self._numbers = {clip.key: number for number, clip in enumerate(corpus.valid)}
         self._store = ClipStore(corpus.valid, sample_rate, corpus.cache)
         try:
-            self._maker = SceneMaker(ClipStore(trusted, sample_rate, corpus.cache))
+            self._maker = SceneMaker(ClipStore(trusted, sample_rate, corpus.cache), ontology)
         except SceneError:
             self._maker = None
 
@@ -56,10 +57,11 @@ class Originals:
         return None if number is None else torch.from_numpy(self._store.waveform(number))
 
     def _scene(self, clip: CodeClip) -> Tensor | None:
-        name, *numbers = clip.key.split("-")
-        if self._maker is None or name != SCENES or not all(number.isdigit() for number in numbers):
+        how = clip.provenance
+        if self._maker is None or how is None:
             return None
-        made = self._maker.make(np.random.default_rng([int(number) for number in numbers]))
+        rng = np.random.default_rng([how.seed, how.number])
+        made = self._maker.pair(rng) if how.kind == PAIRS else self._maker.make(rng)
         return torch.from_numpy(made.waveform) if made.events == clip.events else None
 
 
@@ -115,12 +117,13 @@ class ClassifierListener:
 
     Args:
         classifier: names sounds.
-        task: the names it may say; those of one meaning count as one: a dog bark is a dog.
+        task: the names it may say.
+        ontology: of its names, those of one meaning count as one: a dog bark is a dog.
     """
 
-    def __init__(self, classifier: EventClassifier, task: str):
+    def __init__(self, classifier: EventClassifier, task: str, ontology: Ontology):
         self._classifier, self._task = classifier, task
-        self._names = [_meaning(name) for name in classifier.config.tasks[task]]
+        self._names = [_meaning(name, ontology) for name in classifier.config.tasks[task]]
         self._mel = LogMel(classifier.config.mel)
 
     @property
@@ -141,14 +144,15 @@ class EarListener:
 
     Args:
         judge: an ear that has learned the dataset.
-        dataset: whose names it may say; those of one meaning count as one.
+        dataset: whose names it may say.
         sample_rate: of the sounds, Hz.
+        ontology: of its names, those of one meaning count as one.
     """
 
-    def __init__(self, judge: EarJudge, dataset: str, sample_rate: int):
+    def __init__(self, judge: EarJudge, dataset: str, sample_rate: int, ontology: Ontology):
         self.name, self.identity = judge.name, [*judge.identity, dataset]
         self._judge, self._linear, self._rate = judge, judge.judges[dataset], sample_rate
-        self._names = [_meaning(name) for name in self._linear.names]
+        self._names = [_meaning(name, ontology) for name in self._linear.names]
 
     def hear(self, waveform: Tensor) -> dict:
         """The names and frames of a waveform [S], as JSON takes them."""
@@ -183,8 +187,8 @@ def _share(heard: Sequence[Recognition], holds: Callable[[Recognition], bool]) -
     return sum(map(holds, heard)) / len(heard)
 
 
-def _meaning(name: str) -> str:
-    found = find(name)
+def _meaning(name: str, ontology: Ontology) -> str:
+    found = ontology.find(name)
     return found.name if found else name
 
 
@@ -274,7 +278,7 @@ def scene_prompts(clips: Sequence[CodeClip], known: set[str], count: int, code_r
     scenes = [clip for clip in clips if clip.events and {event.label for event in clip.events} <= known]
     prompts = tuple(
         TextPrompt(
-            text=described(parts(scene.events)),
+            text=described(parts(scene.events, scene.ontology)),
             seconds=round(len(scene.codes) / code_rate, 1),
             sounds=1,
             targets=tuple(dict.fromkeys(event.label for event in scene.events)),

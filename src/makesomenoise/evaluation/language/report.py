@@ -4,7 +4,6 @@ What was measured is kept in the folder of the report: a run that was stopped go
 settings measures again only what depends on them.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from pydantic import Field
 
 from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, read_codes
+from makesomenoise.data.ontology import ontology
 from makesomenoise.evaluation.benchmark import measure_language_speed
-from makesomenoise.evaluation.cache import ResultCache
+from makesomenoise.evaluation.cache import ResultCache, model_digest
 from makesomenoise.evaluation.cold_start import measure_caption_start
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.ears import open_ears, refuse_teachers
@@ -105,6 +105,7 @@ class LanguageInputs:
         model: language model, as `AudioLanguageModel.load` takes it.
         tokenizer: as `AudioLanguageModel.load` takes it.
         ears: outside ears that hear generated sounds beside the event classifier, as `Ear.open` takes them.
+        ontology: table of the names of sounds, see `Ontology.read`; none: the one that ships.
     """
 
     codes: Path
@@ -113,6 +114,7 @@ class LanguageInputs:
     model: str | Path = "language"
     tokenizer: str | Path = "default"
     ears: tuple[str | Path, ...] = ()
+    ontology: Path | None = None
 
 
 def evaluate_language(
@@ -157,12 +159,13 @@ class _LanguageEvaluation:
         self.language = load_speaker(inputs.model, config.device, self.engine)
         self.model = AudioLanguageModel(tokenizer, self.language)
         refuse_teachers(self.ears, {str(inputs.tokenizer): tokenizer})
-        self.all = read_codes(inputs.codes, tokenizer.fingerprint)
+        self.ontology = ontology(inputs.ontology)
+        self.all = list(read_codes(inputs.codes, fingerprint=tokenizer.fingerprint, ontology=self.ontology))
         self.clips = code_subset(self.all, config.limit, tokenizer.code_rate)
         _check_split(self.clips, inputs.codes)
         self.corpus = Corpus.read(inputs.corpus, config.cache)
         self.classifier = _load_classifier(inputs.classifier)
-        self.weights = _weights_digest(inputs.model)
+        self.weights = model_digest(inputs.model)
         make_folder(output)
         identity = [self.weights, tokenizer.fingerprint, codes_digest(self.all), self.engine]
         self.cache = ResultCache(output / CACHE_FOLDER, identity, config.fresh)
@@ -225,14 +228,14 @@ class _LanguageEvaluation:
         """Questions about scenes, by type."""
         items = draw_questions(self.clips, self.config.seed)
         found = answer_questions(self.language, items, self.cache)
-        decoder = [_weights_digest(self.inputs.tokenizer), self.config.vocoder]
+        decoder = [model_digest(self.inputs.tokenizer), self.config.vocoder]
         decoded = measure_decoded(items, self.model, self.cache, decoder)
         return {kind: {**asdict(answers), "decoded_accuracy": decoded.get(kind)} for kind, answers in found.items()}
 
     def generation(self) -> dict:
         """Sounds of the labels of a dataset, which ears hear too, and of scenes."""
         config, rate = self.config, self.model.tokenizer.code_rate
-        listeners = {task: ClassifierListener(self.classifier, task) for task in (_GENERATED, _WIDEST)}
+        listeners = {task: ClassifierListener(self.classifier, task, self.ontology) for task in (_GENERATED, _WIDEST)}
         clips = [clip for clip in self.all if clip.dataset == _GENERATED]
         labels = self._labels(_GENERATED)[: config.limit]
         count = min(config.scenes, config.limit or config.scenes)
@@ -241,8 +244,8 @@ class _LanguageEvaluation:
             _WIDEST: scene_prompts(self.all, listeners[_WIDEST].names, count, rate),
         }
         sources = (self.inputs.tokenizer, self.inputs.classifier)
-        models = [self.weights, *map(_weights_digest, sources), config.vocoder]
-        originals = Originals(self.corpus, self.model.tokenizer.sample_rate)
+        models = [self.weights, *map(model_digest, sources), config.vocoder]
+        originals = Originals(self.corpus, self.model.tokenizer.sample_rate, self.ontology)
         evaluator = GenerationEvaluator(self.model, originals, self.cache, models, config.seed)
         found = {}
         for task, prompts in prompt_sets.items():
@@ -262,7 +265,7 @@ class _LanguageEvaluation:
     def _ear_listeners(self, dataset: str) -> list[EarListener]:
         """The ears, which have learned the labels of a dataset from original clips."""
         judges = [EarJudge(ear, self.corpus.train, self.ear_cache, [dataset]) for ear in self.ears]
-        return [EarListener(judge, dataset, self.model.tokenizer.sample_rate) for judge in judges]
+        return [EarListener(judge, dataset, self.model.tokenizer.sample_rate, self.ontology) for judge in judges]
 
     def _labels(self, dataset: str) -> list[str]:
         return sorted({clip.label for clip in self.all if clip.dataset == dataset and clip.label})
@@ -280,10 +283,3 @@ def _load_classifier(folder: Path) -> EventClassifier:
     if not (folder / checkpoint.CONFIG_FILE).is_file():
         raise EvaluationError(f"No event classifier in {folder}: `msn evaluate tokenizer` trains one; name its folder.")
     return EventClassifier.load(folder)
-
-
-def _weights_digest(source: str | Path) -> str:
-    """16 hexadecimal digits that change with any file of a model folder but its card."""
-    folder = checkpoint.resolve(source)
-    files = [folder / name for name in (checkpoint.CONFIG_FILE, checkpoint.WEIGHTS_FILE)]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

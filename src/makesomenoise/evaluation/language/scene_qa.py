@@ -25,7 +25,6 @@ from makesomenoise.data.instructions.scene_qa import (
     parts,
     scene_questions,
 )
-from makesomenoise.data.sounds import find
 from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import greedy_answers, prompt_about
@@ -153,7 +152,7 @@ def _majority(questions: Sequence[Question]) -> float:
 
 
 def _is_near(clip: CodeClip, question: Question, text: str) -> bool:
-    start = asked_about(question, parts(clip.events))[0].start
+    start = asked_about(question, parts(clip.events, clip.ontology))[0].start
     said = seconds_said(text)
     return said is not None and abs(said - start) <= _NEAR_SECONDS
 
@@ -210,7 +209,7 @@ def measure_decoded(
 
 
 def _outcomes(clip: CodeClip, asks: Sequence[Question], waveform: np.ndarray, sample_rate: int) -> list[bool]:
-    scene, answers = parts(clip.events), []
+    scene, answers = parts(clip.events, clip.ontology), []
     for question in asks:
         named = asked_about(question, scene)
         if question.type == "louder":
@@ -223,7 +222,7 @@ def _outcomes(clip: CodeClip, asks: Sequence[Question], waveform: np.ndarray, sa
 
 def _sounding(clip: CodeClip, part: Part, waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """What is decoded while a sound lasts, its pauses left out."""
-    events = [event for event in clip.events if find(event.label) == part.name]
+    events = [event for event in clip.events if clip.ontology.find(event.label) == part.name]
     return np.concatenate([waveform[round(e.start * sample_rate) : round(e.end * sample_rate)] for e in events])
 
 

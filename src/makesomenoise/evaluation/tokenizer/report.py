@@ -21,7 +21,7 @@ from makesomenoise.evaluation.benchmark import (
     public_codecs,
     timed_tokenizer,
 )
-from makesomenoise.evaluation.cache import ResultCache
+from makesomenoise.evaluation.cache import ResultCache, model_digest
 from makesomenoise.evaluation.code_probe import CODE_PROBE, MIN_FOLDS, LabelledCodes, encode_clips, probe_codes
 from makesomenoise.evaluation.ear_judge import EarJudge
 from makesomenoise.evaluation.ears import Ear, open_ears, refuse_teachers
@@ -34,7 +34,6 @@ from makesomenoise.evaluation.tokenizer.codecs import System, TokenizerSystem, V
 from makesomenoise.evaluation.tokenizer.reconstruction import ORIGINALS, ReconstructionJudge
 from makesomenoise.files import atomic_write, make_folder
 from makesomenoise.nn.log_mel import LogMel
-from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 _PROBE_DATASET = "esc50"
@@ -143,7 +142,7 @@ class _TokenizerEvaluation:
     def settings(self) -> dict:
         return {
             **self.config.model_dump(mode="json"),
-            "tokenizers": {name: _weights(source) for name, source in self.sources.items()},
+            "tokenizers": {name: model_digest(source) for name, source in self.sources.items()},
             "ears": {ear.name: ear.identity for ear in self.ears},
         }
 
@@ -203,12 +202,6 @@ class _TokenizerEvaluation:
                 columns.append(Column(name, [system.reconstruct(sound).waveform for sound in sounds]))
             with atomic_write(self.output / "spectrograms.png") as temporary:
                 plot_panel(list(rows), columns, LogMel(self.first.config.mel), temporary)
-
-
-def _weights(source: str | Path) -> str:
-    """Fingerprint of all weights, also those of the decoder."""
-    folder = checkpoint.resolve(source)
-    return checkpoint.fingerprint(checkpoint.load_config(folder, TokenizerConfig), checkpoint.load_arrays(folder))
 
 
 def _load_classifier(folder: Path, corpus: Corpus) -> EventClassifier:

@@ -53,7 +53,7 @@ class NamedCodes:
         labels: [clips] numbers of labels.
     """
 
-    codes: tuple[Tensor, ...]
+    codes: Sequence[Tensor]
     labels: Tensor
 
 

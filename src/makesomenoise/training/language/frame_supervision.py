@@ -19,13 +19,12 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from makesomenoise.config import Config
-from makesomenoise.data.codes import CodeClip
+from makesomenoise.data.codes import CodeClip, CodeClips
 from makesomenoise.data.instructions.examples import NamedClips
 from makesomenoise.data.instructions.scene_qa import MOST_TIMES
-from makesomenoise.data.sounds import find
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Prompts, Sound, Turn
-from makesomenoise.training.language.sft import MOST_DRAWN, POOL, cut
+from makesomenoise.training.language.sft import MOST_DRAWN, POOL, DrawnAhead, cut
 from makesomenoise.training.language.trainer import LanguageOptimizerConfig, TrainingTask
 
 _UNKNOWN = -1
@@ -79,11 +78,13 @@ class AnnotatedClips:
         seed: int = 0,
         names: Sequence[str] = (),
     ):
-        found = [(clip, _names(clip)) for clip in clips if clip.codes]
-        self.names = tuple(names) or tuple(sorted({name for _, heard in found for name in heard}))
-        known = [clip for clip, heard in found if heard and set(heard) <= set(self.names)]
-        self._scenes = [clip for clip in known if clip.events]
-        self._named = NamedClips([clip for clip in known if not clip.events], _EXACT_SHARE)
+        clips = CodeClips.of(clips)
+        heard = [frozenset(_names(clip)) if clip.codes else frozenset() for clip in clips]
+        self.names = tuple(names) or tuple(sorted(frozenset().union(*heard)))
+        known = np.array([bool(some) and some <= set(self.names) for some in heard], bool)
+        scenes = clips.column("events") > 0
+        self._scenes = clips.where(known & scenes)
+        self._named = NamedClips(clips.where(known & ~scenes), _EXACT_SHARE)
         self._place = {name: place for place, name in enumerate(self.names)}
         self._share = scenes_share if self._named else 1.0
         self._rate, self._longest, self._seed = code_rate, longest_seconds, seed
@@ -106,7 +107,7 @@ class AnnotatedClips:
         for event in sorted(clip.events, key=lambda event: event.start):  # later ones replace what earlier ones set
             count[event.label] = count.get(event.label, 0) + 1
             heard = (times >= event.start) & (times < event.end + _RINGING_SECONDS)
-            name = find(event.label)
+            name = clip.ontology.find(event.label)
             if name is not None:
                 active[heard, self._place[name.heard]] = True
             begun[times >= event.start] = count[event.label]
@@ -254,7 +255,7 @@ class FrameSupervisionBatches(Dataset[dict[str, Tensor]]):
     def __init__(self, clips: AnnotatedClips, prompts: Prompts, batches: int, batch_tokens: int):
         self._clips, self._prompts = clips, prompts
         self._batches, self._batch_tokens = batches, batch_tokens
-        self._pool: tuple[int, list[dict[str, Tensor]]] = (-1, [])
+        self._pools = DrawnAhead(self._drawn)
 
     def __len__(self) -> int:
         return self._batches
@@ -263,9 +264,9 @@ class FrameSupervisionBatches(Dataset[dict[str, Tensor]]):
         """Batch `number`, as `FrameSupervisionTask` takes it."""
         if number >= len(self):
             raise IndexError(number)
-        if self._pool[0] != number // POOL:
-            self._pool = number // POOL, self._drawn(number // POOL)
-        return self._pool[1][number % POOL]
+        pool = number // POOL
+        following = (pool + 1,) if (pool + 1) * POOL < len(self) else None
+        return self._pools.get((pool,), following)[number % POOL]
 
     def _drawn(self, pool: int) -> list[dict[str, Tensor]]:
         found, total = list[tuple[list[int], Annotated]](), 0
@@ -293,5 +294,5 @@ class FrameSupervisionBatches(Dataset[dict[str, Tensor]]):
 
 def _names(clip: CodeClip) -> list[str]:
     """What is heard in a clip, as far as it has names."""
-    found = [find(event.label) for event in clip.events] if clip.events else [find(clip.label, clip.dataset)]
+    found = [clip.ontology.find(event.label) for event in clip.events] if clip.events else [clip.name]
     return [name.heard for name in found if name is not None]

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from pydantic import Field
 from torch import Tensor
 
 from makesomenoise.config import Config
-from makesomenoise.data.codes import CodeClip, read_codes
+from makesomenoise.data.codes import CodeClips, read_codes
 from makesomenoise.data.instructions.examples import Examples, TaskWeights
 from makesomenoise.data.instructions.text_only import Chat, prompts, read_chat, write_chat
-from makesomenoise.data.sounds import EXACT
+from makesomenoise.data.ontology import ontology
 from makesomenoise.errors import DataError
 from makesomenoise.language.config import LanguageConfig, LoraConfig
 from makesomenoise.language.model import LanguageModel
@@ -78,6 +79,7 @@ class LanguageDataConfig(Config):
     Attributes:
         train: code shards, or folders of them.
         valid: code shards, or folders of them.
+        ontology: table of the names of sounds, see `Ontology.read`; none: the one that ships.
         chats: how many answers of the base itself to plain prompts are mixed in, so that it forgets no language.
         valid_batches: number of fixed batches that a validation looks at.
         samples: of how many clips it notes what the model says of them and makes of their names.
@@ -85,6 +87,7 @@ class LanguageDataConfig(Config):
 
     train: tuple[str, ...]
     valid: tuple[str, ...]
+    ontology: str | None = None
     chats: int = Field(default=0, ge=0)
     valid_batches: int = Field(default=8, ge=1)
     samples: int = Field(default=3, ge=0)
@@ -167,12 +170,15 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
     """
     folder = Path(run_folder)
     tokenizer = AudioTokenizer.load(config.tokenizer, vocoder="griffin-lim")
-    clips, valid = (_clips(sources, tokenizer) for sources in (config.data.train, config.data.valid))
+    clips, valid = (
+        read_codes(*sources, fingerprint=tokenizer.fingerprint, ontology=ontology(config.data.ontology))
+        for sources in (config.data.train, config.data.valid)
+    )
     first = _processes().is_main_process
     last = open_run(folder, config, resume, joins=not first)
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
-    model = _model(config, tokenizer, clips if last is None else [])
+    model = _model(config, tokenizer, clips if last is None else clips[:0])
     if config.frame_supervision.steps and last is None:
         _ground(model, clips, valid, config, folder)
     chats = _chats(model, config, folder)
@@ -212,11 +218,7 @@ def plan_language(config: LanguageTrainingConfig, gpu: str, devices: int = 1) ->
     return plan(estimate_language(config), gpu, devices, tokens + lower, run.gradient_checkpointing)
 
 
-def _clips(sources: Sequence[str], tokenizer: AudioTokenizer) -> list[CodeClip]:
-    return [clip for source in sources for clip in read_codes(source, tokenizer.fingerprint)]
-
-
-def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Sequence[CodeClip]) -> LanguageModel:
+def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: CodeClips) -> LanguageModel:
     """The model that training starts from; not aligned where there are no clips."""
     if config.init_from is not None:
         model = LanguageModel.load(config.init_from, config.run.dtype)
@@ -243,16 +245,14 @@ def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Seq
     return model
 
 
-def _align(model: LanguageModel, clips: Sequence[CodeClip], config: LanguageTrainingConfig) -> None:
+def _align(model: LanguageModel, clips: CodeClips, config: LanguageTrainingConfig) -> None:
     """Makes codes point at the words of their labels; where the base scores by rows of their own, those stay."""
-    named = [clip for clip in clips if clip.label and clip.codes and clip.dataset in EXACT]
-    if not named:
+    exact = (clips.column("trust") == "exact") & (clips.column("label") != "")
+    named = clips.where(exact & (clips.column("codes") > 0))
+    if not len(named):
         return
-    names = sorted({clip.label for clip in named})
-    place = {name: number for number, name in enumerate(names)}
-    known = NamedCodes(
-        tuple(torch.tensor(clip.codes) for clip in named), torch.tensor([place[clip.label] for clip in named])
-    )
+    names, places = np.unique(named.column("label").astype(str), return_inverse=True)
+    known = NamedCodes([torch.tensor(clip.codes) for clip in named], torch.from_numpy(places))
     wanted = label_rows(model.text_rows, [model.vocabulary.text(f" {name}") for name in names])
     rows = model.rows.detach().clone()
     generator = torch.Generator().manual_seed(config.run.seed)
@@ -263,8 +263,8 @@ def _align(model: LanguageModel, clips: Sequence[CodeClip], config: LanguageTrai
 
 def _ground(
     model: LanguageModel,
-    clips: Sequence[CodeClip],
-    valid: Sequence[CodeClip],
+    clips: CodeClips,
+    valid: CodeClips,
     config: LanguageTrainingConfig,
     run: Path,
 ) -> None:
@@ -306,7 +306,7 @@ def _batches(config: LanguageTrainingConfig, model: LanguageModel, examples: Seq
 
 
 def _fixed(
-    config: LanguageTrainingConfig, model: LanguageModel, valid: Sequence[CodeClip], tokenizer: AudioTokenizer
+    config: LanguageTrainingConfig, model: LanguageModel, valid: CodeClips, tokenizer: AudioTokenizer
 ) -> list[dict[str, Tensor]]:
     """The batches of a validation: those that the last mixture makes of other clips."""
     examples = Examples(valid, tokenizer.code_rate, config.stages[-1].task_weights, seed=1)

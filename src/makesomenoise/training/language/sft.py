@@ -8,7 +8,8 @@ Conversations and texts without any sound are there to keep the base's language:
 held to what the base itself foresees, by the Kullback-Leibler divergence, which tells more than the word that came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -149,8 +150,29 @@ class Stage:
     batches: int
 
 
+class DrawnAhead:
+    """Pools of batches, of which a thread draws the next one while those of the last are learned from.
+
+    Args:
+        draw: gives the batches of the pool that its arguments name.
+    """
+
+    def __init__(self, draw: Callable[..., list[dict[str, Tensor]]]):
+        self._draw = draw
+        self._pools: dict[tuple[int, ...], Future[list[dict[str, Tensor]]]] = {}
+        self._drawer: ThreadPoolExecutor | None = None
+
+    def get(self, wanted: tuple[int, ...], following: tuple[int, ...] | None) -> list[dict[str, Tensor]]:
+        """The batches of a pool; the one that follows is drawn from now on, all others are dropped."""
+        if self._drawer is None:  # not before, so that what holds this can be sent to another process
+            self._drawer = ThreadPoolExecutor(1, "draws-batches")
+        names = [wanted] if following is None else [wanted, following]
+        self._pools = {name: self._pools.get(name) or self._drawer.submit(self._draw, *name) for name in names}
+        return self._pools[wanted].result()
+
+
 class Batches(Dataset[dict[str, Tensor]]):
-    """All batches of a run in order.
+    """All batches of a run in order; while those of a pool are learned from, a thread draws the next pool.
 
     Args:
         stages: what comes after what.
@@ -163,7 +185,7 @@ class Batches(Dataset[dict[str, Tensor]]):
     def __init__(self, stages: Sequence[Stage], prompts: Prompts, batch_tokens: int, most_tokens: int, seed: int):
         self.stages, self.prompts, self.seed = stages, prompts, seed
         self.batch_tokens, self.most_tokens = batch_tokens, most_tokens
-        self._pool: tuple[tuple[int, int], list[dict[str, Tensor]]] = (-1, -1), []
+        self._pools = DrawnAhead(self._drawn)
 
     def __len__(self) -> int:
         return sum(part.batches for part in self.stages)
@@ -177,9 +199,13 @@ class Batches(Dataset[dict[str, Tensor]]):
             number -= self.stages[place].batches
             place += 1
         wanted = place, number // POOL
-        if self._pool[0] != wanted:
-            self._pool = wanted, self._drawn(*wanted)
-        return self._pool[1][number % POOL]
+        return self._pools.get(wanted, self._after(*wanted))[number % POOL]
+
+    def _after(self, place: int, pool: int) -> tuple[int, int] | None:
+        """The pool that comes next, if any does."""
+        if (pool + 1) * POOL < self.stages[place].batches:
+            return place, pool + 1
+        return (place + 1, 0) if place + 1 < len(self.stages) else None
 
     def _drawn(self, place: int, pool: int) -> list[dict[str, Tensor]]:
         """The batches of a pool, in random order."""

@@ -19,7 +19,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from makesomenoise.config import Config
 from makesomenoise.data.codes import CodeClip
-from makesomenoise.data.sounds import EXACT, Name, find
+from makesomenoise.data.ontology import Name
 from makesomenoise.language import wording
 from makesomenoise.language.base import usual_dtype
 from makesomenoise.language.composing import compose
@@ -315,8 +315,8 @@ class Samples:
 def _different(clips: Sequence[CodeClip]) -> list[tuple[CodeClip, Name]]:
     """One clip of each name, in an order of their own that has nothing to do with the alphabet."""
     found: dict[str, tuple[CodeClip, Name]] = {}
-    for clip in sorted(clips, key=lambda clip: clip.dataset not in EXACT):
-        name = find(clip.label, clip.dataset) if clip.codes and not clip.events else None
+    for clip in sorted(clips, key=lambda clip: clip.trust != "exact"):
+        name = clip.name if clip.codes and not clip.events else None
         if name is not None:
             found.setdefault(name.name, (clip, name))
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0)).tolist()
