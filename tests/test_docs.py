@@ -60,7 +60,7 @@ def test_links_and_paths_lead_somewhere(page: Path):
     text = page.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
     assert [link for link in links if not (page.parent / link.split("#")[0]).exists()] == []
-    paths = re.findall(r"\b(?:configs|demo_clips|tests)/[\w/]+\.\w+", text)
+    paths = re.findall(r"\b(?:configs|demo_clips|tests)/[\w/.-]*\w\.[a-z]+\b", text)
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 

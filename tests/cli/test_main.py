@@ -65,7 +65,19 @@ def test_a_bug_keeps_its_traceback(msn, monkeypatch):
 
 
 def test_bench_names_the_bitrate_and_both_speeds(msn, models):
-    result = msn("bench", "--model", models.ours, "--vocoder", models.vocoder, "--seconds", 1)
+    result = msn(
+        "bench",
+        "--model",
+        models.ours,
+        "--vocoder",
+        models.vocoder,
+        "--language",
+        "none",
+        "--engine",
+        "onnx",
+        "--seconds",
+        1,
+    )
     assert result.exit_code == 0, result.output
     assert "234.4 bit/s" in result.stdout
     assert result.stdout.count("x real time") == 2

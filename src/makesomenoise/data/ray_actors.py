@@ -19,8 +19,8 @@ import ray.data
 from ray.exceptions import RayError
 
 from makesomenoise.data.fetching import Work, do_work
-from makesomenoise.data.job_encoding import EncodeError, Engine, JobResult
-from makesomenoise.errors import MakeSomeNoiseError
+from makesomenoise.data.job_encoding import Engine, JobResult
+from makesomenoise.errors import DataError, MakeSomeNoiseError
 
 LOCAL = "local"
 _MOST_BLOCKS = 1000
@@ -28,7 +28,7 @@ _PATIENCE_SECONDS = 5.0
 _STORE_BYTES = 128 * 2**20  # of a cluster of our own; what goes through it is small
 
 
-class RayClusterError(EncodeError):
+class RayClusterError(DataError):
     """A cluster that cannot be used; the message is one sentence for the user."""
 
 

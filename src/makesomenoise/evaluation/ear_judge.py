@@ -113,9 +113,10 @@ class EarJudge:
                 self.judges[dataset] = LinearJudge.fit(self.originals(clips), labels)
                 learned.append([_identities(clips), labels])
         if not self.judges:
+            known = " or ".join(sorted(datasets)) or "collections labelled by hand (trust: exact)"
             raise EarError(
-                f"The ear {ear.name} learns names from training clips that are labelled by hand (trust: exact), two "
-                "labels or more, and the corpus has none: add them, or ask no ear."
+                f"The ear {ear.name} learns names from training clips of {known} with two labels or more, and the "
+                "corpus has none: add them, or ask no ear."
             )
         self.identity: list = [*ear.identity, _digest(learned)]
 

@@ -52,8 +52,8 @@ class Model:
         self.asked.append((text, seconds, seed, sampling.guidance, candidates))
         return [Sound((1, seed, number)) for number in range(candidates)]
 
-    def render(self, sound, seed, level_db):
-        self.levels.append((sound.codes, level_db))
+    def render(self, sound, seed, generation):
+        self.levels.append((sound.codes, generation.level_db))
         return np.array([*sound.codes, seed])
 
 
