@@ -13,7 +13,8 @@ check: .venv/.dev
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/pyright
-	.venv/bin/python -m pytest -q -n auto
+	# One thread a process: as many processes as cores run at once.
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -n auto --dist worksteal
 
 format: .venv/.dev
 	.venv/bin/ruff format .

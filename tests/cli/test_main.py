@@ -1,5 +1,7 @@
 """The command line as a whole: every command explains itself, and only our own errors lose their traceback."""
 
+import re
+
 import pytest
 
 COMMANDS = [
@@ -65,19 +67,7 @@ def test_a_bug_keeps_its_traceback(msn, monkeypatch):
 
 
 def test_bench_names_the_bitrate_and_both_speeds(msn, models):
-    result = msn(
-        "bench",
-        "--model",
-        models.ours,
-        "--vocoder",
-        models.vocoder,
-        "--language",
-        "none",
-        "--engine",
-        "onnx",
-        "--seconds",
-        1,
-    )
+    ours = ("--model", models.ours, "--vocoder", models.vocoder)
+    result = msn("bench", *ours, "--language", "none", "--engine", "onnx", "--seconds", 1)
     assert result.exit_code == 0, result.output
-    assert "234.4 bit/s" in result.stdout
-    assert result.stdout.count("x real time") == 2
+    assert re.search(r", onnx \| 234 \| [\d.]+ \| [\d.]+ \|", result.stdout)
