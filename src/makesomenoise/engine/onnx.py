@@ -13,6 +13,18 @@ from makesomenoise.engine.graph import GraphBuilder
 _MOST_THREADS = 8  # networks this small gain nothing from more
 
 
+def load_onnxruntime() -> Any:
+    """The module `onnxruntime`, which takes a quarter of a second, for those who run a network alone.
+
+    Its official builds tell Microsoft of the machine and of every network unless they are told not to before they are
+    loaded, which makes them also leave a device id behind. Whoever wants that sets ORT_DISABLE_TELEMETRY=0.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime  # noqa: PLC0415
+
+    return onnxruntime
+
+
 class OnnxSession:
     """A graph that is ready to run.
 
@@ -26,8 +38,7 @@ class OnnxSession:
     """
 
     def __init__(self, graph: GraphBuilder, folder: Path, threads: int | None = None):
-        import onnxruntime  # noqa: PLC0415 - a quarter of a second, for those who run a network alone
-
+        onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = usual_threads() if threads is None else threads
         options.log_severity_level = 3
@@ -61,8 +72,7 @@ class Binding:
     """
 
     def __init__(self, session: Any, memory: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]):
-        import onnxruntime  # noqa: PLC0415 - as above
-
+        onnxruntime = load_onnxruntime()
         self._session, self._binding = session, session.io_binding()
         self._given = next(one.name for one in session.get_outputs() if one.name not in outputs)
         self._binding.bind_output(self._given)  # first, so that it comes first

@@ -18,6 +18,7 @@ import soxr
 from pydantic import Field
 
 from makesomenoise.config import Config
+from makesomenoise.engine.onnx import load_onnxruntime
 from makesomenoise.errors import ModelError
 from makesomenoise.tokenizer.model import AudioTokenizer
 
@@ -209,7 +210,7 @@ def _tflite(path: Path, settings: EarSettings) -> Embed:
 
 
 def _onnx(path: Path, settings: EarSettings) -> Embed:
-    runtime = _module("onnxruntime", "onnxruntime")
+    runtime = load_onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 3
     network = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
