@@ -12,6 +12,11 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 Tone = Callable[..., Tensor]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests come first, so that at the end no process waits for another's slow one."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes every connection beyond this machine fail at once."""

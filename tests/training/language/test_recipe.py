@@ -142,6 +142,7 @@ def test_a_run_can_start_from_a_model(config: LanguageTrainingConfig, tmp_path: 
     torch.testing.assert_close(LanguageModel.load(second).rows, LanguageModel.load(first).rows, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_grounding_comes_first_and_goes_on_exactly(
     config: LanguageTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
