@@ -115,7 +115,11 @@ def test_the_quality_reaches_the_decoder(model):
 
 
 def test_the_first_of_several_is_that_of_its_seed_alone(model):
-    several = list(model.generate_each("a dog barks", 0.3, seed=5, generation=QUICK, candidates=3))
+    told = []
+    several = list(model.generate_each("a dog barks", 0.3, 5, QUICK, 3, report=told.append))
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert len(told) == 3 * len(several[0].sound.codes)
     assert [one.seed for one in several] == [5, 6, 7]
     for one in several:
         (alone,) = model.generate("a dog barks", 0.3, seed=one.seed, generation=QUICK)

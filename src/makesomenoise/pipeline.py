@@ -300,6 +300,7 @@ class AudioLanguageModel:
         generation: Generation = USUAL,
         candidates: int = 1,
         best_by: BestBy | None = None,
+        report: io.Report | None = None,
     ) -> Iterator[Generated]:
         """Makes sounds from a text, one after the other.
 
@@ -311,6 +312,7 @@ class AudioLanguageModel:
             generation: how they are made, `Generation(quality="best", temperature=0.8)`.
             candidates: number of sounds C.
             best_by: `caption` gives only that of them in which the model itself best recognises the text.
+            report: called with the share that is drawn, now and again.
 
         Yields:
             sounds [S] of exactly that length.
@@ -326,18 +328,30 @@ class AudioLanguageModel:
         if not wording.clause(text):
             raise PipelineError("The text is empty: say what is to be heard.")
         code_count(self.language, text, seconds)
-        drawn = (self._drawn(text, seconds, seed + number, generation) for number in range(candidates))
+
+        def drawn_alone(number: int) -> Generated:
+            told = None if report is None else _part(report, number, candidates)
+            return self._drawn(text, seconds, seed + number, generation, told)
+
+        drawn = map(drawn_alone, range(candidates))
         chosen = drawn if best_by is None else self._best(text, drawn)
         render = partial(self.render, seconds=seconds, generation=generation)
         return (replace(one, waveform=render(one.sound, seed=one.seed)) for one in chosen)
 
-    def go_on(self, sound: Heard, seconds: float = 5.0, seed: int = 0, generation: Generation = USUAL) -> Continuation:
+    def go_on(
+        self,
+        sound: Heard,
+        seconds: float = 5.0,
+        seed: int = 0,
+        generation: Generation = USUAL,
+        report: io.Report | None = None,
+    ) -> Continuation:
         """Makes what follows a sound, as loud as its end; settings are those of `generate_each`.
 
         Raises:
             MakeSomeNoiseError: as `hear`; if the length is not above 0, or both do not fit into the context.
         """
-        made = continued(self.language, heard := self.hear(sound), seconds, seed, generation)
+        made = continued(self.language, heard := self.hear(sound), seconds, seed, generation, report)
         return self.render_after(heard, made, seconds, seed, generation)
 
     def render_after(
@@ -359,9 +373,9 @@ class AudioLanguageModel:
         codes = np.concatenate(list(self.tokenizer.stream_encode(counted(chunks, sizes)))).tolist()
         return Sound(tuple(codes), sum(sizes) / self.tokenizer.sample_rate)
 
-    def _drawn(self, text: str, seconds: float, seed: int, sampling: Sampling) -> Generated:
+    def _drawn(self, text: str, seconds: float, seed: int, sampling: Sampling, told: io.Report | None) -> Generated:
         """One sound alone: drawn beside others it would be another, since sums over more rows round otherwise."""
-        (sound,) = compose(self.language, text, seconds, seed, sampling)
+        (sound,) = compose(self.language, text, seconds, seed, sampling, report=told)
         return Generated(np.empty(0, np.float32), sound, seed)
 
     def _best(self, text: str, drawn: Iterator[Generated]) -> Iterator[Generated]:
@@ -369,6 +383,10 @@ class AudioLanguageModel:
         scores = recognised(self.language, [one.sound for one in candidates], text)
         order = sorted(range(len(scores)), key=lambda place: -scores[place])
         yield replace(candidates[order[0]], score=scores[order[0]], others=tuple(scores[place] for place in order[1:]))
+
+
+def _part(report: io.Report, number: int, count: int) -> io.Report:
+    return lambda share: report((number + share) / count)
 
 
 def _several(sounds: Sounds) -> Sounds:

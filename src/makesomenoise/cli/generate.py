@@ -55,13 +55,13 @@ def generate(  # noqa: PLR0913 - each is an option
 
     with progress("Making sound", quiet) as report:
         how, speaker = drawing.generation(keep_level), models.load()
-        made = speaker.generate_each(text, seconds, drawing.seed, how, count, "caption" if best_by else None)
-        for number, (path, one) in enumerate(zip(paths, made, strict=True), 1):
+        by = "caption" if best_by else None
+        made = speaker.generate_each(text, seconds, drawing.seed, how, count, by, lambda share: report(share, 1))
+        for path, one in zip(paths, made, strict=True):
             io.save(path, one.waveform, speaker.tokenizer.sample_rate)
             scores = {} if one.score is None else {"score": one.score, "others": one.others}
             document = {"file": str(path), "text": text, "seconds": seconds, "seed": one.seed, **scores}
             results.note(f"{path}: {seconds:.2f} s{recognised(one)}", document)
-            report(number, len(paths))
 
 
 def check_asked(text: str, best_by: str) -> None:

@@ -1,5 +1,6 @@
 """`msn continue`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,9 +42,10 @@ def continue_(
         how, speaker = drawing.generation(), models.load()
         rate = speaker.tokenizer.sample_rate
 
-        def make(source: Path, target: Path, _report) -> Made:
+        def make(source: Path, target: Path, report: Callable[[float], object]) -> Made:
             before = io.load(source, rate)
-            made = joined(before, speaker.go_on(before, seconds, drawing.seed, how), only_new)
+            new = speaker.go_on(before, seconds, drawing.seed, how, report)
+            made = joined(before, new, only_new)
             io.save(target, made, rate)
             return Made(f"{len(made) / rate:.2f} s", {"seconds": len(made) / rate, "seed": drawing.seed})
 

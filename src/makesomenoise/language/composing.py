@@ -1,6 +1,7 @@
 """Sounds from a text, as codes: how they are asked for, and what is known of one that was made."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +44,7 @@ def compose(
     seed: int = 0,
     sampling: Sampling = GENERATING,
     candidates: int = 1,
+    report: Callable[[float], object] | None = None,
 ) -> list[Sound]:
     """Makes sounds from a text, as codes.
 
@@ -53,14 +55,15 @@ def compose(
         seed: the same seed gives the same sounds.
         sampling: how codes are drawn.
         candidates: number of sounds, made in one batch.
+        report: called with the share that is drawn, now and again.
 
     Raises:
         LanguageError: if the length is not above 0 or does not fit into the context.
     """
     count = code_count(model, text, seconds)
     prompt, nothing = (prompt_about(model, request(words, seconds), room=0) for words in (text, ""))
-    rows = sample_codes(model, prompt, nothing, count, sampling, seeded(seed), candidates).tolist()
-    return [Sound(tuple(row), seconds) for row in rows]
+    rows = sample_codes(model, prompt, nothing, count, sampling, seeded(seed), candidates, report)
+    return [Sound(tuple(row), seconds) for row in rows.tolist()]
 
 
 def request(text: str, seconds: float) -> str:

@@ -1,6 +1,7 @@
 """Sounds of an exact length that are ordered, by a text or by their beginning, as the tokens that are to be read."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from makesomenoise.language import wording
@@ -68,7 +69,14 @@ def continuation_order(model: Speaker, sound: Sound, seconds: float) -> Order:
     return _fitting(model, [asked, prompt_about(model, wording.ANYTHING.format(length=length), room=0)], seconds)
 
 
-def continued(model: Speaker, sound: Sound, seconds: float, seed: int, sampling: Sampling) -> Sound:
+def continued(
+    model: Speaker,
+    sound: Sound,
+    seconds: float,
+    seed: int,
+    sampling: Sampling,
+    report: Callable[[float], object] | None = None,
+) -> Sound:
     """Draws how a sound goes on.
 
     Args:
@@ -77,12 +85,13 @@ def continued(model: Speaker, sound: Sound, seconds: float, seed: int, sampling:
         seconds: length of what follows.
         seed: the same seed gives the same sound.
         sampling: how codes are drawn.
+        report: called with the share that is drawn, now and again.
 
     Raises:
         LanguageError: as `continuation_order`.
     """
     asked = continuation_order(model, sound, seconds)
-    rows = sample_codes(model, asked.prompt, asked.nothing, asked.count, sampling, seeded(seed))
+    rows = sample_codes(model, asked.prompt, asked.nothing, asked.count, sampling, seeded(seed), report=report)
     return Sound(tuple(rows[0].tolist()))
 
 
