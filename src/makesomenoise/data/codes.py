@@ -112,6 +112,11 @@ class CodeClip:
         """What the label means, or nothing where it is not to be trusted."""
         return self.ontology.find(self.label, self.trust)
 
+    @property
+    def has_written_title(self) -> bool:
+        """Whether the title was written for people; those of collections named by file are paths in other words."""
+        return self.trust not in ("rough", "spoken")
+
 
 _ARROW = {
     str: pa.string(),

@@ -231,8 +231,7 @@ class Examples:
 
     def _caption(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
-        # Titles of collections named by file are paths in other words.
-        texts = clip.captions if clip.trust in ("rough", "spoken") else (clip.title, *clip.captions)
+        texts = (clip.title, *clip.captions) if clip.has_written_title else clip.captions
         written = [text for text in texts if _fits(text, name)]
         if written and rng.random() < _WRITTEN_SHARE:
             text = templates.capital(written[int(rng.integers(len(written)))].removesuffix(".") + ".")

@@ -192,8 +192,7 @@ def _labels(clip: CodeClip) -> list[str]:
 
 
 def _titles(clip: CodeClip) -> list[str]:
-    # Titles of collections named by file are paths in other words.
-    title = clip.title.rsplit(".", 1)[0] if clip.trust not in ("rough", "spoken") and not clip.events else ""
+    title = clip.title.rsplit(".", 1)[0] if clip.has_written_title and not clip.events else ""
     title = " ".join(word for word in normalize_text(title).split() if word.isalpha())
     return [title] if len(title.split()) >= _MIN_WORDS else []
 
