@@ -1,4 +1,4 @@
-"""`msn data prepare` and `msn data push`: from the Hugging Face Hub, and back."""
+"""`msn data prepare` and `msn data push`: shards of sound from elsewhere, and codes to the Hugging Face Hub."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from makesomenoise.cli.errors import show
+from makesomenoise.cli.options import Seed
 
 prepare = typer.Typer(no_args_is_help=True, help="Bring data: `msn data prepare hub ashraq/esc50 corpus/esc50`.")
 
@@ -32,6 +33,19 @@ _NAMED = 3
 @prepare.callback()
 def _group() -> None:
     """Bring data: `msn data prepare hub ashraq/esc50 corpus/esc50 --preset esc50`."""
+
+
+@prepare.command()
+def simple(
+    output: Target,
+    count: Annotated[int, typer.Option(min=1, help="How many sounds.")] = 2000,
+    seed: Seed = 0,
+) -> None:
+    """Make tones, sweeps, chords, clicks, noises, hum and silence by formulas, with exact labels."""
+    from makesomenoise.data.simple_sounds import prepare_simple
+
+    shards = prepare_simple(output, count, seed)
+    typer.echo(f"{output}: {count} clips in {shards} shards.")
 
 
 @prepare.command()
