@@ -15,6 +15,7 @@ from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training.auxiliary_losses import frame_weights
 from recipes.gpu.tape import Tape
 
+_AT_ONCE = 256  # windows that are encoded at once, for the memory of spectra
 _EDGE = 4  # mel frames of sound beyond either side, whose windows reach into the example
 
 
@@ -32,9 +33,9 @@ class VariationConfig(Config):
     """
 
     gain_db: tuple[float, float] = (-8.0, 4.0)
-    speed_share: float = 0.35
-    speed_nepers: float = 0.12
-    mix_share: float = 0.12
+    speed_share: float = 0.4
+    speed_nepers: float = 0.15
+    mix_share: float = 0.13
     mix_db: float = -12.0
     tilt_nepers: float = 0.3
     start_share: float = 0.3
@@ -159,23 +160,27 @@ class Preparation:
         slope = torch.linspace(-1.0, 1.0, mel_config.n_mels, device=generator.device)
         mel = self.network.mel(windows.waveform)[..., _EDGE : _EDGE + frames]
         mel = scale.normalise(mel + draws.tilt[:, None, None] * slope[:, None])
-        with torch.autocast(generator.device.type, torch.bfloat16):
-            latents = self.network.forward_frozen_mel(mel).quantized.latents
+        # In 32 bits (products in TensorFloat-32): in bfloat16 some codes would be others than those of the product.
+        latents = torch.cat([self.network.forward_frozen_mel(part).quantized.latents for part in mel.split(_AT_ONCE)])
         sounding = windows.inside[:, edge:-edge].unflatten(1, (self.codes, -1)).any(dim=-1)
         return Batch(mel, latents, frame_weights(sounding))
 
 
-def ahead(make: Callable[[], Batch], size: int, device: torch.device) -> Iterator[Batch]:
+def ahead(
+    make: Callable[[], Batch], size: int, device: torch.device, reuse: int = 1, generator: torch.Generator | None = None
+) -> Iterator[Batch]:
     """Batches without end, made while those before are in use.
 
     Args:
         make: makes some batches of `size` at once.
         size: examples of a batch.
         device: a CUDA device makes them in a stream of its own.
+        reuse: how often an example is given, mixed anew each time.
+        generator: mixes them.
     """
     if device.type != "cuda":
         while True:
-            yield from make().split(size)
+            yield from _mixed(make(), size, reuse, generator)
     stream = torch.cuda.Stream(device)
 
     def started() -> Batch:
@@ -189,4 +194,11 @@ def ahead(make: Callable[[], Batch], size: int, device: torch.device) -> Iterato
         for tensor in (ready.mel, ready.latents, ready.weight):  # so that their memory is not given away too early
             tensor.record_stream(torch.cuda.current_stream(device))
         next_ones = started()
-        yield from ready.split(size)
+        yield from _mixed(ready, size, reuse, generator)
+
+
+def _mixed(batch: Batch, size: int, reuse: int, generator: torch.Generator | None) -> Iterator[Batch]:
+    yield from batch.split(size)
+    for _ in range(reuse - 1):
+        order = torch.randperm(len(batch.mel), generator=generator, device=batch.mel.device)
+        yield from Batch(batch.mel[order], batch.latents[order], batch.weight[order]).split(size)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from makesomenoise.nn.convnext import AdaptiveConvNeXtBlock
 
-_SHAPES = 32  # widths, with and without modulation, with and without gradients, of teacher and student
+_SHAPES = 96  # widths, with and without modulation, with and without gradients, of teacher and student
 
 
 class ShiftedConvolution(nn.Conv1d):

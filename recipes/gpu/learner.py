@@ -2,37 +2,47 @@
 
 import copy
 import time
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
+from makesomenoise.tokenizer.decoders.regression import RegressionDecoder
 from makesomenoise.training.optimization import adamw, decay_factor, ema_weight
 from recipes.gpu.config import GpuTrainingConfig
 
 _FINAL_FACTOR = 0.005
 
+TrainedDecoder = FlowDecoder | RegressionDecoder
+
 
 class Clock:
-    """The share of a run's time that has gone.
+    """The share of a run's time, or of a part of it, that has gone.
 
     Args:
-        seconds: length of the run.
-        begun: when it began, by the monotonic clock.
+        seconds: length.
+        begun: when it began.
+        now: tells the time, s.
     """
 
-    def __init__(self, seconds: float, begun: float):
-        self.seconds, self.begun = seconds, begun
+    def __init__(self, seconds: float, begun: float, now: Callable[[], float] = time.monotonic):
+        self.seconds, self.begun, self._now = seconds, begun, now
 
     @property
     def gone(self) -> float:
-        """Seconds since the run began."""
-        return time.monotonic() - self.begun
+        """Seconds since it began."""
+        return self._now() - self.begun
 
     @property
     def progress(self) -> float:
-        """From 0 to 1 and beyond."""
-        return self.gone / self.seconds
+        """From 0 to 1 and beyond; of a length that is over before it begins, 1."""
+        return self.gone / self.seconds if self.seconds > 0.0 else 1.0
+
+    def rest(self, share: float) -> "Clock":
+        """From now until a share of this time has gone."""
+        gone = self.gone
+        return Clock(share * self.seconds - gone, self.begun + gone, self._now)
 
 
 class Learner:
@@ -42,10 +52,11 @@ class Learner:
         decoder: learns.
         config: the run.
         learning_rate: highest rate.
+        ema_decay: decay of the average.
     """
 
-    def __init__(self, decoder: FlowDecoder, config: GpuTrainingConfig, learning_rate: float):
-        self.decoder, self.config, self.learning_rate = decoder, config, learning_rate
+    def __init__(self, decoder: TrainedDecoder, config: GpuTrainingConfig, learning_rate: float, ema_decay: float):
+        self.decoder, self.config, self.learning_rate, self.ema_decay = decoder, config, learning_rate, ema_decay
         self.average = copy.deepcopy(decoder).requires_grad_(False).eval()
         self.weights = [p for p in decoder.parameters() if p.requires_grad]
         self._averaged = [p.detach() for p in self.average.parameters()]
@@ -60,7 +71,7 @@ class Learner:
         nn.utils.clip_grad_norm_(self.weights, self.config.grad_clip, foreach=True)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        weight = ema_weight(self.config.ema_decay, self.step)
+        weight = ema_weight(self.ema_decay, self.step)
         torch._foreach_lerp_(self._averaged, [p.detach() for p in self.weights], weight)  # pyright: ignore[reportPrivateImportUsage]
         self.step += 1
 

@@ -1,4 +1,4 @@
-"""What a decoder is asked for in a step: flow matching, or the average velocities of its teacher as well."""
+"""What a decoder is asked for in a step: its own loss, or the average velocities of its teacher as well."""
 
 import copy
 from collections.abc import Iterator
@@ -14,33 +14,37 @@ from makesomenoise.tokenizer.decoders.base import weighted_mean
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.training.distillation import DistillConfig, Ways, draw_pairs, jump_loss, kept_times, teacher_of, walk
 from recipes.gpu.batches import Batch
+from recipes.gpu.learner import TrainedDecoder
 
 _CHECKED_TIMES = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
+_FIRST_BATCHES = 4  # batches of ways that the first steps draw from
 
 
 class Objective(Protocol):
     """A loss of a decoder, and a few figures by which it is watched."""
 
-    def loss(self, decoder: FlowDecoder, batches: Iterator[Batch], generator: torch.Generator) -> Tensor:
+    def loss(self, decoder: TrainedDecoder, batches: Iterator[Batch], generator: torch.Generator) -> Tensor:
         """The loss of a step, a scalar."""
         ...
 
-    def check(self, decoder: FlowDecoder, batch: Batch, generator: torch.Generator) -> list[float]:
+    def check(self, decoder: TrainedDecoder, batch: Batch, generator: torch.Generator) -> list[float]:
         """Figures of a decoder on a batch that is always the same."""
         ...
 
 
-class FlowMatching:
-    """The decoder's own loss; checked at six times of the path."""
+class OwnLoss:
+    """The decoder's own loss: flow matching, checked at six times of the path, or the distance of a regression."""
 
-    def loss(self, decoder: FlowDecoder, batches: Iterator[Batch], generator: torch.Generator) -> Tensor:
+    def loss(self, decoder: TrainedDecoder, batches: Iterator[Batch], generator: torch.Generator) -> Tensor:
         """See `Objective`."""
         batch = next(batches)
         return decoder.reconstruct(batch.mel, batch.latents, generator, batch.weight).loss
 
     @torch.no_grad()
-    def check(self, decoder: FlowDecoder, batch: Batch, generator: torch.Generator) -> list[float]:
-        """Mean squared error of the velocity at each of the times."""
+    def check(self, decoder: TrainedDecoder, batch: Batch, generator: torch.Generator) -> list[float]:
+        """Mean squared error of the velocity at each of the times; of a regression its loss."""
+        if not isinstance(decoder, FlowDecoder):
+            return [float(decoder.reconstruct(batch.mel, batch.latents, generator, batch.weight).loss)]
         x_1, condition = decoder.standardise(batch.mel), decoder.condition(batch.latents)
         noise = torch.randn(x_1.shape, generator=generator, device=x_1.device)
         errors = []
@@ -53,7 +57,7 @@ class FlowMatching:
 
 
 class Distilling:
-    """Jumps between points of the teacher's ways, beside flow matching.
+    """Jumps between points of the teacher's ways, beside flow matching on a quarter as many real examples.
 
     The teacher goes `batch_size` ways at once, every `reuse` steps. They replace the oldest of the pool.
 
@@ -65,14 +69,16 @@ class Distilling:
     def __init__(self, config: DistillConfig, decoder: FlowDecoder):
         self.config = config
         self.teacher = teacher_of(copy.deepcopy(decoder), config)
-        self._flow = FlowMatching()
+        self._examiner = copy.deepcopy(self.teacher)  # walks other numbers of ways than what is compiled for
+        self._real: list[Batch] = []
         self._pool: Ways | None = None
         self._filled = self._step = 0
 
-    def loss(self, decoder: FlowDecoder, batches: Iterator[Batch], generator: torch.Generator) -> Tensor:
+    def loss(self, decoder: TrainedDecoder, batches: Iterator[Batch], generator: torch.Generator) -> Tensor:
         """See `Objective`."""
+        assert isinstance(decoder, FlowDecoder)  # as the one that teaches it
         config, share = self.config, self.config.flow_share
-        if self._step % config.reuse == 0:
+        if self._step % config.reuse == 0 or self._filled < min(_FIRST_BATCHES * config.batch_size, config.pool):
             self._keep(self._walked(next(batches), generator))
         self._step += 1
         ways = self._drawn(generator)
@@ -80,14 +86,17 @@ class Distilling:
         loss = jump_loss(decoder, ways, pairs, kept_times(config, generator.device))
         if not share:
             return loss
-        real = next(batches).split(max(1, round(share * config.batch_size)))[0]
+        if not self._real:
+            self._real = next(batches).split(max(1, config.batch_size // 4))
+        real = self._real.pop()
         flow = decoder.reconstruct(real.mel, real.latents, generator, real.weight).loss
         return share * flow + (1.0 - share) * loss
 
     @torch.no_grad()
-    def check(self, decoder: FlowDecoder, batch: Batch, generator: torch.Generator) -> list[float]:
+    def check(self, decoder: TrainedDecoder, batch: Batch, generator: torch.Generator) -> list[float]:
         """Mean squared distance from the teacher's last points in 1, 2, 4, 6 and 12 jumps."""
-        ways = walk(self.teacher, batch.latents, batch.weight, self.config, generator)
+        assert isinstance(decoder, FlowDecoder)
+        ways = walk(self._examiner, batch.latents, batch.weight, self.config, generator)
         noise, wanted = ways.points[:, 0].float(), ways.points[:, -1].float()
         velocity, distances = decoder.flow_map(ways.latents, float(ways.guidance[0])), []
         for steps in (1, 2, 4, 6, 12):

@@ -4,7 +4,12 @@
 
 A pack holds clips to check on, sounds of the training splits (ESC-50 and UrbanSound8K, then at most `--per-label` of
 each label of the other datasets; `--part` turns their order) as Ogg Opus at 24 kHz, a tokenizer whose decoder is
-trained on, the code, and wheels of what the code needs beside torch and numpy. The whole corpus at 20 kbit/s is 108 MB.
+trained on, the code, and wheels of what the code needs beside torch and numpy.
+
+A machine that takes several packs, one after another, gets the rest of the corpus in packs of sounds alone: `--bare
+--without PACK` leaves out what other packs hold. With `--kilobits 0 --favoured-kilobits 0` clips that are Ogg Opus at
+24 kHz already travel as they are, which takes no time here and loses nothing; the whole corpus of 12 hours is then 176
+MB, at 20 kbit/s 108.
 """
 
 import argparse
@@ -32,11 +37,16 @@ from makesomenoise.data.manifest import Clip, ManifestError, read_clips
 from makesomenoise.files import is_free
 from makesomenoise.tokenizer.config import TokenizerConfig
 from recipes.gpu.errors import RecipeError, ending
-from recipes.gpu.tape import SAMPLE_RATE, SOUNDS_FILE, Packed, write_index
+from recipes.gpu.tape import SAMPLE_RATE, SOUNDS_FILE, Packed, read_index, write_index
 
 FAVOURED = ("esc50", "urbansound8k")
-WHEELS = (("pydantic", "pyyaml", "safetensors"), ("--no-deps", "soundfile", "soxr", "cffi", "pycparser"))
+WHEELS = (
+    ("pydantic", "pyyaml", "safetensors"),
+    ("--no-deps", "soundfile", "soxr", "cffi", "pycparser"),
+    ("--no-deps", "vector-quantize-pytorch", "einx", "einops", "frozendict", "loguru"),  # of the baseline's quantizer
+)
 _AT_ONCE = 64
+_OF_OTHER_FORMATS = 32.0  # kbit/s
 _RECIPES = Path(__file__).parent
 
 
@@ -49,12 +59,13 @@ class Choice:
         part: which of the parts of the sounds comes first, where not all of them fit.
         parts: into how many they are divided.
         favoured_share: share of the room for sounds at which ESC-50 and UrbanSound8K end.
-        favoured_kilobits: rate of ESC-50, UrbanSound8K and what is checked on, kbit/s.
-        kilobits: rate of the other sounds, kbit/s.
+        favoured_kilobits: rate of ESC-50, UrbanSound8K and what is checked on, kbit/s; 0 takes them as they are.
+        kilobits: rate of the other sounds, kbit/s; 0 likewise.
         longest_seconds: what other sounds are cut to.
         per_label: largest number of other sounds of a label of a dataset; those without a label are held to five
             times as many.
         valid: number of clips to check on.
+        without: packs whose clips are left out.
     """
 
     megabytes: float = 64.0
@@ -66,6 +77,7 @@ class Choice:
     longest_seconds: float = 3.5
     per_label: int = 6
     valid: int = 48
+    without: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,8 +188,10 @@ def fetch_wheels(folder: Path) -> None:
 def chosen(corpus: Path, choice: Choice) -> list[Group]:
     """The clips of a corpus in the order in which they are packed; parts begin at other places of it."""
     order = random.Random(0)
+    elsewhere = {clip.key for pack in choice.without for clip in read_index(pack)}
     shards = sorted(corpus.glob("train-*.tar")) + sorted(corpus.glob("extra-*.tar"))
-    train, valid = read_clips(shards), read_clips(sorted(corpus.glob("valid-*.tar")))
+    train = [clip for clip in read_clips(shards) if clip.key not in elsewhere]
+    valid = [clip for clip in read_clips(sorted(corpus.glob("valid-*.tar"))) if clip.key not in elsewhere]
     checked = order.sample(valid, min(choice.valid, len(valid)))
     order.shuffle(train)
     first = choice.part * len(train) // choice.parts
@@ -198,21 +212,33 @@ def coded(group: Group, choice: Choice) -> Iterator[tuple[Packed, bytes]]:
         for first in range(0, len(group.clips), _AT_ONCE):
             some = group.clips[first : first + _AT_ONCE]
             for clip, data in zip(some, pool.map(lambda one: opus(group.split, one, choice), some), strict=True):
-                yield Packed(group.split, clip.dataset, len(data)), data
+                yield Packed(group.split, clip.dataset, len(data), clip.key), data
 
 
 def opus(split: str, clip: Clip, choice: Choice) -> bytes:
     """A clip as an Ogg Opus file at 24 kHz."""
-    samples = ClipStore([clip], SAMPLE_RATE).waveform(0)  # of a truncated clip, what there is
     whole = split == "valid" or clip.dataset in FAVOURED
+    kilobits = choice.favoured_kilobits if whole else choice.kilobits
+    if not kilobits and _is_opus(data := clip.read()):
+        return data
+    samples = ClipStore([clip], SAMPLE_RATE).waveform(0)  # of a truncated clip, what there is
     if not whole:
         samples = samples[: int(choice.longest_seconds * SAMPLE_RATE)]
     # libsndfile asks for 256 kbit/s at level 0 and for 6 at level 1.
-    kilobits = choice.favoured_kilobits if whole else choice.kilobits
+    kilobits = kilobits or _OF_OTHER_FORMATS
     level = min(max(1.0 - (kilobits - 6.0) / 250.0, 0.0), 1.0)
     file = io.BytesIO()
     soundfile.write(file, samples, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=level)
     return file.getvalue()
+
+
+def _is_opus(data: bytes) -> bool:
+    """Whether this is mono Ogg Opus at 24 kHz that libsndfile reads."""
+    try:
+        about = soundfile.info(io.BytesIO(data))
+    except soundfile.LibsndfileError:
+        return False
+    return (about.subtype, about.samplerate, about.channels) == ("OPUS", SAMPLE_RATE, 1)
 
 
 def size_of(folder: Path) -> int:
@@ -228,10 +254,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", default="default", help="tokenizer to start from")
     parser.add_argument("--bare", action="store_true", help="sounds and wheels alone: the machine has this repository")
     parser.add_argument("--new-decoder", action="store_true", help="train a new decoder for the codes of --start")
-    for name, default in Choice.__dataclass_fields__.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default.default), default=default.default)
+    parser.add_argument("--without", type=Path, action="append", default=[], help="a pack whose clips are left out")
+    numbers = {name: field.default for name, field in Choice.__dataclass_fields__.items() if name != "without"}
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     given = vars(parser.parse_args(arguments))
-    choice = Choice(**{name: given[name] for name in Choice.__dataclass_fields__})
+    choice = Choice(**{name: given[name] for name in numbers}, without=tuple(given["without"]))
     pack(given["corpus"], given["pack"], None if given["bare"] else given["start"], given["new_decoder"], choice)
 
 

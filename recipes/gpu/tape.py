@@ -1,4 +1,4 @@
-"""Sounds of a pack in the memory of a device: all clips one after another, and where each of them lies."""
+"""Sounds of packs in the memory of a device: all clips one after another, and where each of them lies."""
 
 import io
 import json
@@ -28,11 +28,13 @@ class Packed:
         split: `train` or `valid`.
         dataset: name of the collection that it comes from.
         size: bytes of its Ogg Opus file.
+        key: its name in the corpus.
     """
 
     split: str
     dataset: str
     size: int
+    key: str
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,27 @@ class Tape:
 
 def write_index(pack: Path, clips: Sequence[Packed]) -> None:
     """Says what lies in the file of sounds, in its order."""
-    rows = [[clip.split, clip.dataset, clip.size] for clip in clips]
+    rows = [[clip.split, clip.dataset, clip.size, clip.key] for clip in clips]
     (pack / INDEX_FILE).write_text(json.dumps(rows, separators=(",", ":")), encoding="utf-8")
 
 
-def read_tapes(pack: Path, shares: dict[str, float], device: torch.device) -> dict[str, Tape]:
-    """Decodes a pack on all cores.
+def read_index(pack: Path) -> list[Packed]:
+    """What lies in the file of sounds, in its order.
+
+    Raises:
+        RecipeError: if this is no pack.
+    """
+    try:
+        return [Packed(*row) for row in json.loads((pack / INDEX_FILE).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise RecipeError(f"{pack} is no pack: {error}.") from None
+
+
+def read_tapes(packs: Sequence[Path], shares: dict[str, float], device: torch.device) -> dict[str, Tape]:
+    """Decodes packs on all cores.
 
     Args:
-        pack: what `recipes.gpu.pack` wrote.
+        packs: what `recipes.gpu.pack` wrote.
         shares: share of the draws that go to the clips of a dataset; the others share the rest.
         device: receives the samples.
 
@@ -70,21 +84,24 @@ def read_tapes(pack: Path, shares: dict[str, float], device: torch.device) -> di
         The tapes by split.
 
     Raises:
-        RecipeError: if the pack is damaged.
+        RecipeError: if a pack is damaged.
     """
-    try:
-        clips = [Packed(*row) for row in json.loads((pack / INDEX_FILE).read_text(encoding="utf-8"))]
-        data = (pack / SOUNDS_FILE).read_bytes()
-    except (OSError, ValueError, TypeError) as error:
-        raise RecipeError(f"{pack} is no pack: {error}.") from None
-    if sum(clip.size for clip in clips) != len(data):
-        raise RecipeError(f"The sounds of {pack} do not fit its {INDEX_FILE}; pack anew.")
-    ends = np.cumsum([clip.size for clip in clips])
-    pieces = [data[end - clip.size : end] for clip, end in zip(clips, ends, strict=True)]
+    clips = [clip for pack in packs for clip in read_index(pack)]
+    pieces = [piece for pack in packs for piece in _pieces(pack)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         sounds = list(pool.map(decoded, pieces, chunksize=16))
     splits = sorted({clip.split for clip in clips})
     return {split: _tape(split, clips, sounds, shares, device) for split in splits}
+
+
+def _pieces(pack: Path) -> list[bytes]:
+    """The Ogg Opus files of a pack."""
+    sizes = [clip.size for clip in read_index(pack)]
+    data = (pack / SOUNDS_FILE).read_bytes() if (pack / SOUNDS_FILE).is_file() else b""
+    if sum(sizes) != len(data):
+        raise RecipeError(f"The sounds of {pack} do not fit its {INDEX_FILE}; pack anew.")
+    ends = np.cumsum(sizes)
+    return [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
 
 def decoded(data: bytes) -> np.ndarray:

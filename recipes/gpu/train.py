@@ -1,25 +1,29 @@
-"""Train a flow decoder on one GPU for a given time.
+"""Train a decoder on one GPU for a given time.
 
     python -m recipes.gpu.train PACK OUT --minutes 9
 
 PACK is what `recipes.gpu.pack` wrote; its `train.sh` calls this. OUT receives `log.txt` and, every minute and at the
-end, the averaged weights in pieces below 16 MB. The learning rate follows the clock, which starts when the code is
-loaded, so that a run of any length ends annealed. `--objective distill` teaches the decoder to jump
-(`training.distillation`).
+end, the averaged weights in pieces below 16 MB. The decoder learns by its own loss first, and then, for a share of the
+time (`--distill-share`), to jump (`training.distillation`), taught by what it has become. The learning rate follows the
+clock, which starts when the code is loaded, so that a run of any length ends annealed.
 
-The experiment that the shipped decoder starts from took 70 ms a step of 128 windows of 5.5 s on an H100, at some 60
-TFLOP/s. Here batches are made several at once, by few large kernels, in a stream of their own while the steps before
-compute; blocks are compiled with their convolutions fused; optimizer and average are each one fused call; nothing
-waits for the device between two looks at the loss. Expected are 25 to 35 ms a step of 128, or 50 to 70 ms of 256: a
-count of products and of bytes moved that has NOT been measured, since no GPU was at hand. Weights stay in 32 bits and
-are cast by autocast within what is compiled: a copy in bfloat16 would save one pass over 108 MB, 0.1 ms a step.
+`--model FOLDER --decoder FOLDER` trains the decoder of another tokenizer from the weights of a flow decoder; the VQ-VAE
+baseline's has no jumps to learn.
+
+Batches are made several at once, by few large kernels, in a stream of their own while the steps before compute; blocks
+are compiled with their convolutions fused; optimizer and average are each one fused call; nothing waits for the device
+between two looks at the loss. On one H100, 256 windows of 5.5 s take 62 ms a step and 16 ms to make, each used twice,
+in 16 GB; a step of the distillation takes 122 ms. Getting ready takes 46 s for 12 hours of sound on 16 cores, and some
+90 s more where nothing was compiled before.
 """
 
 import argparse
+import copy
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -28,14 +32,15 @@ from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.errors import ConfigError
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE, TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
+from makesomenoise.tokenizer.decoders.regression import RegressionDecoder
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training.initialization import NEW_DECODER, load_start
 from recipes.gpu.batches import PLAIN, Batch, Preparation, ahead
 from recipes.gpu.blocks import compile_blocks, restore_blocks
 from recipes.gpu.config import GpuTrainingConfig
 from recipes.gpu.errors import RecipeError, ending
-from recipes.gpu.learner import Clock, Learner
-from recipes.gpu.objectives import Distilling, FlowMatching, Objective
+from recipes.gpu.learner import Clock, Learner, TrainedDecoder
+from recipes.gpu.objectives import Distilling, Objective, OwnLoss
 from recipes.gpu.pieces import save_pieces, split
 from recipes.gpu.tape import SAMPLE_RATE, Tape, read_tapes
 
@@ -69,65 +74,60 @@ class Start:
     """
 
     network: TokenizerNetwork
-    decoder: FlowDecoder
+    decoder: TrainedDecoder
     new: bool
 
 
-def load(folder: Path, device: torch.device) -> Start:
-    """Loads the tokenizer to start from; a folder without a decoder's weights gets a new decoder.
+def load(folder: Path, decoder_source: str | None, device: torch.device) -> Start:
+    """Loads the tokenizer to start from; without any decoder's weights it gets a new decoder.
+
+    Args:
+        folder: the tokenizer.
+        decoder_source: a model folder or bundled name whose decoder's weights are taken in place of its own.
+        device: trains.
 
     Raises:
-        RecipeError: if its decoder is none for flow matching.
-        CheckpointError: if it cannot be read.
+        CheckpointError: if one cannot be read, or if they do not fit.
     """
     network = TokenizerNetwork(checkpoint.load_config(folder, TokenizerConfig))
-    new = not any(name.startswith("decoder.") for name in checkpoint.load_state(folder))
-    load_start(network, str(folder), NEW_DECODER if new else None)
+    new = decoder_source is None and not any(name.startswith("decoder.") for name in checkpoint.load_state(folder))
+    load_start(network, str(folder), NEW_DECODER if new else decoder_source)
     decoder = network.decoder
-    if not isinstance(decoder, FlowDecoder):
-        raise RecipeError(f"{folder} has a decoder of kind {network.config.decoder.kind}; start from one of flow.")
+    assert isinstance(decoder, FlowDecoder | RegressionDecoder)  # there are no others
     network.requires_grad_(False).eval().to(device)
     return Start(network, decoder.requires_grad_(True), new)
 
 
 class Run:
-    """A training from a pack to pieces.
+    """A training from packs to pieces.
 
     Args:
-        pack: what `recipes.gpu.pack` wrote.
-        model: folder of the tokenizer to start from.
+        tapes: sounds to train on and to check on.
+        start: what the run starts from.
         out: receives pieces and log.
         config: settings.
         clock: the time there is.
-        device: trains.
     """
 
-    def __init__(
-        self, pack: Path, model: Path, out: Path, config: GpuTrainingConfig, clock: Clock, device: torch.device
-    ):
+    def __init__(self, tapes: dict[str, Tape], start: Start, out: Path, config: GpuTrainingConfig, clock: Clock):
         out.mkdir(parents=True, exist_ok=True)
-        self.out, self.config, self.clock, self.device = out, config, clock, device
+        self.out, self.config, self.clock = out, config, clock
+        self.device = tapes["train"].samples.device
         self.log = Log(out / "log.txt", clock)
-        self.compiled = device.type == "cuda" if config.compiled is None else config.compiled
+        self.compiled = self.device.type == "cuda" if config.compiled is None else config.compiled
         torch.manual_seed(config.seed)
         torch.set_float32_matmul_precision("high")
-        tapes = read_tapes(pack, config.dataset_weights, device)
-        start = load(model, device)
-        self.hop_samples = start.network.config.mel.hop_samples
+        self.hop_samples, self.windows = start.network.config.mel.hop_samples, 0
         split(start.decoder.state_dict(), config.piece_bytes)  # refuses what could not be brought back
-        self.generator = torch.Generator(device).manual_seed(config.seed)
+        self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.batches = self._batches(start.network, tapes["train"])
         if start.new:
             start.decoder.fit_bands(next(self.batches).mel)
-        distilling = Distilling(config.distill, start.decoder) if config.objective == "distill" else None
-        self.objective: Objective = distilling or FlowMatching()
-        self.learner = Learner(start.decoder, config, config.rate(start.new))
         self.checked = {name: self._checked(start.network, tape) for name, tape in tapes.items()}
-        if self.compiled:
-            for decoder in (start.decoder, *([distilling.teacher] if distilling else [])):
-                compile_blocks(decoder)
         hours = {name: round(len(tape.samples) / SAMPLE_RATE / 3600, 2) for name, tape in tapes.items()}
-        self.log(f"{config.objective}, hours of sound {hours}, {'new decoder' if start.new else 'going on'}")
+        self.log(f"hours of sound {hours}, {'new decoder' if start.new else 'going on'}")
+        self._distilled_for = config.distill_share if isinstance(start.decoder, FlowDecoder) else 0.0
+        self._begin("distill" if self._distilled_for == 1.0 else "own", start.decoder, config.rate(start.new))
 
     def train(self) -> None:
         """Takes steps until the time is over.
@@ -135,9 +135,34 @@ class Run:
         Raises:
             RecipeError: if that is before the first checkpoint, or if the loss is not finite.
         """
+        self._take_steps()
+        if 0.0 < self._distilled_for < 1.0:
+            self._begin("distill", copy.deepcopy(self.learner.average).requires_grad_(True))
+            self._take_steps()
+        sound = self.windows * self.config.codes * FRAMES_PER_CODE * self.hop_samples / SAMPLE_RATE / 3600
+        self.log(f"{sound:.1f} hours of windows")
+
+    def _begin(self, stage: Literal["own", "distill"], decoder: TrainedDecoder, rate: float | None = None) -> None:
+        config = self.config
+        self.stage_clock = self.clock.rest(1.0 - self._distilled_for if stage == "own" else 1.0)
+        self.objective: Objective = OwnLoss()
+        compiled, decay = [decoder], config.ema_decay
+        if stage == "distill":
+            assert isinstance(decoder, FlowDecoder)  # another one has no share of distillation
+            distilling = Distilling(config.distill, decoder)
+            self.objective, decay = distilling, config.distill_ema_decay
+            compiled.append(distilling.teacher)
+        self.learner = Learner(decoder, config, config.distill_learning_rate if rate is None else rate, decay)
+        if self.compiled:
+            for one in compiled:
+                compile_blocks(one)
+        self.log(f"{stage}: {self.stage_clock.seconds:.0f} s")
+
+    def _take_steps(self) -> None:
         saved, learner, loss = self.clock.gone, self.learner, None
-        while self.clock.progress < 1.0:
+        while self.stage_clock.progress < 1.0:
             loss = self._step()
+            self.windows += self.config.batch_size
             if learner.step in (1, 5, 20) or learner.step % _LOG_EVERY == 0:
                 self._note(loss)
                 if self.clock.gone - saved > self.config.save_seconds:
@@ -150,9 +175,6 @@ class Run:
             )
         self._note(loss)
         self._save()
-        windows = learner.step * self.config.batch_size
-        sound = windows * self.config.codes * FRAMES_PER_CODE * self.hop_samples / SAMPLE_RATE / 3600
-        self.log(f"{learner.step} steps, {sound:.1f} hours of windows")
 
     def _step(self) -> torch.Tensor:
         try:
@@ -171,7 +193,7 @@ class Run:
     def _take(self) -> torch.Tensor:
         with torch.autocast(self.device.type, torch.bfloat16):
             loss = self.objective.loss(self.learner.decoder, self.batches, self.generator)
-        self.learner.learn(loss, self.clock.progress)
+        self.learner.learn(loss, self.stage_clock.progress)
         return loss.detach()
 
     def _note(self, loss: torch.Tensor) -> None:
@@ -181,8 +203,8 @@ class Run:
                 f"The loss of step {self.learner.step} is not finite; give a smaller learning_rate. "
                 f"What {self.out} holds, if anything, is from before."
             )
-        milliseconds = 1000.0 * self.clock.gone / self.learner.step
-        self.log(f"step {self.learner.step} loss {value:.4f}, {milliseconds:.1f} ms a step since the start")
+        milliseconds = 1000.0 * self.stage_clock.gone / self.learner.step
+        self.log(f"step {self.learner.step} loss {value:.4f}, {milliseconds:.1f} ms a step so far")
 
     def _save(self) -> None:
         for name, batch in self.checked.items():
@@ -197,7 +219,8 @@ class Run:
         preparation = Preparation(network, tape, config.codes, config.vary, self.compiled)
         generator = torch.Generator(self.device).manual_seed(config.seed + 1)  # of another stream than the steps'
         count = config.prepared * config.batch_size
-        return ahead(lambda: preparation.batch(count, generator), config.batch_size, self.device)
+        mixing = torch.Generator(self.device).manual_seed(config.seed + 2)
+        return ahead(lambda: preparation.batch(count, generator), config.batch_size, self.device, config.reuse, mixing)
 
     def _checked(self, network: TokenizerNetwork, tape: Tape) -> Batch:
         preparation = Preparation(network, tape, self.config.codes, PLAIN, compiled=False)
@@ -210,18 +233,23 @@ def main() -> None:
     parser.add_argument("pack", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, required=True, help="time there is, counted from the start")
-    parser.add_argument("--objective", choices=["flow", "distill"], default="flow")
+    parser.add_argument("--also", type=Path, action="append", default=[], help="another pack of sounds; repeat it")
+    parser.add_argument("--distill-share", type=float, help="share of the time for the distillation, from 0 to 1")
     parser.add_argument("--config", type=Path, help="YAML file with other settings (recipes/gpu/config.py)")
     parser.add_argument("--model", help="tokenizer to start from in place of the pack's: a folder or a bundled name")
+    parser.add_argument("--decoder", help="tokenizer whose decoder's weights it gets: a folder or a bundled name")
     parser.add_argument("--device", default="cuda")
     given = parser.parse_args()
     config = GpuTrainingConfig.from_yaml(given.config) if given.config else GpuTrainingConfig()
-    config = config.model_copy(update={"objective": given.objective})
+    if given.distill_share is not None:
+        config = GpuTrainingConfig.model_validate(config.model_dump() | {"distill_share": given.distill_share})
     if given.device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("This machine has no CUDA device; try the recipe with --device cpu and a small --config.")
     clock = Clock(_USED * 60.0 * given.minutes, _BEGUN)
     model = checkpoint.resolve(given.model) if given.model else given.pack / MODEL_FOLDER
-    Run(given.pack, model, given.out, config, clock, torch.device(given.device)).train()
+    device = torch.device(given.device)
+    tapes = read_tapes([given.pack, *given.also], config.dataset_weights, device)
+    Run(tapes, load(model, given.decoder, device), given.out, config, clock).train()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """The road to a GPU and back on a CPU, in seconds; what goes wrong is said in one sentence."""
 
 import io
+import itertools
 import json
 import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,9 @@ from torch import nn
 
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError
+from makesomenoise.data.manifest import Clip
 from makesomenoise.nn.convnext import AdaptiveConvNeXtBlock
-from makesomenoise.tokenizer.config import TokenizerConfig
+from makesomenoise.tokenizer.config import RegressionConfig, TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training.distillation import DistillConfig
 from recipes.gpu import bring_in, pieces, train
@@ -27,7 +28,7 @@ from recipes.gpu.blocks import ShiftedConvolution, compile_blocks, restore_block
 from recipes.gpu.config import GpuTrainingConfig
 from recipes.gpu.errors import RecipeError, ending
 from recipes.gpu.learner import Clock
-from recipes.gpu.tape import Packed, Tape, read_tapes, write_index
+from recipes.gpu.tape import Packed, Tape, read_index, read_tapes, write_index
 
 ROOT = Path(__file__).parents[2]
 BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
@@ -42,6 +43,7 @@ TINY = GpuTrainingConfig(
     batch_size=4,
     codes=8,
     prepared=2,
+    distill_share=0.0,
     learning_rate=5e-3,
     warmup_steps=2,
     ema_decay=0.9,
@@ -96,22 +98,49 @@ def tape() -> Tape:
     return Tape(samples, torch.tensor([0, 100]), torch.tensor([100, 1000]), torch.tensor([0.0, 1.0]))
 
 
-def _run(pack: Path, out: Path, config: GpuTrainingConfig = TINY, seconds: float = 3.0) -> train.Run:
-    return train.Run(pack, pack / "model", out, config, Clock(seconds, time.monotonic()), CPU)
+def _clock(seconds: float) -> Clock:
+    """A clock on which a second passes whenever it is looked at, so that a slow machine takes as many steps."""
+    looks = itertools.count()
+    return Clock(seconds, 0.0, lambda: float(next(looks)))
 
 
-@pytest.mark.parametrize("objective", ["flow", "distill"])
-def test_the_road_there_and_back(pack: Path, model: Path, tmp_path: Path, objective: str) -> None:
-    run = _run(pack, tmp_path / "out", TINY.model_copy(update={"objective": objective}))
+def _run(pack: Path, out: Path, config: GpuTrainingConfig = TINY, seconds: float = 90.0) -> train.Run:
+    tapes = read_tapes([pack], config.dataset_weights, CPU)
+    return train.Run(tapes, train.load(pack / "model", None, CPU), out, config, _clock(seconds))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_road_there_and_back(pack: Path, model: Path, tmp_path: Path, share: float) -> None:
+    run = _run(pack, tmp_path / "out", TINY.model_copy(update={"distill_share": share}))
     run.train()
-    assert run.learner.step >= 5
+    assert run.learner.step >= 3
+    stages = [line.split()[1] for line in (tmp_path / "out" / "log.txt").read_text().splitlines()]
+    assert ("own:" in stages, "distill:" in stages) == (share < 1.0, share > 0.0)
     assert "valid" in (tmp_path / "out" / "log.txt").read_text()
     bring_in.bring_in(tmp_path / "out", str(model), tmp_path / "made", "float16")
     before, after = checkpoint.load_state(model), checkpoint.load_state(tmp_path / "made")
     moved = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
     assert "decoder.network.mel_out.weight" in moved
     assert all(name.startswith("decoder.network") or name == "decoder.no_condition" for name in moved)
-    assert ("decoder.network.step.jump.weight" in moved) == (objective == "distill")
+    assert ("decoder.network.step.jump.weight" in moved) == (share > 0.0)
+
+
+def test_the_baseline_starts_from_a_flow_decoder(pack: Path, model: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    config = MODEL.model_copy(update={"decoder": RegressionConfig.model_validate({"network": DECODER})})
+    network = TokenizerNetwork(config)
+    checkpoint.save_model(tmp_path / "baseline", config, network.state_dict())
+    start = train.load(tmp_path / "baseline", str(model), CPU)
+    wanted = checkpoint.load_state(model)["decoder.network.mel_out.weight"]
+    assert torch.equal(start.decoder.network.mel_out.weight, wanted)
+    settings = TINY.model_copy(update={"distill_share": 0.5})  # of which a regression has no use
+    tapes = read_tapes([pack], settings.dataset_weights, CPU)
+    run = train.Run(tapes, start, tmp_path / "out", settings, _clock(60.0))
+    run.train()
+    assert "distill:" not in (tmp_path / "out" / "log.txt").read_text()
+    bring_in.bring_in(tmp_path / "out", str(tmp_path / "baseline"), tmp_path / "made", "float16")
+    made = checkpoint.load_state(tmp_path / "made")["decoder.network.mel_out.weight"]
+    assert not torch.equal(made, wanted)
 
 
 def test_the_loss_falls(pack: Path, tmp_path: Path) -> None:
@@ -186,8 +215,30 @@ def test_favoured_sounds_leave_room_for_others(corpus: Path, tmp_path: Path, mon
     assert sorted(datasets) == ["other", "other", "third"]
 
 
+def test_other_packs_hold_the_rest(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "fetch_wheels", lambda folder: folder.mkdir())
+    packing.pack(corpus, tmp_path / "first", None, False, packing.Choice(favoured_share=1e-6, per_label=1))
+    packing.main([str(corpus), str(tmp_path / "second"), "--bare", "--without", str(tmp_path / "first")])
+    first, second = read_index(tmp_path / "first"), read_index(tmp_path / "second")
+    assert not {clip.key for clip in first} & {clip.key for clip in second}
+    assert len(first) + len(second) == 7
+    tapes = read_tapes([tmp_path / "first", tmp_path / "second"], {}, CPU)
+    assert (len(tapes["train"].lengths), len(tapes["valid"].lengths)) == (5, 2)
+    with pytest.raises(RecipeError, match="is no pack"):
+        packing.chosen(corpus, packing.Choice(without=(tmp_path,)))
+
+
+def test_opus_travels_as_it_is(tmp_path: Path, tone) -> None:
+    for name, rate in (("as-it-is", 24_000), ("coded", 48_000)):
+        soundfile.write(tmp_path / name, tone(0.5).numpy(), rate, format="OGG", subtype="OPUS")
+        clip = Clip(name, tmp_path / name, 0, (tmp_path / name).stat().st_size)
+        data = packing.opus("train", clip, packing.Choice(kilobits=0.0))
+        assert (data == clip.read()) == (rate == 24_000)
+        assert soundfile.info(io.BytesIO(data)).samplerate == 24_000
+
+
 def test_packed_clips_sound_as_before(pack: Path) -> None:
-    tape = read_tapes(pack, {"esc50": 0.3, "absent": 0.2}, CPU)["train"]
+    tape = read_tapes([pack], {"esc50": 0.3, "absent": 0.2}, CPU)["train"]
     datasets = [row[1] for row in json.loads((pack / "index.json").read_text()) if row[0] == "train"]
     place = datasets.index("esc50")
     assert tape.lengths[place].item() == round(0.6 * 24_000)
@@ -230,7 +281,7 @@ def test_windows_are_cut_where_they_are_drawn(tape: Tape) -> None:
 
 
 def test_draws_stay_in_their_bounds(tape: Tape) -> None:
-    vary = VariationConfig(mix_share=0.5, speed_share=0.5)
+    vary = VariationConfig(mix_share=0.5, speed_share=0.5, speed_nepers=0.12)
     draws = draw(tape, 500, 64, 16, vary, torch.Generator().manual_seed(0))
     assert set(draws.start.tolist()) == {100}  # the other clip has no chance
     assert 0.88 < draws.speed.min() < 0.92
@@ -255,6 +306,11 @@ def test_a_batch_is_what_training_sees(tape: Tape) -> None:
     first, second = next(made), next(made)
     assert torch.equal(torch.cat((first.mel, second.mel)), batch.mel)
     assert torch.equal(next(made).latents, first.latents)
+    again = ahead(lambda: batch, 6, CPU, 2, torch.Generator().manual_seed(1))
+    once, twice = next(again), next(again)
+    assert torch.equal(once.mel, batch.mel)
+    assert not torch.equal(twice.mel, batch.mel)
+    torch.testing.assert_close(twice.mel.sum(0), batch.mel.sum(0))
 
 
 def test_shifted_products_are_the_convolution() -> None:
@@ -326,10 +382,10 @@ def test_what_went_wrong_is_said_in_one_sentence(
     with pytest.raises(RecipeError, match=r"loss of step 20 is not finite; give a smaller learning_rate\."):
         run.train()
     with pytest.raises(RecipeError, match="is no pack"):
-        read_tapes(tmp_path, {}, CPU)
-    write_index(pack, [Packed("train", "esc50", 5)])
+        read_tapes([tmp_path], {}, CPU)
+    write_index(pack, [Packed("train", "esc50", 5, "one")])
     with pytest.raises(RecipeError, match=r"do not fit its index.json; pack anew"):
-        read_tapes(pack, {}, CPU)
+        read_tapes([pack], {}, CPU)
 
 
 def test_weights_of_another_shape_are_refused(model: Path, tmp_path: Path) -> None:
