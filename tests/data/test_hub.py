@@ -7,6 +7,7 @@ import pytest
 from makesomenoise.audio import io
 from makesomenoise.data.hub import PRESETS, Columns, Held, HubError, prepare_hub
 from makesomenoise.data.manifest import read_clips
+from makesomenoise.data.tar_shards import ShardError
 
 datasets = pytest.importorskip("datasets")
 
@@ -95,7 +96,7 @@ def test_a_second_call_changes_nothing_and_another_preparation_is_refused(tmp_pa
     before = (tmp_path / "out" / "train-00000.tar").stat().st_mtime_ns
     assert prepare_hub(source, tmp_path / "out").clips == {"train": 1}
     assert (tmp_path / "out" / "train-00000.tar").stat().st_mtime_ns == before
-    with pytest.raises(HubError, match="prepared with other settings"):
+    with pytest.raises(ShardError, match="prepared with other settings"):
         prepare_hub(source, tmp_path / "out", columns=Columns(key="n"))
     with pytest.raises(HubError, match="no column 'sound': it has audio, n"):
         prepare_hub(source, tmp_path / "other", columns=Columns(audio="sound"))
@@ -103,7 +104,7 @@ def test_a_second_call_changes_nothing_and_another_preparation_is_refused(tmp_pa
         prepare_hub(source, tmp_path / "other", "test")
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "a.tar").touch()
-    with pytest.raises(HubError, match="something else"):
+    with pytest.raises(ShardError, match="something else"):
         prepare_hub(source, tmp_path / "foreign")
 
 

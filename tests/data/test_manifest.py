@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from makesomenoise.data.manifest import Clip, ManifestError, read_clips
+from makesomenoise.data.manifest import Clip, ManifestError, read_clips, read_training_clips
 
 RECORD = {"dataset": "d", "fold": 3, "kind": "sfx", "label": "dog", "title": None, "seconds": 1.5, "license": "CC0"}
 RECORD |= {"split": "valid", "captions": ["A dog barks."]}
@@ -32,6 +32,17 @@ def test_a_shard_gives_records_and_bytes(tmp_path: Path):
     assert (first.seconds, first.split, first.captions, first.license) == (1.5, "valid", ("A dog barks.",), "CC0")
     last = clips[1]
     assert (last.label, last.seconds, last.split, last.captions, last.license) == ("", 0.0, "", (), "")
+
+
+@pytest.mark.parametrize(("split", "learned"), [("", True), ("train", True), ("valid", False), ("unseen", False)])
+def test_nothing_is_learned_from_a_split_that_is_there_to_evaluate(split: str, learned: bool, tmp_path: Path):
+    record = json.dumps(RECORD | {"split": split}).encode()
+    path = shard(tmp_path / "a.tar", {"a.wav": b"first", "a.json": record, "b.wav": b"second"})
+    if learned:
+        assert len(read_training_clips([path])) == 2
+    else:
+        with pytest.raises(ManifestError, match=f"1 clips to train on are marked as '{split}'"):
+            read_training_clips([path])
 
 
 def test_a_star_stands_for_several_shards_in_order(tmp_path: Path):

@@ -40,11 +40,14 @@ def test_file_names_are_not_trusted(label: str):
 
 def test_a_label_of_the_users_own_is_believed_if_it_is_a_name():
     assert usual_trust("mine") == "claimed"
-    found = default_ontology().find("whistle", "claimed")
+    found = default_ontology().find("kettle", "claimed")
     assert found is not None
-    assert found.heard == "the sound of whistle"
+    assert found.heard == "the sound of kettle"
     assert not found.counted
     assert default_ontology().find("20201109_take_4", "claimed") is None
+    longer = default_ontology().find("a spoon stirring tea in a glass", "claimed")
+    assert longer is not None
+    assert longer.happens == "there is the sound of a spoon stirring tea in a glass"
 
 
 def test_names_can_be_said():

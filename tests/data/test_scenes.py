@@ -70,6 +70,21 @@ def test_of_a_pair_one_sound_is_clearly_louder(named_store: ClipStore):
     assert np.array_equal(again.waveform, pairs[3].waveform)
 
 
+def test_bursts_are_one_short_sound_and_silence_up_to_the_length(named_store: ClipStore):
+    maker = SceneMaker(named_store, default_ontology())
+    made = [maker.of_kind("bursts", np.random.default_rng([0, number])) for number in range(30)]
+    for scene in made:
+        (part,) = parts(scene.events, default_ontology())
+        seconds = len(scene.waveform) / RATE
+        assert part.name.counted
+        assert part.end <= seconds <= 4.0
+        assert (2.0 * seconds).is_integer()
+        assert decibels(scene.waveform[round((part.end + 0.05) * RATE) :]) < -60.0
+    assert {parts(scene.events, default_ontology())[0].times for scene in made} == {1, 2, 3}
+    assert len({len(scene.waveform) for scene in made}) > 3
+    assert np.array_equal(maker.bursts(np.random.default_rng([0, 3])).waveform, made[3].waveform)
+
+
 def test_sounds_that_are_easily_confused_do_not_share_a_scene(scenes: list[Scene]):
     for scene in scenes:
         groups = [part.name.group for part in parts(scene.events, default_ontology())]

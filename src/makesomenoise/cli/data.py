@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli import data_hub
+from makesomenoise.cli import data_prepare
 from makesomenoise.cli.errors import show
 from makesomenoise.cli.options import Device, Json, Model, OntologyFile, Seed
 from makesomenoise.cli.progress import progress
@@ -20,6 +20,9 @@ Folder = Annotated[Path, typer.Argument(help="Folder of the code shards.", show_
 WorkerCount = Annotated[int, typer.Option("--workers", min=1, help="Number of processes, or of Ray's actors.")]
 Scenes = Annotated[int, typer.Option(min=0, help="How many scenes to make of the clips, with questions and answers.")]
 Pairs = Annotated[int, typer.Option(min=0, help="How many short scenes of two sounds to make, one clearly louder.")]
+Bursts = Annotated[
+    int, typer.Option(min=0, help="How many scenes to make of one short sound, some times, and silence.")
+]
 Copies = Annotated[int, typer.Option(min=0, help="How many varied copies to add of each clip whose label is trusted.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder that keeps decoded clips for later runs.")]
 RayAddress = Annotated[
@@ -45,6 +48,7 @@ def encode(  # noqa: PLR0913 - each is an option
     ray: RayAddress = None,
     scenes: Scenes = 0,
     pairs: Pairs = 0,
+    bursts: Bursts = 0,
     copies: Copies = 0,
     seed: Seed = 0,
     cache: Cache = None,
@@ -58,7 +62,7 @@ def encode(  # noqa: PLR0913 - each is an option
     names = ontology(ontology_file)
     team = Workers(workers, device, cache, ray)
     with progress("Encoding clips") as report:
-        done = encode_corpus(sources, output, model, team, Added(scenes, pairs, copies, seed), report, names)
+        done = encode_corpus(sources, output, model, team, Added(scenes, pairs, bursts, copies, seed), report, names)
     hours = done.seconds / 3600
     skipped = f", {len(done.failed)} failed" if done.failed else ""
     typer.echo(f"{output}: {done.clips} clips ({hours:.2f} h) encoded, {done.kept} there before{skipped}.")
@@ -91,5 +95,5 @@ def stats(output: Folder, as_json: Json = False) -> None:
     )
 
 
-app.add_typer(data_hub.prepare, name="prepare")
-app.command()(data_hub.push)
+app.add_typer(data_prepare.prepare, name="prepare")
+app.command()(data_prepare.push)

@@ -54,7 +54,7 @@ class Provenance:
     """How a scene was made, so that it can be made again of the same clips.
 
     Attributes:
-        kind: `scenes` or `pairs`.
+        kind: `scenes`, `pairs` or `bursts`.
         seed: of all that were made together.
         number: of this one.
     """

@@ -93,15 +93,15 @@ def encode_corpus(
         EncodeError: if the output is a file or holds the codes of another tokenizer, or if processes die.
         JobError: if codes of another corpus would be written over.
         ManifestError: if a source does not exist or holds nothing, or an address does not answer.
-        SceneError: if scenes or pairs are asked for and there are too few labelled sounds.
+        SceneError: if scenes, pairs or bursts are asked for and there are too few labelled sounds.
     """
     output, workers, added = Path(output), workers or Workers(), added or Added()
     ontology = ontology or default_ontology()
     stamp = Engine(str(tokenizer)).stamp
     found = listed(sources, output, stamp)
-    trusted = [clip for clip in found.clips if ontology.find(clip.label, clip.trust)]
+    trusted = [clip for clip in found.clips if clip.trust != "guessed" and ontology.find(clip.label, clip.trust)]
     _check(output, stamp)
-    if added.scenes or added.pairs:
+    if added.scenes or added.pairs or added.bursts:
         SceneMaker(ClipStore(trusted, 1), ontology)  # says now if there are too few sounds
     work: list[Work] = [*found.work, *added_jobs(trusted, output, stamp, added, ontology)]
     waiting = [one for one in work if not one.is_done()]

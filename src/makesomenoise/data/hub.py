@@ -5,21 +5,16 @@ in the cache of the datasets library, is read without a network; with `HF_HUB_OF
 """
 
 import hashlib
-import json
 import re
-import tarfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from makesomenoise.data.parquet_sounds import add_bytes, suffix_of
+from makesomenoise.data.parquet_sounds import suffix_of
+from makesomenoise.data.tar_shards import PreparedClip, TarShards, claim
 from makesomenoise.errors import DataError
-from makesomenoise.files import atomic_write, make_folder, write_text
-
-_SHARD_CLIPS = 512
-_RECORD = ".prepared.json"
 
 
 class HubError(DataError):
@@ -114,14 +109,15 @@ def prepare_hub(
         held: what becomes the valid split; by default all clips are of the split that was asked for.
 
     Raises:
-        HubError: if the data set, the split or a column is not there, or the folder holds another preparation.
+        HubError: if the data set, the split or a column is not there.
+        ShardError: if the folder holds another preparation.
         FileError: if the folder cannot be written.
     """
     columns, held, output = columns or Columns(), held or Held(), Path(output)
     source = _Source(dataset, split, columns)
-    _claim(output, {"dataset": dataset, "split": split, "columns": asdict(columns), "held": asdict(held)})
+    claim(output, split, {"dataset": dataset, "columns": asdict(columns), "held": asdict(held)})
     usual = "valid" if split.startswith(("valid", "dev", "eval")) else split.partition("[")[0]
-    writers: dict[str, _Shards] = {}
+    writers: dict[str, TarShards] = {}
     missing: list[str] = []
     captions = 0
     for clip in source.clips():
@@ -130,7 +126,8 @@ def prepare_hub(
             continue
         name = held.split(str(clip.record.get("fold", "")), clip.group, usual)
         captions += len(clip.record.get("captions", ()))
-        writers.setdefault(name, _Shards(output, name)).add(replace(clip, record={**clip.record, "split": name}))
+        record = {**clip.record, "split": name}
+        writers.setdefault(name, TarShards(output, name)).add(PreparedClip(clip.key, clip.data, clip.suffix, record))
     shards = sum(writer.close() for writer in writers.values())
     if not writers:
         raise HubError(f"The split '{split}' of {dataset} holds no sounds in its column '{columns.audio}'.")
@@ -208,50 +205,6 @@ class _Source:
             if column and row[column] is not None:
                 record[name] = str(row[column])
         return record
-
-
-class _Shards:
-    """Tar shards of a split; those that are there already stay as they are."""
-
-    def __init__(self, folder: Path, split: str):
-        self._folder, self._split = folder, split
-        self._waiting: list[_HubClip] = []
-        self._shards = self.count = 0
-
-    def add(self, clip: _HubClip) -> None:
-        self._waiting.append(clip)
-        self.count += 1
-        if len(self._waiting) == _SHARD_CLIPS:
-            self._write()
-
-    def close(self) -> int:
-        if self._waiting:
-            self._write()
-        return self._shards
-
-    def _write(self) -> None:
-        target = self._folder / f"{self._split}-{self._shards:05d}.tar"
-        if not target.exists():
-            with atomic_write(target) as temporary, tarfile.open(temporary, "w") as tar:
-                for clip in self._waiting:
-                    add_bytes(tar, clip.key + clip.suffix, clip.data)
-                    add_bytes(tar, f"{clip.key}.json", json.dumps(clip.record).encode())
-        self._waiting = []
-        self._shards += 1
-
-
-def _claim(output: Path, settings: dict[str, Any]) -> None:
-    """Makes the folder this preparation's own."""
-    record, text = output / f"{_RECORD}", json.dumps(settings, sort_keys=True)
-    splits = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
-    if not record.exists() and output.is_dir() and any(output.glob("*.tar")):
-        raise HubError(f"{output} holds shards of something else: give a folder that is new or empty.")
-    if splits.get(settings["split"], text) != text:
-        raise HubError(
-            f"{output} holds the split '{settings['split']}' prepared with other settings: give an empty folder."
-        )
-    make_folder(output)
-    write_text(record, json.dumps({**splits, settings["split"]: text}))
 
 
 def _loaded(dataset: str, split: str) -> Any:

@@ -168,8 +168,7 @@ class _JobWork:
         job, maker = self._job, SceneMaker(self._store, self._job.ontology)
         for number in job.scenes:
             key, rng = f"{job.kind}-{job.seed}-{number}", np.random.default_rng([job.seed, number])
-            make = maker.make if job.kind == SCENES else maker.pair
-            scene = self._read(number, key, partial(make, rng))
+            scene = self._read(number, key, partial(maker.of_kind, job.kind, rng))
             if scene is None:
                 continue
             used = [job.clips[source] for source in scene.sources]

@@ -13,7 +13,7 @@ from makesomenoise.data.manifest import Clip
 from makesomenoise.data.ontology import Ontology, default_ontology
 from makesomenoise.errors import DataError
 
-SCENES, PAIRS, _COPIES = "scenes", "pairs", "copies"
+SCENES, PAIRS, BURSTS, _COPIES = "scenes", "pairs", "bursts", "copies"
 _JOB_CLIPS = 256
 
 
@@ -28,12 +28,14 @@ class Added:
     Attributes:
         scenes: number of scenes.
         pairs: number of short scenes of two sounds, one of them clearly louder.
+        bursts: number of scenes of one short sound and silence.
         copies: varied copies of each of them.
         seed: of all; scene number n depends on it, on n and on the clips alone.
     """
 
     scenes: int = 0
     pairs: int = 0
+    bursts: int = 0
     copies: int = 0
     seed: int = 0
 
@@ -49,7 +51,7 @@ class Job:
         seed: of copies and scenes.
         copy: number of the copies, 0 for the clips themselves.
         scenes: numbers of the scenes, if it is they that are encoded.
-        kind: of the scenes: `scenes` or `pairs`.
+        kind: of the scenes: `scenes`, `pairs` or `bursts`.
         ontology: names the sounds of scenes.
     """
 
@@ -162,7 +164,7 @@ def added_jobs(trusted: list[Clip], output: Path, stamp: Stamp, added: Added, on
             made_from = _digest([name, *map(_identity, part)])
             yield Job(_target(output, name, number), part, replace(stamp, made_from=made_from), added.seed, copy)
     everything = _digest([ontology.digest, *map(_identity, trusted)])
-    for kind, count in ((SCENES, added.scenes), (PAIRS, added.pairs)):
+    for kind, count in ((SCENES, added.scenes), (PAIRS, added.pairs), (BURSTS, added.bursts)):
         for number, first in enumerate(range(0, count, _JOB_CLIPS)):
             some = range(first, min(first + _JOB_CLIPS, count))
             own = replace(stamp, made_from=_digest([everything, str(added.seed), str(some)]))

@@ -21,6 +21,7 @@ from makesomenoise.errors import DataError
 from makesomenoise.files import as_text
 
 _NAMED = 3  # of what is left out
+EVALUATION_SPLITS = ("valid", "validation", "test", "eval", "evaluation", "unseen")
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +103,31 @@ def read_clips(paths: Iterable[str | Path], damaged: dict[Path, str] | None = No
     if len(found) < len(clips):
         _log.warning("%d clips are skipped: they were given twice.", len(clips) - len(found))
     return found
+
+
+def read_training_clips(paths: Iterable[str | Path]) -> list[Clip]:
+    """The clips of shards and folders to learn from; as `read_clips`, and errors as `refuse_evaluation` too."""
+    clips = read_clips(paths)
+    refuse_evaluation(clip.split for clip in clips)
+    return clips
+
+
+def refuse_evaluation(splits: Iterable[str]) -> None:
+    """Refuses clips that are there to evaluate, where something is to learn from them.
+
+    Args:
+        splits: of the clips to learn from; an empty one is nobody's.
+
+    Raises:
+        ManifestError: if one of them is in `EVALUATION_SPLITS`.
+    """
+    marked = Counter(split for split in splits if split in EVALUATION_SPLITS)
+    if marked:
+        (split, count), *_ = marked.most_common()
+        raise ManifestError(
+            f"{count} clips to train on are marked as '{split}' in their records, a split that is there to evaluate: "
+            "train on other clips, since what was learned cannot be judged by the same."
+        )
 
 
 @dataclass

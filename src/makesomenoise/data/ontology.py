@@ -17,14 +17,14 @@ from typing import Literal, get_args
 from makesomenoise.errors import DataError
 from makesomenoise.files import reason
 
-Trust = Literal["exact", "claimed", "rough", "spoken"]
+Trust = Literal["exact", "claimed", "guessed", "rough", "spoken"]
 TRUSTS: tuple[Trust, ...] = get_args(Trust)
 _COLUMNS = ("name", "heard", "happens", "group", "counted", "labels")
 _NEEDED = _COLUMNS[:3]
 _SPEECH = "speech"
 # How collections of notes and of animals wrap the name of what sounds.
 _WRAPPED = re.compile(r"^(?:sound of )?(.+?)(?: single note.*| animal sound| \(animal\))?$")
-_SHORT = re.compile(r"[a-z][a-z'-]*(?: [a-z'-]+){0,2}")
+_WORDS = re.compile(r"[a-z][a-z'-]*(?: [a-z'-]+){0,7}")
 
 
 class OntologyError(DataError):
@@ -107,14 +107,14 @@ class Ontology:
         Args:
             label: as the record of a clip has it.
             trust: how far it is believed, one of `TRUSTS`. A label that is not in the ontology is a name of its own,
-                if it is short and not `rough`; of `spoken` ones all mean speech.
+                if it is of words and not `rough`; of `spoken` ones all mean speech.
         """
         text = _SPEECH if trust == "spoken" else " ".join(label.lower().split())
         match = _WRAPPED.match(text)
         known = self._labels.get(text) or (self._labels.get(match[1]) if match else None)
         if known is not None:
             return self.names[known]
-        if trust == "rough" or not _SHORT.fullmatch(text):
+        if trust == "rough" or not _WORDS.fullmatch(text):
             return None
         return Name(text, f"the sound of {text}", f"there is the sound of {text}", text, counted=False)
 

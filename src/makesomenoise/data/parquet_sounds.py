@@ -4,12 +4,11 @@ A row has its sound as bytes, or as a struct of bytes and path; columns that are
 its record. Numbers of classes become their names where the file knows them.
 """
 
-import io
 import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from makesomenoise.audio.kinds import SUFFIXES
 from makesomenoise.data.codes import CodesError, read_stamp
 from makesomenoise.data.manifest import TEXTS, ManifestError
+from makesomenoise.data.tar_shards import add_bytes
 from makesomenoise.files import atomic_write
 
 _KEYS = ("key", "__key__", "id", "clip_id", "file_name", "filename")
@@ -97,14 +97,6 @@ def suffix_of(data: bytes, name: str) -> str:
     if suffix in SUFFIXES:
         return suffix
     return next((ending for magic, ending in _MAGIC.items() if data.startswith(magic)), ".wav")
-
-
-def add_bytes(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    """Adds a member to a tar, the same bytes for the same content."""
-    member = tarfile.TarInfo(name)
-    member.size = len(data)
-    stream: BinaryIO = io.BytesIO(data)
-    tar.addfile(member, stream)
 
 
 def _add(tar: tarfile.TarFile, columns: _Columns, row: dict[str, Any], number: int) -> None:

@@ -2,7 +2,8 @@
 
 Waveforms are mixed before they are encoded, since codes cannot be. A scene is either a sequence, each sound at its
 own time, or a lasting sound with others on top of it. Sounds that are easily confused never share a scene. Pairs are
-short sequences of two, for learning what takes many answers to learn: which of two is louder.
+short sequences of two, for learning what takes many answers to learn: which of two is louder. Bursts are one short
+sound some times and silence after it, for learning that nothing follows where nothing was asked for.
 """
 
 from collections import defaultdict
@@ -15,12 +16,14 @@ from makesomenoise.data.bursts import burst, decibels, stretch
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import Event
 from makesomenoise.data.instructions.scene_qa import MOST_TIMES
+from makesomenoise.data.jobs import BURSTS, PAIRS
 from makesomenoise.data.ontology import Name, Ontology
 from makesomenoise.errors import DataError
 
 LONGEST_SECONDS = 8.0
 _MOST_TRIES = 50
 _MIXED_SHARE = 0.35
+_BURSTS_HALF_SECONDS = (3, 8)  # how long such a scene is at least and at most
 _PAIR_DB = (4.5, 18.0)  # between the two
 _TARGET_DB = (-30.0, -18.0)  # of the loudest sound of a scene
 _PEAK = 0.95
@@ -88,6 +91,10 @@ class SceneMaker:
         weights = np.where([name in exact for name in self._names], 2.0 * weights, weights)
         self._weights = weights / weights.sum()
 
+    def of_kind(self, kind: str, rng: np.random.Generator) -> Scene:
+        """A scene of a kind, as `Provenance` has it; otherwise as the method of that kind."""
+        return {PAIRS: self.pair, BURSTS: self.bursts}.get(kind, self.make)(rng)
+
     def make(self, rng: np.random.Generator) -> Scene:
         """One scene; the same state of `rng` gives the same.
 
@@ -103,6 +110,14 @@ class SceneMaker:
             SceneError: if the clips hold next to no sound.
         """
         return self._tried(lambda: self._pair(rng))
+
+    def bursts(self, rng: np.random.Generator) -> Scene:
+        """One short sound, once or some times, and then silence up to a half or full second; otherwise as `make`.
+
+        Raises:
+            SceneError: if none of the clips has a clear burst.
+        """
+        return self._tried(lambda: self._bursts(rng))
 
     def _tried(self, draw: Callable[[], Scene | None]) -> Scene:
         for _ in range(_MOST_TRIES):
@@ -131,6 +146,16 @@ class SceneMaker:
         at = float(rng.uniform(0.0, 0.4))
         placed = self._in_turn(pieces, at, lambda number: softer_db if number == softer else 0.0, (0.15, 0.5), rng)
         return self._rendered(placed, rng) if len(placed) > 1 else None
+
+    def _bursts(self, rng: np.random.Generator) -> Scene | None:
+        pieces = self._pieces(rng, 1, counted=1.0)
+        if not pieces:
+            return None
+        at, length = float(rng.uniform(0.0, 0.3)), pieces[0].seconds(self._store.sample_rate)
+        first, last = max(_BURSTS_HALF_SECONDS[0], int(np.ceil(2.0 * (at + length)))), _BURSTS_HALF_SECONDS[1]
+        if first > last:
+            return None
+        return self._rendered([(pieces[0], at, 0.0)], rng, int(rng.integers(first, last + 1)) / 2)
 
     def _mixed(self, rng: np.random.Generator) -> Scene | None:
         below = self._pieces(rng, 1, counted=0.0, seconds=(4.0, LONGEST_SECONDS))
@@ -193,10 +218,14 @@ class SceneMaker:
             return None
         return _Piece(source, name, samples * np.float32(10.0 ** (-level / 20.0)), times, pause)
 
-    def _rendered(self, placed: list[tuple[_Piece, float, float]], rng: np.random.Generator) -> Scene:
+    def _rendered(
+        self, placed: list[tuple[_Piece, float, float]], rng: np.random.Generator, seconds: float | None = None
+    ) -> Scene:
+        """The pieces, each with its start and level, mixed; `seconds` long, or until shortly after the last of them."""
         rate = self._store.sample_rate
         end = max(at + piece.seconds(rate) for piece, at, _ in placed)
-        waveform = np.zeros(min(round((end + rng.uniform(0.1, 0.4)) * rate), round(LONGEST_SECONDS * rate)), np.float32)
+        length = min(end + float(rng.uniform(0.1, 0.4)), LONGEST_SECONDS) if seconds is None else seconds
+        waveform = np.zeros(round(length * rate), np.float32)
         events = []
         for piece, at, level in placed:
             length = len(piece.samples) / rate

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from makesomenoise import checkpoint
 from makesomenoise.config import Config
 from makesomenoise.data.clips import NO_LABEL, ClipStore, Sequences, frequent_labels
-from makesomenoise.data.manifest import read_clips
+from makesomenoise.data.manifest import read_clips, read_training_clips
 from makesomenoise.data.mels import MelAugmentConfig, MelCrops, MelStore, mixed, mixed_targets
 from makesomenoise.nn.spectrogram import TRUNK_STRIDE
 from makesomenoise.tokenizer.config import CODES_PER_POSITION, TokenizerConfig
@@ -177,10 +177,10 @@ def train_semantic_branch(config: SemanticBranchTrainingConfig, run_folder: str 
 
     Raises:
         RunError: if the folder already holds a run and `resume` is false.
-        ManifestError: if the data cannot be read.
+        ManifestError: if the data cannot be read, or clips to train on are marked for evaluation.
     """
     folder, data, mel = Path(run_folder), config.data, config.model.mel
-    clips = read_clips(data.train)
+    clips = read_training_clips(data.train)
     labels = frequent_labels(clips, data.min_clips_per_label)
 
     def crops(clips: list, augment: MelAugmentConfig | None, seed: int) -> MelCrops:

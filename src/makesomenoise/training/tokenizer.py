@@ -22,7 +22,7 @@ from makesomenoise import checkpoint
 from makesomenoise.audio.peaks import peak_shares
 from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences, frequent_labels
-from makesomenoise.data.manifest import Clip, read_clips
+from makesomenoise.data.manifest import Clip, read_clips, read_training_clips
 from makesomenoise.metrics import perplexity
 from makesomenoise.nn.across import own_rows
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE, FlowConfig, TokenizerConfig
@@ -320,11 +320,11 @@ def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, res
 
     Raises:
         RunError: if the folder already holds a run and `resume` is false.
-        ManifestError: if the data cannot be read.
+        ManifestError: if the data cannot be read, or clips to train on are marked for evaluation.
         CheckpointError: if the semantic branch to start from does not fit.
     """
     folder, data = Path(run_folder), config.data
-    clips = read_clips(data.train)
+    clips = read_training_clips(data.train)
     labels = frequent_labels(clips, config.label_loss.min_clips_per_label) if config.label_loss.weight > 0 else []
     train, valid = _crops(config, clips, labels), _crops(config, read_clips(data.valid), labels, valid=True)
     module = TokenizerTraining(config, labels, folder)

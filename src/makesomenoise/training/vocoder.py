@@ -17,7 +17,7 @@ from makesomenoise import checkpoint
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences
-from makesomenoise.data.manifest import read_clips
+from makesomenoise.data.manifest import Clip, read_clips, read_training_clips
 from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.training.discriminators import (
     Discriminators,
@@ -264,20 +264,19 @@ def train_vocoder(config: VocoderTrainingConfig, run_folder: str | Path, resume:
 
     Raises:
         RunError: if the folder holds a run and `resume` is false, or the other way round.
-        ManifestError: if the data cannot be read.
+        ManifestError: if the data cannot be read, or clips to train on are marked for evaluation.
         CheckpointError: if the weights to start from do not fit.
     """
     folder, data, run = Path(run_folder), config.data, config.run
-    train = _crops(config, data.train, data.augment, run.seed)
-    valid = _crops(config, data.valid, None, 0)
+    train = _crops(config, read_training_clips(data.train), data.augment, run.seed)
+    valid = _crops(config, read_clips(data.valid), None, 0)
 
     loaders = endless(train, valid, data.valid_crops, data.workers, run)
     fit(VocoderTraining(config, folder), loaders, config, folder, resume)
     return folder / "model"
 
 
-def _crops(config: VocoderTrainingConfig, paths: tuple[str, ...], augment: AugmentConfig | None, seed: int) -> Crops:
-    clips = read_clips(paths)
+def _crops(config: VocoderTrainingConfig, clips: list[Clip], augment: AugmentConfig | None, seed: int) -> Crops:
     store = ClipStore(clips, config.model.mel.sample_rate, config.data.cache)
     return Crops(store, config.crop_samples, config.crop_samples, Sequences(clips), augment, seed)
 

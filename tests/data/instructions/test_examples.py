@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -114,6 +115,76 @@ def test_presence_is_answered_rightly_and_evenly(examples: Examples, plain_clips
         assert answered(conversation).startswith("Yes") == (there == name.group)
         said[answered(conversation)[:2]] += 1
     assert 0.8 < said["Ye"] / said["No"] < 1.25
+
+
+def clips_of(*labels: str, trust: str = "claimed") -> list[CodeClip]:
+    return [
+        CodeClip(label, (number,) * 300, 12.8, (0.0, 12.8), label=label, trust=trust)
+        for number, label in enumerate(labels)
+    ]
+
+
+def test_names_stay_open():
+    """What somebody calls a sound is said as often as what the ontology calls it."""
+    (clip,) = clips_of("owl hooting")
+    clip = replace(clip, label="templebell")
+    said = Counter(answered(Examples([clip], RATE).example("classify", number)) for number in range(100))
+    assert set(said) == {"templebell", "bell"}
+    assert 30 < said["bell"] < 70
+
+
+def test_what_is_easily_confused_is_asked_for_where_it_is_wanted():
+    clips = clips_of("violin", "cello", "rain", "a spoon in a glass")
+    plain, hard = (Examples(clips, RATE, TaskWeights(hard_share=share)) for share in (0.0, 0.6))
+    groups = {clip.codes[0]: name.group for clip in clips if (name := clip.name)}
+
+    def confused(examples: Examples) -> int:
+        seen = [examples.example("presence", number) for number in range(200)]
+        asked_strings = [
+            one for one in seen if re.search("violin|cello", asked(one)) and groups[heard(one)[0]] == "strings"
+        ]
+        return sum(answered(one).startswith("No") for one in asked_strings)
+
+    assert confused(plain) == 0
+    assert confused(hard) > 20
+    lists = [asked(hard.example("choose", number)) for number in range(50)]
+    assert any("violin" in text and "cello" in text for text in lists)
+    assert any("a spoon in a glass" in text for text in lists)
+
+
+def test_none_of_these_is_right_where_the_name_is_not_there():
+    clips = clips_of("violin", "rain", "dog")
+    examples = Examples(clips, RATE, TaskWeights(none_share=0.5))
+    said = Counter()
+    for number in range(100):
+        conversation = examples.example("choose", number)
+        right = clips[heard(conversation)[0]].label
+        none = answered(conversation) == "none of these"
+        assert none == (not re.search(rf"\b{right}\b", asked(conversation)))
+        assert none or answered(conversation) == right
+        said[none] += 1
+    assert 30 < said[True] < 70
+
+
+def test_what_a_network_told_is_said_with_a_doubt_and_asked_about_nowhere():
+    told, known = clips_of("violin", trust="guessed"), clips_of("rain", "dog", "siren")
+    examples = Examples([*told, *(replace(clip, codes=(9,) * 300) for clip in known)], RATE)
+    captions = [examples.example("caption", number) for number in range(400)]
+    doubts = {answered(one) for one in captions if heard(one)[0] == 0}
+    assert doubts == {
+        "It may be a violin playing.",
+        "This could be a violin playing.",
+        "It sounds a little like a violin playing.",
+    }
+    for task in ("choose", "presence"):
+        assert {heard(examples.example(task, number))[0] for number in range(50)} == {9}
+
+
+def test_a_long_sound_is_heard_whole_where_it_is_wanted():
+    mixture = TaskWeights(whole_share=0.5, longest_seconds=3.0)
+    lengths = [len(heard(Examples(clips_of("rain"), RATE, mixture).example("caption", n))) for n in range(60)]
+    assert 15 < lengths.count(300) < 45
+    assert max(length for length in lengths if length < 300) <= 71
 
 
 def test_tasks_of_scenes_are_what_they_are_called(examples: Examples):

@@ -64,6 +64,10 @@ class TaskWeights(Config):
             compares with these.
         single_sound_fraction: share of the scenes that are cut down to one of their sounds before they are described,
             asked about or made, so that single sounds too are told whole.
+        hard_share: share of the absent sounds that are of the group of what sounds, which are easily confused with it.
+        none_share: share of the lists to choose from that lack the right name, so that none of them is the answer.
+        whole_share: share of the captions for which all of a clip is heard, however long: one sound that goes on for
+            long is not a scene.
         exact_share: share of the named clips drawn from collections that were labelled by hand.
         longest_seconds: longer clips are cropped to this; scenes are not.
     """
@@ -84,6 +88,9 @@ class TaskWeights(Config):
     follow_ups: int = 3
     unconditional: float = 0.1
     single_sound_fraction: float = 0.3
+    hard_share: float = 0.0
+    none_share: float = 0.0
+    whole_share: float = 0.0
     exact_share: float = 0.75
     longest_seconds: float = 5.0
 
@@ -99,10 +106,13 @@ class NamedClips:
     def __init__(self, clips: Sequence[CodeClip], exact_share: float):
         self._clips = CodeClips.of(clips)
         groups: dict[tuple[bool, str], list[int]] = defaultdict(list)
+        alike: dict[str, dict[Name, None]] = defaultdict(dict)
         exact_clips = self._clips.column("trust") == "exact"
         for place, name in enumerate(self._clips.names()):
             if name is not None:
                 groups[bool(exact_clips[place]), name.name].append(place)
+                alike[name.group][name] = None
+        self._alike = {group: tuple(names) for group, names in alike.items()}
         self._groups = {key: np.array(places, np.int64) for key, places in groups.items()}
         self._labels = _labels(self._clips.where(exact_clips))
         self._keys = sorted(self._groups)
@@ -123,6 +133,12 @@ class NamedClips:
         clip = self._clips[int(group[int(rng.integers(len(group)))])]
         return clip, cast(Name, clip.name)  # only clips with a name are in groups
 
+    def alike(self, name: Name, rng: np.random.Generator) -> Name | None:
+        """Another name of the same group that some clip has, or none."""
+        found = self._alike[name.group]
+        others = [other for other in found if other != name]
+        return others[int(rng.integers(len(others)))] if others else None
+
     def labels(self, clip: CodeClip) -> set[str]:
         """The labels of a clip's collection if it was labelled by hand, which are told apart; of others none."""
         return self._labels[clip.dataset] if clip.trust == "exact" else set()
@@ -137,9 +153,13 @@ def _labels(clips: CodeClips) -> dict[str, set[str]]:
     return found
 
 
-def label_of(clip: CodeClip, name: Name) -> str:
-    """What a clip is called where its name is asked for: by its collection, or by us where labels are rough."""
-    return clip.label if clip.trust == "exact" else name.name
+def label_of(clip: CodeClip, name: Name, rng: np.random.Generator) -> str:
+    """What a clip is called where its name is asked for: by its collection, or by us where labels are rough.
+
+    What people call a sound on their own account is as good a name as ours: both are said, so that names stay open.
+    """
+    own = clip.trust == "exact" or (clip.trust == "claimed" and rng.random() < 0.5)  # noqa: PLR2004 - even chances
+    return clip.label if own else name.name
 
 
 class ExamplesError(DataError):
@@ -190,6 +210,8 @@ class Examples:
         self._scenes = SceneTasks(clips, code_rate, self.mixture)
         self._any = clips.where(single & (clips.column("seconds") > 1.5))  # noqa: PLR2004 - two halves
         self._named = NamedClips(clips.where(single), self.mixture.exact_share)
+        sure = single & (clips.column("trust") != "guessed")  # what a network told is described and named, no more
+        self._sure = NamedClips(clips.where(sure), self.mixture.exact_share)
         weights = {task: getattr(self.mixture, task) for task, enough in self._tasks().items() if enough}
         total = sum(weights.values())
         if total <= 0:
@@ -207,7 +229,8 @@ class Examples:
 
     def _tasks(self) -> dict[str, bool]:
         """For each task, whether there are clips or chats for it."""
-        named = dict.fromkeys(("caption", "classify", "choose", "presence", "generate"), bool(self._named))
+        named = dict.fromkeys(("caption", "classify"), bool(self._named))
+        named |= dict.fromkeys(("choose", "presence", "generate"), bool(self._sure))
         scenes = dict.fromkeys(
             ("scene_caption", "scene_question", "scene_timeline", "scene_generate"), bool(self._scenes)
         )
@@ -236,38 +259,49 @@ class Examples:
         if written and rng.random() < _WRITTEN_SHARE:
             text = templates.capital(written[int(rng.integers(len(written)))].removesuffix(".") + ".")
         else:
-            text = templates.answer("caption", rng, heard=name.heard, happens=name.happens)
-        return heard(self._excerpt(clip, rng), templates.question("caption", rng), text, rng)
+            kind = "guess" if clip.trust == "guessed" else "caption"
+            text = templates.answer(kind, rng, heard=name.heard, happens=name.happens)
+        codes = clip.codes if rng.random() < self.mixture.whole_share else self._excerpt(clip, rng)
+        return heard(codes, templates.question("caption", rng), text, rng)
 
     def _classify(self, rng: np.random.Generator) -> tuple[Turn, ...]:
         clip, name = self._named.draw(rng)
-        return heard(self._excerpt(clip, rng), templates.question("classify", rng), label_of(clip, name), rng)
+        return heard(self._excerpt(clip, rng), templates.question("classify", rng), label_of(clip, name, rng), rng)
 
     def _choose(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        clip, name = self._named.draw(rng)
-        right = label_of(clip, name)
-        wrong = self._named.labels(clip) - {right}
-        count = int(rng.integers(2, _MOST_CHOICES))
-        pool = (
-            sorted(wrong)
-            if len(wrong) >= count
-            else [other.name for other in others([name], count, rng, self._ontology)]
-        )
-        choices = [right, *(pool[int(n)] for n in rng.choice(len(pool), count, replace=False))]
+        clip, name = self._sure.draw(rng)
+        right = label_of(clip, name, rng)
+        wrong = self._wrong(clip, name, right, int(rng.integers(2, _MOST_CHOICES)), rng)
+        none = rng.random() < self.mixture.none_share
+        choices = wrong if none else [right, *wrong]
         shuffled = templates.listed([choices[int(n)] for n in rng.permutation(len(choices))])
-        return heard(self._excerpt(clip, rng), templates.question("choose", rng, choices=shuffled), right, rng)
+        answer = templates.NONE_OF_THESE if none else right
+        return heard(self._excerpt(clip, rng), templates.question("choose", rng, choices=shuffled), answer, rng)
+
+    def _wrong(self, clip: CodeClip, name: Name, right: str, count: int, rng: np.random.Generator) -> list[str]:
+        """Labels that are not that of a clip: of its collection, or as other clips are called."""
+        own = sorted(self._sure.labels(clip) - {right})
+        if len(own) >= count:
+            return [own[int(n)] for n in rng.choice(len(own), count, replace=False)]
+        found: dict[str, None] = {}
+        for _ in range(_MOST_TRIES):
+            other, absent = self._sure.draw(rng)
+            if absent.group != name.group or (absent != name and rng.random() < self.mixture.hard_share):
+                found[label_of(other, absent, rng)] = None
+        found |= dict.fromkeys(other.name for other in others([name], count, rng, self._ontology))
+        return [label for label in found if label != right][:count]
 
     def _presence(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        clip, name = self._named.draw(rng)
+        clip, name = self._sure.draw(rng)
         present = bool(rng.random() < 0.5)  # noqa: PLR2004 - even chances
         asked = name if present else self._absent(name, rng)
         question = templates.question("presence", rng, heard=asked.heard)
         return heard(self._excerpt(clip, rng), question, templates.yes_or_no(present, asked.heard, rng), rng)
 
     def _generate(self, rng: np.random.Generator) -> tuple[Turn, ...]:
-        clip, name = self._named.draw(rng)
+        clip, name = self._sure.draw(rng)
         codes = self._asked_for(clip, rng)
-        text = (name.heard, name.happens, label_of(clip, name))[int(rng.integers(3))]
+        text = (name.heard, name.happens, label_of(clip, name, rng))[int(rng.integers(3))]
         return made(text, codes, self._rate, self.mixture.unconditional, rng)
 
     def _go_on(self, rng: np.random.Generator) -> tuple[Turn, ...]:
@@ -285,8 +319,11 @@ class Examples:
 
     def _absent(self, name: Name, rng: np.random.Generator) -> Name:
         """A name that is asked for where another sounds, drawn as those that sound are."""
+        alike = self._sure.alike(name, rng) if rng.random() < self.mixture.hard_share else None
+        if alike is not None:
+            return alike
         for _ in range(_MOST_TRIES):
-            other = self._named.draw(rng)[1]
+            other = self._sure.draw(rng)[1]
             if other.group != name.group:
                 return other
         return others([name], 1, rng, self._ontology)[0]

@@ -123,6 +123,7 @@ ANSWERS = {
         "You can hear {heard}.",
         "It sounds like {heard}.",
     ),
+    "guess": ("It may be {heard}.", "This could be {heard}.", "It sounds a little like {heard}."),
     "first": ("{Answer}.", "{Answer} comes first.", "First there is {answer}.", "It begins with {answer}."),
     "last": ("{Answer}.", "{Answer} comes last.", "At the end there is {answer}.", "It ends with {answer}."),
     "count": ("{Answer}.", "I hear it {answer}.", "It is heard {answer}."),
@@ -134,6 +135,7 @@ ANSWERS = {
 }
 _YES = ("Yes.", "Yes, there is {heard}.", "Yes, I hear {heard}.")
 _NO = ("No.", "No, I do not hear that.", "No, there is nothing like that.")
+NONE_OF_THESE = "none of these"
 _TIMES = ("never", "once", "twice", "three times", "four times", "five times")
 _SOUND_FIRST = 0.8
 

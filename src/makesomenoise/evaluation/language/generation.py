@@ -17,7 +17,6 @@ from torch import Tensor
 from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.instructions.scene_qa import described, parts
-from makesomenoise.data.jobs import PAIRS
 from makesomenoise.data.ontology import Ontology
 from makesomenoise.data.scenes import SceneError, SceneMaker
 from makesomenoise.evaluation.cache import Measurement, ResultCache
@@ -61,7 +60,7 @@ class Originals:
         if self._maker is None or how is None:
             return None
         rng = np.random.default_rng([how.seed, how.number])
-        made = self._maker.pair(rng) if how.kind == PAIRS else self._maker.make(rng)
+        made = self._maker.of_kind(how.kind, rng)
         return torch.from_numpy(made.waveform) if made.events == clip.events else None
 
 

@@ -20,6 +20,7 @@ from makesomenoise.config import Config
 from makesomenoise.data.codes import CodeClips, read_codes
 from makesomenoise.data.instructions.examples import Examples, TaskWeights
 from makesomenoise.data.instructions.text_only import Chat, prompts, read_chat, write_chat
+from makesomenoise.data.manifest import refuse_evaluation
 from makesomenoise.data.ontology import ontology
 from makesomenoise.errors import DataError
 from makesomenoise.language.config import LanguageConfig, LoraConfig
@@ -167,6 +168,7 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
     Raises:
         RunError: if the folder already holds a run and `resume` is false.
         CodesError: if there are no code shards, or they were made by another tokenizer.
+        ManifestError: if clips to train on are marked for evaluation.
         LanguageError: if the base cannot be loaded.
     """
     folder = Path(run_folder)
@@ -175,6 +177,7 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
         read_codes(*sources, fingerprint=tokenizer.fingerprint, ontology=ontology(config.data.ontology))
         for sources in (config.data.train, config.data.valid)
     )
+    refuse_evaluation(clips.column("split"))
     first = _processes().is_main_process
     last = open_run(folder, config, resume, joins=not first)
     if config.run.threads is not None:
