@@ -170,3 +170,33 @@ def test_a_data_set_is_prepared_and_its_codes_are_published_in_a_dry_run(msn, mo
     assert len(result.stderr.strip().splitlines()) == 1
     result = msn("data", "prepare", "hub", tmp_path / "set", tmp_path / "corpus", "--preset", "esc51")
     assert (result.exit_code, "unknown preset" in result.stderr) == (2, True)
+
+
+def test_sounds_of_ones_own_and_simple_ones_become_shards(msn, folder: Path, tmp_path: Path):
+    from makesomenoise.data.manifest import read_clips
+
+    told = msn("data", "prepare", "folder", folder, tmp_path / "own", "--license", "CC0", "--trust", "exact")
+    assert told.exit_code == 0, told.output
+    assert "3 train clips with 0 captions in 1 shards" in told.stdout
+    assert {(clip.label, clip.license, clip.trust) for clip in read_clips([tmp_path / "own"])} == {
+        ("dog", "CC0", "exact"),
+        ("rain", "CC0", "exact"),
+        ("siren", "CC0", "exact"),
+    }
+    told = msn("data", "prepare", "simple", tmp_path / "simple", "--count", 8)
+    assert told.exit_code == 0, told.output
+    assert len(read_clips([tmp_path / "simple"])) == 8
+
+
+def test_data_sets_that_are_not_there_are_one_sentence(msn, folder: Path, tmp_path: Path):
+    for name, source, words in (
+        ("esc50", tmp_path / "ESC-50-master.zip", "does not exist: give the folder or the archive"),
+        ("clotho", folder, "is not clotho: it has none of the tables"),
+        ("debian", "--package", "has no package"),
+    ):
+        given = ("--package", "no-such-package") if name == "debian" else (source,)
+        told = msn("data", "prepare", name, *given, tmp_path / "out")
+        assert told.exit_code == 2
+        assert words in told.stderr
+        assert "Traceback" not in told.stderr
+    assert not (tmp_path / "out").exists()

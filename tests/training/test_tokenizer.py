@@ -22,8 +22,11 @@ from tests.factories import SMALL
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory, tone: Tone) -> TokenizerTrainingConfig:
+    return tiny_tokenizer(tmp_path_factory.mktemp("clips"), tone)
+
+
+def tiny_tokenizer(folder: Path, tone: Tone) -> TokenizerTrainingConfig:
     """Six steps on two labelled tones."""
-    folder = tmp_path_factory.mktemp("clips")
     for label, hz in (("low", 200.0), ("high", 3000.0)):
         (folder / label).mkdir()
         soundfile.write(folder / label / "tone.wav", tone(0.8, hz).numpy(), 24_000)

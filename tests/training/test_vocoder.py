@@ -25,8 +25,11 @@ from tests.conftest import Tone
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory, tone: Tone) -> VocoderTrainingConfig:
+    return tiny_vocoder(tmp_path_factory.mktemp("clips"), tone)
+
+
+def tiny_vocoder(folder: Path, tone: Tone) -> VocoderTrainingConfig:
     """Six steps, the last three with discriminators, on three noisy tones."""
-    folder = tmp_path_factory.mktemp("clips")
     for hz in (200.0, 700.0, 3000.0):
         soundfile.write(folder / f"{hz}.wav", noisy(tone(0.5, hz)).numpy(), 24_000)
     clips = (str(folder),)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from makesomenoise.cli import data_hub
+from makesomenoise.cli import data_prepare
 from makesomenoise.cli.errors import show
 from makesomenoise.cli.options import Device, Json, Model, OntologyFile, Seed
 from makesomenoise.cli.progress import progress
@@ -95,5 +95,5 @@ def stats(output: Folder, as_json: Json = False) -> None:
     )
 
 
-app.add_typer(data_hub.prepare, name="prepare")
-app.command()(data_hub.push)
+app.add_typer(data_prepare.prepare, name="prepare")
+app.command()(data_prepare.push)
