@@ -45,6 +45,6 @@ stage codes/train msn data encode "${learned[@]}" "$runs/simple" "$runs/codes/tr
   --scenes 4096 --pairs 4096 --bursts 2048 --copies 1
 stage codes/valid msn data encode "$corpus"/valid-*.tar "$runs/codes/valid" --scenes 250
 stage open msn train language "$runs/configs/open.yaml" --run "$runs/open" --resume
-stage mean msn average "$runs/open/model" language "$runs/mean" --share 0.7
+stage mean msn average "$runs/open/model" language "$runs/mean" --share 0.3
 stage evaluate msn evaluate language "$runs/codes/valid" "$runs/evaluate" --corpus "$corpus" --model "$runs/mean" \
   --classifier "$runs/classifier"
