@@ -28,6 +28,10 @@ MODEL = {
 
 @pytest.fixture
 def config(tmp_path: Path, tone: Tone) -> TokenizerTrainingConfig:
+    return tiny_tokenizer(tmp_path, tone)
+
+
+def tiny_tokenizer(tmp_path: Path, tone: Tone) -> TokenizerTrainingConfig:
     """Six steps on two labelled tones."""
     for label, hz in (("low", 200.0), ("high", 3000.0)):
         (tmp_path / "clips" / label).mkdir(parents=True)

@@ -25,6 +25,10 @@ from tests.conftest import Tone
 
 @pytest.fixture
 def config(tmp_path: Path, tone: Tone) -> VocoderTrainingConfig:
+    return tiny_vocoder(tmp_path, tone)
+
+
+def tiny_vocoder(tmp_path: Path, tone: Tone) -> VocoderTrainingConfig:
     """Six steps, the last three with discriminators, on three noisy tones."""
     (tmp_path / "clips").mkdir()
     for hz in (200.0, 700.0, 3000.0):
