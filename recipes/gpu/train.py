@@ -27,7 +27,7 @@ from typing import Literal
 
 import torch
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.errors import ConfigError
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE, TokenizerConfig
@@ -89,7 +89,7 @@ def load(folder: Path, decoder_source: str | None, device: torch.device) -> Star
     Raises:
         CheckpointError: if one cannot be read, or if they do not fit.
     """
-    network = TokenizerNetwork(checkpoint.load_config(folder, TokenizerConfig))
+    network = TokenizerNetwork(model_folder.load_config(folder, TokenizerConfig))
     new = decoder_source is None and not any(name.startswith("decoder.") for name in checkpoint.load_state(folder))
     load_start(network, str(folder), NEW_DECODER if new else decoder_source)
     decoder = network.decoder
@@ -246,7 +246,7 @@ def main() -> None:
     if given.device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("This machine has no CUDA device; try the recipe with --device cpu and a small --config.")
     clock = Clock(_USED * 60.0 * given.minutes, _BEGUN)
-    model = checkpoint.resolve(given.model) if given.model else given.pack / MODEL_FOLDER
+    model = model_folder.resolve(given.model) if given.model else given.pack / MODEL_FOLDER
     device = torch.device(given.device)
     tapes = read_tapes([given.pack, *given.also], config.dataset_weights, device)
     Run(tapes, load(model, given.decoder, device), given.out, config, clock).train()

@@ -170,3 +170,57 @@ def test_a_data_set_is_prepared_and_its_codes_are_published_in_a_dry_run(msn, mo
     assert len(result.stderr.strip().splitlines()) == 1
     result = msn("data", "prepare", "hub", tmp_path / "set", tmp_path / "corpus", "--preset", "esc51")
     assert (result.exit_code, "unknown preset" in result.stderr) == (2, True)
+
+
+def test_sounds_of_ones_own_and_simple_ones_become_shards(msn, folder: Path, tmp_path: Path):
+    from makesomenoise.data.manifest import read_clips
+
+    told = msn("data", "prepare", "folder", folder, tmp_path / "own", "--license", "CC0", "--trust", "exact")
+    assert told.exit_code == 0, told.output
+    assert "3 train clips with 0 captions in 1 shards" in told.stdout
+    assert {(clip.label, clip.license, clip.trust) for clip in read_clips([tmp_path / "own"])} == {
+        ("dog", "CC0", "exact"),
+        ("rain", "CC0", "exact"),
+        ("siren", "CC0", "exact"),
+    }
+    told = msn("data", "prepare", "simple", tmp_path / "simple", "--count", 8)
+    assert told.exit_code == 0, told.output
+    assert len(read_clips([tmp_path / "simple"])) == 8
+
+
+def test_data_sets_that_are_not_there_are_one_sentence(msn, folder: Path, tmp_path: Path):
+    for name, source, words in (
+        ("esc50", tmp_path / "ESC-50-master.zip", "does not exist: give the folder or the archive"),
+        ("clotho", folder, "is not clotho: it has none of the tables"),
+        ("debian", "--package", "has no package"),
+    ):
+        given = ("--package", "no-such-package") if name == "debian" else (source,)
+        told = msn("data", "prepare", name, *given, tmp_path / "out")
+        assert told.exit_code == 2
+        assert words in told.stderr
+        assert "Traceback" not in told.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_in_both_is_named_and_left_out(msn, models, folder: Path, tmp_path: Path):
+    import numpy as np
+
+    from makesomenoise.data.codes import read_codes
+
+    rng = np.random.default_rng(0)
+    burst = np.concatenate([rng.standard_normal(2400) * rng.random() for _ in range(30)]).astype(np.float32)
+    io.save(folder / "dog" / "b.wav", 0.1 * burst)
+    (tmp_path / "other").mkdir()
+    io.save(tmp_path / "other" / "copy.wav", 0.05 * burst[5000:])
+    told = msn("data", "overlap", folder, tmp_path / "other", "--keys", tmp_path / "keys.txt")
+    assert told.exit_code == 0, told.output
+    assert f"1 clips of {folder} are in {tmp_path / 'other'}." in told.stdout
+    assert (tmp_path / "keys.txt").read_text() == "dog/b\n"
+    (document,) = map(json.loads, msn("data", "overlap", folder, tmp_path / "other", "--json").stdout.splitlines())
+    assert (document["first"], document["second"]) == ("dog/b", "copy")
+    options = ("--model", models.ours, "--workers", 1, "--leave-out", tmp_path / "keys.txt")
+    assert msn("data", "encode", folder, tmp_path / "out", *options).exit_code == 0
+    assert {clip.key for clip in read_codes(tmp_path / "out")} == {"dog/a", "rain/a", "siren/a"}
+    told = msn("data", "encode", folder, tmp_path / "out", "--leave-out", tmp_path / "nothing")
+    assert told.exit_code == 2
+    assert "cannot be read" in told.stderr

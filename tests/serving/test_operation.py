@@ -210,6 +210,20 @@ def test_a_line_of_the_log_is_one_document(caplog):
     assert "KeyError" in json.loads(line)["traceback"]
 
 
+def test_a_page_that_cannot_be_built_says_what_is_missing(running, model, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.delitem(sys.modules, "makesomenoise.serving.page", raising=False)
+    server = running(Worker(lambda: model), Settings(page=True)).ready()
+    assert waited(lambda: "not installed" in httpx.get(server.url).text)
+    answer = httpx.get(server.url)
+    assert answer.status_code == 503
+    assert "The page needs gradio, which is not installed: run pip install" in answer.text
+    assert "refresh" not in answer.text
+    assert httpx.get(f"{server.url}/favicon.ico").status_code == 404
+    assert httpx.get(f"{server.url}/v1/models").status_code == 200
+    assert [record.levelname for record in caplog.records if "gradio" in record.getMessage()] == ["WARNING"]
+
+
 def test_what_prometheus_reads(server):
     httpx.get(f"{server.url}/v1/models")
     text = httpx.get(f"{server.url}/metrics").text
@@ -239,14 +253,14 @@ def test_sigterm_lets_what_runs_finish(folders, tmp_path):
     with (tmp_path / "log").open("w") as log, subprocess.Popen(words, stderr=log) as process:
         try:
             assert waited(lambda: is_ready(url), 120)
-            body = {"input": "rain", "seconds": 12, "response_format": "pcm"}
+            body = {"input": "rain", "seconds": 5, "response_format": "pcm"}
             with httpx.stream("POST", f"{url}/v1/audio/speech", json=body, timeout=60) as answer:
                 size = 0
                 for number, piece in enumerate(answer.iter_raw()):
                     if not number:
                         process.send_signal(signal.SIGTERM)
                     size += len(piece)
-            assert size == 2 * 12 * 24_000
+            assert size == 2 * 5 * 24_000
             assert process.wait(30) in (0, 143)  # uvicorn raises the signal again at the end
         finally:
             process.kill()

@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from makesomenoise.nn.across import BatchNorm2d
+
 TRUNK_STRIDE = 32
 
 
@@ -35,4 +37,4 @@ class _Residual(nn.Module):
 
 def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+    return nn.Sequential(convolution, BatchNorm2d(outputs), nn.ReLU())

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from makesomenoise.serving.refusals import Refusal
@@ -15,9 +15,15 @@ from makesomenoise.serving.worker import Worker
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.05
-_SOON = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="1">
-<title>makesomenoise</title><body style="font-family: system-ui, sans-serif; margin: 3em"><p>The page is being built,
-which takes a few seconds: it will show itself.</p></body></html>"""
+_HTML = """<!doctype html><html lang="en"><meta charset="utf-8">{head}<title>makesomenoise</title>
+<body style="font-family: system-ui, sans-serif; margin: 3em"><p>{text}</p></body></html>"""
+_SOON = _HTML.format(
+    head='<meta http-equiv="refresh" content="1">',
+    text="The page is being built, which takes a few seconds: it will show itself.",
+)
+_MISSING = "The page needs {module}, which is not installed: run pip install 'makesomenoise[serve]' and start again."
+_BROKEN = "The page could not be built: the server's log tells why."
+_ROUTES = "The routes under /v1 answer without it."
 
 
 class LatePage:
@@ -31,16 +37,26 @@ class LatePage:
     def __init__(self, worker: Worker, build: Callable[[], FastAPI]):
         self._worker, self._build = worker, build
         self._page: ASGIApp | None = None
+        self._absent = ""  # why there will be none
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers as the page, once it is there."""
         if self._page is not None:
             await self._page(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == "/":
-            await HTMLResponse(_SOON, 503, {"Retry-After": "1"})(scope, receive, send)
         elif scope["type"] == "http":
-            refusal = Refusal(503, "The page is being built: try again in a few seconds.", "page_loading", None, 1)
-            await JSONResponse(refusal.body(), refusal.status, refusal.headers())(scope, receive, send)
+            await (self._nothing_yet if not self._absent else self._nothing)(scope["path"])(scope, receive, send)
+
+    def _nothing_yet(self, path: str) -> Response:
+        if path == "/":
+            return HTMLResponse(_SOON, 503, {"Retry-After": "1"})
+        refusal = Refusal(503, "The page is being built: try again in a few seconds.", "page_loading", None, 1)
+        return JSONResponse(refusal.body(), refusal.status, refusal.headers())
+
+    def _nothing(self, path: str) -> Response:
+        if path == "/":
+            return HTMLResponse(_HTML.format(head="", text=f"{self._absent} {_ROUTES}"), 503)
+        refusal = Refusal(404, "There is no such address.")
+        return JSONResponse(refusal.body(), refusal.status, refusal.headers())
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -63,5 +79,9 @@ class LatePage:
             async with page.router.lifespan_context(page):
                 self._page = page
                 await ending.wait()
+        except ModuleNotFoundError as error:
+            self._absent = _MISSING.format(module=error.name)
+            log.warning("%s", self._absent)
         except Exception:
+            self._absent = _BROKEN
             log.exception("the page could not be built")

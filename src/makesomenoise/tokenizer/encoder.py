@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from makesomenoise.audio.peaks import peak_shares
+from makesomenoise.nn.across import BatchNorm1d
 from makesomenoise.nn.convnext import ConvNeXtBlock
 from makesomenoise.nn.resample import Downsample
 from makesomenoise.nn.spectrogram import TRUNK_STRIDE, SpectrogramTrunk
@@ -71,7 +72,7 @@ class Encoder(nn.Module):
         self.out = nn.Linear(config.dim, config.latent_dim)
         # Each latent channel is kept at mean 0 and variance 1 over the data. Without it the latents of a young encoder
         # all point the same way and share a handful of codes (perplexity 2 after 200 steps, 250 with it).
-        self.spread = nn.BatchNorm1d(config.latent_dim, affine=False)
+        self.spread = BatchNorm1d(config.latent_dim, affine=False)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Normalised log-mel [B, M, 4N] to latents [B, D, N]."""

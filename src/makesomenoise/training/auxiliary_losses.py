@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from makesomenoise.config import Config
 from makesomenoise.data.clips import NO_LABEL
+from makesomenoise.nn.across import mean_across
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE
 
 _HIDDEN = 256
@@ -67,10 +68,9 @@ class LabelHead(nn.Module):
     def loss(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of the votes, a scalar; 0 where nothing is known."""
         votes, names = self(latents, labels)
-        if not (names != NO_LABEL).any():
-            return latents.new_zeros(())
-        smoothing = self.config.smoothing
-        return nn.functional.cross_entropy(votes, names, ignore_index=NO_LABEL, label_smoothing=smoothing)
+        known, settings = mean_across((names != NO_LABEL).sum().float()), {"ignore_index": NO_LABEL, "reduction": "sum"}
+        total = F.cross_entropy(votes, names, label_smoothing=self.config.smoothing, **settings)
+        return total / torch.where(known > 0, known, 1.0)
 
     def right(self, latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """How many windows are named right, and how many have a name."""

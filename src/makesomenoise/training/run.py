@@ -178,14 +178,17 @@ def last_checkpoint(folder: Path) -> Path | None:
 class EpochSampler(Sampler[int]):
     """Example numbers of one epoch after another: epoch e holds e * size * world up to (e + 1) * size * world.
 
+    A step's examples are those of one device with as large a batch as all have together; each device has a block.
+
     Args:
-        size: examples an epoch and device.
+        size: examples an epoch and device, a multiple of `batch_size`.
         rank: number of this device.
         world: number of devices.
+        batch_size: examples a step and device.
     """
 
-    def __init__(self, size: int, rank: int = 0, world: int = 1):
-        self.size, self.rank, self.world = size, rank, world
+    def __init__(self, size: int, rank: int = 0, world: int = 1, batch_size: int = 1):
+        self.size, self.rank, self.world, self.batch_size = size, rank, world, batch_size
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -194,10 +197,16 @@ class EpochSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         total = self.size * self.world
-        return iter(range(self.epoch * total + self.rank, (self.epoch + 1) * total, self.world))
+        return blocks(range(self.epoch * total, (self.epoch + 1) * total), self.rank, self.world, self.batch_size)
 
     def __len__(self) -> int:
         return self.size
+
+
+def blocks(numbers: range, rank: int, world: int, size: int) -> Iterator[int]:
+    """Of every `world * size` numbers the block of one device."""
+    for first in range(rank * size, len(numbers), world * size):
+        yield from numbers[first : first + size]
 
 
 class RunConfig(Config):
@@ -262,9 +271,9 @@ def endless(train: Dataset, valid: Dataset, valid_examples: int, workers: int, r
     pinned = torch.cuda.is_available()
 
     def loaders(rank: int, world: int) -> tuple[DataLoader, DataLoader]:
-        sampler = EpochSampler(run.valid_every * run.batch_size, rank, world)
+        sampler = EpochSampler(run.valid_every * run.batch_size, rank, world, run.batch_size)
         size, kept = run.batch_size, workers > 0
-        looked_at = range(rank, valid_examples, world)
+        looked_at = list(blocks(range(valid_examples), rank, world, run.batch_size))
         return (
             DataLoader(train, size, sampler=sampler, num_workers=workers, pin_memory=pinned, persistent_workers=kept),
             DataLoader(valid, size, sampler=looked_at, num_workers=workers, pin_memory=pinned),

@@ -24,6 +24,7 @@ from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences, frequent_labels
 from makesomenoise.data.manifest import Clip, read_clips, read_training_clips
 from makesomenoise.metrics import perplexity
+from makesomenoise.nn.across import own_rows
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE, FlowConfig, TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.network import TokenizerNetwork, TokenizerOutput
@@ -170,7 +171,7 @@ class TokenizerTraining(lightning.LightningModule):
             batch = {name: _halved(values) for name, values in batch.items()}
         losses = self._losses(batch, progress)
         total = torch.stack([self._weight(name) * loss for name, loss in losses.items()]).sum()
-        self.log_dict({f"train/{k}": v.detach() for k, v in {"loss": total, **losses}.items()})
+        self.log_dict({f"train/{k}": v.detach() for k, v in {"loss": total, **losses}.items()}, sync_dist=True)
         return total
 
     def _losses(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
@@ -182,7 +183,7 @@ class TokenizerTraining(lightning.LightningModule):
         if passed.reconstruction is not None:
             losses["reconstruction"] = passed.reconstruction.loss
         if distill is not None:
-            losses["distill"] = distill.loss(self._flow_decoder(self.network), self.global_step, self._generator)
+            losses["distill"] = distill.loss(self._flow_decoder(self.network), self.global_step, self._own_generator)
         if self.label_head is not None:
             losses["label"] = _of_both(self.label_head.loss, passed, batch["labels"])
         if self.mel_head is not None:
@@ -246,7 +247,8 @@ class TokenizerTraining(lightning.LightningModule):
 
     def _decode_examples(self, waveform: Tensor, codes: Tensor) -> None:
         mel = self.config.model.scale.normalise(self.average.mel(waveform))
-        noise = torch.randn(mel.shape, generator=self._generator(10**9), device=mel.device)
+        generator = self._generator(10**9)
+        noise = own_rows(lambda n: torch.randn((n, *mel.shape[1:]), generator=generator, device=mel.device), len(mel))
         # Few jumps show something only once they have been taught.
         quality = "best" if self.distillation is None else "fast"
         decoded = self.average.decoder.decode(self.average.quantizer.decode(codes), noise, quality=quality)
@@ -278,10 +280,14 @@ class TokenizerTraining(lightning.LightningModule):
         trained = [p for p in self.parameters() if p.requires_grad]
         return lightning_optimizer(trained, self.config.optimizer, self.config.run.steps)
 
-    def _generator(self, number: int) -> torch.Generator:
-        """Randomness of one step on one device: what makes a resumed run the same run."""
-        seed = (self.config.run.seed * 1_000_003 + number) * 1024 + self.global_rank
+    def _generator(self, number: int, device: int = 0) -> torch.Generator:
+        """Randomness of one step, for the whole batch: what makes a resumed run the same run, on any devices."""
+        seed = (self.config.run.seed * 1_000_003 + number) * 1024 + device
         return torch.Generator(self.device).manual_seed(seed)
+
+    def _own_generator(self, number: int) -> torch.Generator:
+        """Randomness of one step on one device."""
+        return self._generator(number, self.global_rank)
 
 
 def _of_both(loss: Callable[[Tensor, Tensor], Tensor], passed: TokenizerOutput, target: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from makesomenoise.nn.across import mean_across
 from makesomenoise.tokenizer.decoding import Quality
 
 _LEAST_DEVIATION = 1e-3  # of a band that never sounds
@@ -96,7 +97,7 @@ class BandStandardiser(nn.Module):
 
 
 def weighted_mean(errors: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean of errors [B, T, M], a scalar, with a weight [B, T] for each frame, or with all alike."""
+    """Mean of errors [B, T, M], a scalar, with a weight [B, T] for each frame of the whole batch, or with all alike."""
     if weight is None:
         return errors.mean()
-    return (errors.mean(dim=-1) * weight).sum() / weight.sum()
+    return (errors.mean(dim=-1) * weight).sum() / mean_across(weight.sum())

@@ -9,12 +9,15 @@ What is predicted is the deviation from Gaussian data (`flow.path.gaussian_veloc
 already turns noise into texture of about the right size, in steps of any span.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from makesomenoise.flow.ode import Velocity, guided, integrate, integrate_multistep, rescaled, time_grid
 from makesomenoise.flow.path import data_from_velocity, gaussian_velocity, sample_path, velocity_from_data
 from makesomenoise.flow.times import sample_times
+from makesomenoise.nn.across import own_rows
 from makesomenoise.tokenizer.config import FlowConfig
 from makesomenoise.tokenizer.decoders.base import BandStandardiser, Reconstruction, weighted_mean
 from makesomenoise.tokenizer.decoders.network import Condition, DecoderNetwork
@@ -41,14 +44,19 @@ class FlowDecoder(BandStandardiser):
     ) -> Reconstruction:
         """The flow-matching loss: mean squared error of the velocity, at one time for each example; see `Decoder`."""
         config, x_1 = self.config, self.standardise(mel)
-        t = sample_times(len(mel), config.time_mean, config.time_deviation, generator, config.uniform_share)
-        noise = torch.randn(x_1.shape, generator=generator, device=mel.device)
-        dropped = torch.rand(len(mel), generator=generator, device=mel.device) < config.drop_condition
+        t = own_rows(partial(self._times, generator=generator), len(mel))
+        noise = own_rows(lambda n: torch.randn((n, *x_1.shape[1:]), generator=generator, device=mel.device), len(mel))
+        chance = own_rows(lambda n: torch.rand(n, generator=generator, device=mel.device), len(mel))
+        dropped = chance < config.drop_condition
         point = sample_path(noise, x_1, t)
         condition = self.condition(torch.where(dropped[:, None, None], self.no_condition[:, None], latents))
         velocity = self.average_velocity(point.x_t, condition, t)
         predicted = self.restore(data_from_velocity(velocity, point.x_t, t))
         return Reconstruction(weighted_mean((velocity - point.dx_t).square(), weight), predicted)
+
+    def _times(self, count: int, generator: torch.Generator) -> Tensor:
+        config = self.config
+        return sample_times(count, config.time_mean, config.time_deviation, generator, config.uniform_share)
 
     def decode(
         self,

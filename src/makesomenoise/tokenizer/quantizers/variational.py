@@ -22,6 +22,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from makesomenoise.nn.across import mean_across, own_rows
 from makesomenoise.tokenizer.config import VariationalConfig
 from makesomenoise.tokenizer.quantizers.base import Quantized, on_sphere
 
@@ -75,7 +76,7 @@ class VariationalQuantizer(nn.Module):
         q = log_q.exp()
         distance, negative_entropy = -(q * logits).sum(-1), (q * log_q).sum(-1)
         kl = (distance + negative_entropy).mean() + math.log(self.codebook_size)
-        usage = math.log(self.codebook_size) - torch.special.entr(q.flatten(0, -2).mean(0)).sum()
+        usage = math.log(self.codebook_size) - torch.special.entr(mean_across(q.flatten(0, -2).mean(0))).sum()
         return self.config.kl_weight * kl + self.config.usage_weight * usage
 
     def _temperature(self, progress: float) -> float:
@@ -84,5 +85,8 @@ class VariationalQuantizer(nn.Module):
 
 
 def _gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
-    uniform = torch.rand(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+    def draw(count: int) -> Tensor:
+        return torch.rand((count, *like.shape[1:]), generator=generator, device=like.device, dtype=like.dtype)
+
+    uniform = own_rows(draw, len(like))
     return -torch.log(-torch.log(uniform.clamp(1e-9, 1.0 - 1e-7)))

@@ -42,6 +42,7 @@ from makesomenoise.training.language.frame_supervision import (
 from makesomenoise.training.language.memory_estimate import Estimate, GpuPlan, estimate, plan
 from makesomenoise.training.language.self_distillation import base_answers
 from makesomenoise.training.language.sft import Batches, LossConfig, SFTTask, Stage
+from makesomenoise.training.language.sharding import is_sharded, whole
 from makesomenoise.training.language.trainer import (
     LanguageOptimizerConfig,
     LanguageRunConfig,
@@ -184,6 +185,7 @@ def train_language(config: LanguageTrainingConfig, run_folder: str | Path, resum
     model = _model(config, tokenizer, clips if last is None else clips[:0])
     if config.frame_supervision.steps and last is None:
         _ground(model, clips, valid, config, folder)
+        model = _gathered(model, config, tokenizer)
     chats = _chats(model, config, folder)
     seed = config.run.seed
     examples = [Examples(clips, tokenizer.code_rate, part.task_weights, seed, chats) for part in config.stages]
@@ -286,6 +288,16 @@ def _ground(
     seen = Validation([fixed[number] for number in range(len(fixed))], folder)
     with learner.only_lower(), together():
         run_steps(learner, batches, asked.steps, seen, asked.optimizer, config.run, last_checkpoint(folder))
+
+
+def _gathered(model: LanguageModel, config: LanguageTrainingConfig, tokenizer: AudioTokenizer) -> LanguageModel:
+    """The model of a finished stage; where processes share it out, another one, which the next stage can share out."""
+    if not is_sharded():
+        return model
+    learned = whole(model.learned())
+    model = _model(config, tokenizer, CodeClips.of([]))
+    model.set_learned(learned)
+    return model
 
 
 def _chats(model: LanguageModel, config: LanguageTrainingConfig, folder: Path) -> list[Chat]:

@@ -26,6 +26,7 @@ from makesomenoise.data.instructions.examples import Examples
 from makesomenoise.errors import DataError
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import IGNORED, Example, Prompts
+from makesomenoise.training.language.sharding import is_sharded
 from makesomenoise.training.language.trainer import TrainingTask
 
 _ALL_WORDS_EVERY = 8
@@ -109,6 +110,8 @@ class SFTTask(TrainingTask):
     def _base_scores(self, tokens: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:
         """What the base foresees at some places [P], as scores [P, V] of its own tokens."""
         rows, table = places.any(1), self.language.output_text_rows[: self.language.vocabulary.first]
+        if is_sharded():
+            rows[0] = True  # layers are gathered together, so that no process may leave this out
         if not rows.any():
             return table.new_zeros((0, len(table)), dtype=torch.float32)
         network: Any = self.language.network

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, SequentialSampler
 from torch.utils.tensorboard.writer import SummaryWriter
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from makesomenoise import checkpoint
 from makesomenoise.config import Config
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.ontology import Name
@@ -27,9 +28,10 @@ from makesomenoise.language.listening import answers
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound
 from makesomenoise.tokenizer.model import AudioTokenizer
+from makesomenoise.training.language.sharding import is_sharded, shard, shared_out, whole
 from makesomenoise.training.optimization import ScheduleConfig
 
-_LEARNED = "learned.safetensors"
+_LEARNED, _OPTIMIZER, _SCHEDULE = "learned.safetensors", "optimizer.pt", "scheduler.pt"
 _LOG_EVERY = 10
 _log = logging.getLogger(__name__)
 _LONGEST_HEARD = 5.0
@@ -139,23 +141,27 @@ class Validation(TrainerCallback):
             if state.is_world_process_zero:
                 self._log("train", self._noted, state.global_step)
             self._noted = []
-        if state.is_world_process_zero and (control.should_save or last):
+        writes = state.is_world_process_zero
+        if (writes or is_sharded()) and (control.should_save or last):
             learner: Any = kwargs["model"]
-            self._look(getattr(learner, "module", learner), args, state.global_step)
+            self._look(getattr(learner, "module", learner), args, state.global_step, writes)
 
-    def _look(self, learner: TrainingTask, args: TrainingArguments, step: int) -> None:
+    def _look(self, learner: TrainingTask, args: TrainingArguments, step: int, writes: bool) -> None:
         learner.eval()
         seen = []
         for batch in self.batches:
             moved = {name: tensor.to(args.device) for name, tensor in batch.items()}
             with torch.no_grad(), torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
                 seen.append({name: float(value) for name, value in learner(**moved).items()})
-        self._log("valid", seen, step)
-        if self.samples is not None:
+        if writes:
+            self._log("valid", seen, step)
+        if self.samples is not None and not is_sharded():
             with torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
                 self.samples(self._writer(), step, learner.language)
         learner.train()
-        learner.language.save(self.folder / "model")
+        learned, config = whole(learner.language.learned()), learner.language.config
+        if writes:
+            checkpoint.save_model(self.folder / "model", config, learned, storage="float16")
 
     def _log(self, stage: str, seen: list[dict[str, float]], step: int) -> None:
         """Means over batches; those of kinds of tokens weigh each token alike."""
@@ -188,7 +194,8 @@ class _Trainer(Trainer):
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         del num_items_in_batch
-        losses = model(**inputs)
+        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.args.bf16):
+            losses = model(**inputs)
         self._validation.note(losses)
         return (losses["loss"], losses) if return_outputs else losses["loss"]
 
@@ -197,20 +204,35 @@ class _Trainer(Trainer):
         loader = DataLoader(dataset, batch_size=1, sampler=SequentialSampler(dataset), collate_fn=_first)
         return self.accelerator.prepare(loader)
 
-    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
-        del state_dict
-        folder = Path(output_dir or str(self.args.output_dir))
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: value.contiguous() for name, value in self._learned().items()}, folder / _LEARNED)
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        learner: Any = self.accelerator.unwrap_model(self.model)
+        learned = {name: value.detach().float().cpu().contiguous() for name, value in whole(learner.learned()).items()}
+        if self.args.should_save:
+            folder = Path(output_dir or str(self.args.output_dir))
+            folder.mkdir(parents=True, exist_ok=True)
+            save_file(learned, folder / _LEARNED)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        optimizer, schedule = self._moving()
+        state = whole(optimizer.state_dict())
+        if self.args.should_save:
+            torch.save(state, Path(output_dir) / _OPTIMIZER)
+            torch.save(schedule.state_dict(), Path(output_dir) / _SCHEDULE)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            optimizer, schedule = self._moving()
+            state = torch.load(Path(checkpoint) / _OPTIMIZER, map_location="cpu", weights_only=True)
+            optimizer.load_state_dict(shared_out(state, optimizer))
+            schedule.load_state_dict(torch.load(Path(checkpoint) / _SCHEDULE, weights_only=True))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        del model
-        learner: Any = self.accelerator.unwrap_model(self.model)
-        learner.set_learned(load_file(Path(resume_from_checkpoint) / _LEARNED))
+        del resume_from_checkpoint, model  # `run_steps` has done it, before anything was shared out
 
-    def _learned(self) -> dict[str, Tensor]:
-        learner: Any = self.accelerator.unwrap_model(self.model)
-        return {name: value.detach().float().cpu() for name, value in learner.learned().items()}
+    def _moving(self) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+        assert isinstance(self.optimizer, torch.optim.Optimizer)
+        assert isinstance(self.lr_scheduler, torch.optim.lr_scheduler.LRScheduler)
+        return self.optimizer, self.lr_scheduler
 
 
 def run_steps(
@@ -239,6 +261,10 @@ def run_steps(
     if run.gradient_checkpointing:
         learner.language.causal.enable_input_require_grads()
         learner.language.causal.gradient_checkpointing_enable({"use_reentrant": False})
+    if last is not None:
+        learner.set_learned(load_file(last / _LEARNED))
+    if is_sharded():
+        shard(learner, learner.language.causal.base_model.layers)
     settings = TrainingArguments(
         output_dir=str(validation.folder),
         max_steps=steps,
@@ -260,9 +286,9 @@ def run_steps(
         model=learner,
         args=settings,
         train_dataset=batches,
-        optimizers=_optimizer(learner, config, steps),
         callbacks=[validation],
     )
+    trainer.optimizer, trainer.lr_scheduler = _optimizer(learner, config, steps)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
 
 

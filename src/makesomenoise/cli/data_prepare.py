@@ -1,17 +1,23 @@
 """`msn data prepare` and `msn data push`: shards of sound from elsewhere, and codes to the Hugging Face Hub."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from makesomenoise.cli.errors import show
-from makesomenoise.cli.options import Seed
+from makesomenoise.cli.options import Quiet, Seed
+from makesomenoise.cli.progress import progress
+
+if TYPE_CHECKING:
+    from makesomenoise.data.hub import Held, Prepared
 
 prepare = typer.Typer(no_args_is_help=True, help="Bring data: `msn data prepare hub ashraq/esc50 corpus/esc50`.")
 
 Dataset = Annotated[str, typer.Argument(help="Id on the Hub (ID:CONFIGURATION), or a folder.", show_default=False)]
+Source = Annotated[str, typer.Argument(help="Folder or archive, or an id on the Hub.", show_default=False)]
 Target = Annotated[Path, typer.Argument(help="Folder of the tar shards.", show_default=False)]
 Codes = Annotated[Path, typer.Argument(help="Folder of the code shards.", show_default=False)]
 Repository = Annotated[str, typer.Argument(help="OWNER/NAME on the Hub.", show_default=False)]
@@ -33,6 +39,74 @@ _NAMED = 3
 @prepare.callback()
 def _group() -> None:
     """Bring data: `msn data prepare hub ashraq/esc50 corpus/esc50 --preset esc50`."""
+
+
+def _published(name: str) -> None:
+    """Makes the command of a published data set."""
+
+    @prepare.command(name, help=f"Write {name}, as it was downloaded, or from the Hub, as tar shards.")
+    def command(
+        source: Source,
+        output: Target,
+        valid_folds: ValidFolds = "",
+        valid_share: ValidShare = 0.0,
+        quiet: Quiet = False,
+    ) -> None:
+        from makesomenoise.data.hub import PRESETS, prepare_hub
+        from makesomenoise.data.published_sets import prepare_published
+
+        held = _held(valid_folds, valid_share)
+        if re.fullmatch(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", source) and not Path(source).exists():
+            _tell(output, prepare_hub(source, output, "train", PRESETS[name], held))
+            return
+        with progress("Writing shards", quiet) as report:
+            done = prepare_published(name, source, output, held, report)
+        _tell(output, done)
+
+
+for _name in ("esc50", "urbansound8k", "fsd50k", "audiocaps", "clotho"):
+    _published(_name)
+
+
+@prepare.command()
+def debian(
+    output: Target,
+    downloads: Annotated[Path, typer.Option(help="Folder that keeps the packages.")] = Path("debian-packages"),
+    packages: Annotated[
+        list[str] | None, typer.Option("--package", help="Only this one of the table; repeat it.", show_default=False)
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Table of packages, instead of the one that ships.", show_default=False)
+    ] = None,
+    valid_share: ValidShare = 0.0,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch Debian packages with apt-get, install none, and write their labelled sounds as tar shards."""
+    from makesomenoise.data.debian import Packages, prepare_debian
+
+    with progress("Reading packages", quiet) as report:
+        found = Packages.read(table)
+        done = prepare_debian(output, downloads, found, packages or (), _held("", valid_share), report)
+    _tell(output, done)
+
+
+@prepare.command()
+def folder(
+    source: Annotated[
+        Path, typer.Argument(help="Folder of sounds, labelled by records or folders.", show_default=False)
+    ],
+    output: Target,
+    dataset: Annotated[str, typer.Option(help="Name of the collection; empty: that of the folder.")] = "",
+    license: Annotated[str, typer.Option(help="What the sounds may be used for, where records do not say.")] = "",
+    trust: Annotated[
+        str, typer.Option(help="How far labels are believed: exact, claimed, guessed, rough, spoken.")
+    ] = "claimed",
+    valid_share: ValidShare = 0.0,
+) -> None:
+    """Write sounds of your own as tar shards, byte for byte."""
+    from makesomenoise.data.own_sounds import Told, prepare_folder
+
+    _tell(output, prepare_folder(source, output, Told(dataset, license, trust), _held("", valid_share)))
 
 
 @prepare.command()
@@ -66,7 +140,7 @@ def hub(  # noqa: PLR0913 - each is an option
     valid_share: ValidShare = 0.0,
 ) -> None:
     """Write a data set of the Hub, or a local one of its layout, as tar shards; sounds are streamed, not decoded."""
-    from makesomenoise.data.hub import PRESETS, Columns, Held, prepare_hub
+    from makesomenoise.data.hub import PRESETS, Columns, prepare_hub
 
     if preset is not None and preset not in PRESETS:
         raise typer.BadParameter(f"unknown preset '{preset}': give one of {', '.join(PRESETS)}.", param_hint="--preset")
@@ -74,8 +148,16 @@ def hub(  # noqa: PLR0913 - each is an option
     changed = {name: value for name, value in given.items() if value is not None}
     changed |= {"captions": tuple(caption)} if caption else {}
     columns = replace(PRESETS[preset] if preset else Columns(), **changed)
-    held = Held(tuple(part.strip() for part in valid_folds.split(",") if part.strip()), valid_share)
-    done = prepare_hub(dataset, output, split, columns, held)
+    _tell(output, prepare_hub(dataset, output, split, columns, _held(valid_folds, valid_share)))
+
+
+def _held(valid_folds: str, valid_share: float) -> "Held":
+    from makesomenoise.data.hub import Held
+
+    return Held(tuple(part.strip() for part in valid_folds.split(",") if part.strip()), valid_share)
+
+
+def _tell(output: Path, done: "Prepared") -> None:
     clips = ", ".join(f"{count} {name}" for name, count in done.clips.items())
     typer.echo(f"{output}: {clips} clips with {done.captions} captions in {done.shards} shards.")
     if done.without_sound:
