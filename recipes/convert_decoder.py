@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.checkpoint import CheckpointError, Storage
 from makesomenoise.files import is_free
 from makesomenoise.tokenizer.config import DecoderConfig, FlowConfig, NetworkConfig, TokenizerConfig
@@ -131,8 +131,8 @@ def write_tokenizer(
     """
     if not is_free(folder):
         raise CheckpointError(f"{folder} holds something already: name a new or empty folder.")
-    source = checkpoint.resolve(tokenizer)
-    config = checkpoint.load_config(source, TokenizerConfig, {"decoder": decoder_config.model_dump()})
+    source = model_folder.resolve(tokenizer)
+    config = model_folder.load_config(source, TokenizerConfig, {"decoder": decoder_config.model_dump()})
     kept = {name: t for name, t in checkpoint.load_state(source).items() if not name.startswith(DECODER)}
     state = kept | {DECODER + name: tensor for name, tensor in decoder.items()}
     network = TokenizerNetwork(config)

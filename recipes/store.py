@@ -9,7 +9,7 @@ decide on the codes, whose fingerprint is printed and stays what it was.
 import argparse
 from pathlib import Path
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.checkpoint import CheckpointError, Storage
 from makesomenoise.tokenizer.config import TokenizerConfig
 from recipes.gpu.errors import ending
@@ -30,8 +30,8 @@ def store(model: str, folder: Path, storage: Storage, card: str | None = None) -
     Raises:
         CheckpointError: if there is no such model.
     """
-    source = checkpoint.resolve(model)
-    config, state = checkpoint.load_config(source, TokenizerConfig), checkpoint.load_state(source)
+    source = model_folder.resolve(model)
+    config, state = model_folder.load_config(source, TokenizerConfig), checkpoint.load_state(source)
     checkpoint.save_model(folder, config, state, storage, card)
     return checkpoint.model_fingerprint(config, state)
 

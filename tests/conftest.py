@@ -3,10 +3,13 @@
 import math
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+
+from tests import factories
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
 Tone = Callable[..., Tensor]
@@ -35,7 +38,7 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tone() -> Tone:
     """A function that makes a sine wave [S]."""
 
@@ -44,3 +47,15 @@ def tone() -> Tone:
         return (0.5 * torch.sin(2.0 * math.pi * hz * time)).float()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of two text LLMs with random weights, `llama` and `qwen2`."""
+    return factories.save_bases(tmp_path_factory.mktemp("bases"))
+
+
+@pytest.fixture(scope="session")
+def codebook() -> Tensor:
+    """Of the language models over them."""
+    return factories.codebook()

@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.config import ModelConfig
 
@@ -36,16 +36,16 @@ def test_a_bundled_name_means_the_bundled_model_wherever_it_is_said(tmp_path, mo
     for name in ("default", "vocoder", "mine"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
-    assert (checkpoint.resolve("vocoder") / "model.safetensors").is_file()
-    assert (checkpoint.resolve("default") / "model.safetensors").is_file()
-    assert checkpoint.resolve("./default").samefile(tmp_path / "default")
-    assert checkpoint.resolve("mine").samefile(tmp_path / "mine")
+    assert (model_folder.resolve("vocoder") / "model.safetensors").is_file()
+    assert (model_folder.resolve("default") / "model.safetensors").is_file()
+    assert model_folder.resolve("./default").samefile(tmp_path / "default")
+    assert model_folder.resolve("mine").samefile(tmp_path / "mine")
 
 
 def test_what_is_saved_is_loaded(tmp_path):
     checkpoint.save_model(tmp_path / "new" / "model", _Settings(width=5), _state(), card="# A model")
-    folder = checkpoint.resolve(tmp_path / "new" / "model")
-    assert checkpoint.load_config(folder, _Settings).width == 5
+    folder = model_folder.resolve(tmp_path / "new" / "model")
+    assert model_folder.load_config(folder, _Settings).width == 5
     torch.testing.assert_close(checkpoint.load_state(folder), _state(), rtol=0, atol=0)
     assert (folder / "MODEL_CARD.md").read_text() == "# A model"
 
@@ -105,12 +105,12 @@ def test_a_failed_save_keeps_the_old_weights(tmp_path, monkeypatch):
 
 def test_an_unknown_name_lists_what_there_is():
     with pytest.raises(CheckpointError, match=r"No model 'nothing'.*Hub id owner/name"):
-        checkpoint.resolve("nothing")
+        model_folder.resolve("nothing")
 
 
 def test_a_folder_without_config_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match=r"has no config\.yaml"):
-        checkpoint.load_config(tmp_path, _Settings)
+        model_folder.load_config(tmp_path, _Settings)
 
 
 def test_damaged_weights_are_refused(tmp_path):
@@ -207,5 +207,5 @@ def test_a_hub_id_is_downloaded(monkeypatch, tmp_path):
 
     asked = []
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *a, **k: asked.append((a, k)) or str(tmp_path))
-    assert checkpoint.resolve("me/model") == tmp_path
+    assert model_folder.resolve("me/model") == tmp_path
     assert asked == [(("me/model",), {"allow_patterns": ["config.yaml", "model.safetensors", "MODEL_CARD.md"]})]

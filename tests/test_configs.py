@@ -63,11 +63,11 @@ def test_a_small_base_of_the_same_architecture_reads_and_makes_codes(name: str, 
     from makesomenoise.language.config import LanguageConfig
     from makesomenoise.language.model import LanguageModel
     from makesomenoise.training.language.recipe import LanguageTrainingConfig
-    from tests.language.conftest import SIZES, bytes_tokenizer
+    from tests.factories import LLM_SIZES, merging_tokenizer
 
     shape = LanguageTrainingConfig.from_yaml(CONFIGS / "language" / f"{name}.yaml").shape
-    AutoModelForCausalLM.from_config(AutoConfig.for_model(**(shape | SIZES))).save_pretrained(tmp_path)
-    bytes_tokenizer().save_pretrained(tmp_path)
+    AutoModelForCausalLM.from_config(AutoConfig.for_model(**(shape | LLM_SIZES))).save_pretrained(tmp_path)
+    merging_tokenizer().save_pretrained(tmp_path)
     made = LanguageModel.create(
         LanguageConfig(base=str(tmp_path), tokenizer_fingerprint="0" * 16, codebook_size=9), torch.randn(9, 4)
     )

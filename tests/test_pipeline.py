@@ -6,13 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from makesomenoise.audio import io
 from makesomenoise.audio.io import AudioError
 from makesomenoise.audio.level import levelled
-from makesomenoise.language.config import LanguageConfig, LanguageError
+from makesomenoise.language.config import LanguageError
 from makesomenoise.language.listening import prompt_about
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.naming import recognised
@@ -21,10 +19,10 @@ from makesomenoise.pipeline import AS_CODED, AudioLanguageModel, Generation, Pip
 from makesomenoise.tokenizer import bitstream
 from makesomenoise.tokenizer.files import encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
+from tests import factories
 
 QUICK = Generation(steps=1)
 
-SIZES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 LABELS = ["dog", "rain", "siren"]
 
 
@@ -35,20 +33,11 @@ def tokenizer() -> AudioTokenizer:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    letters = {letter: n for n, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    backend = Tokenizer(models.BPE(vocab=letters, merges=[]))
-    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    folder = tmp_path_factory.mktemp("base")
-    PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>").save_pretrained(folder)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        LlamaForCausalLM(LlamaConfig(vocab_size=258, tie_word_embeddings=True, **SIZES)).save_pretrained(folder)
-    return folder
+    return factories.save_base(tmp_path_factory.mktemp("base"))
 
 
 def language(base: Path, codes: str) -> LanguageModel:
-    codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
-    return LanguageModel.create(LanguageConfig(base=str(base), tokenizer_fingerprint=codes), codebook)
+    return factories.language_model(base, codes)
 
 
 @pytest.fixture(scope="module")

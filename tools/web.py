@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.audio.mel import mel_filters
 from makesomenoise.files import make_folder, write_bytes, write_text
 from makesomenoise.tokenizer.export import export_tokenizer
@@ -46,8 +46,8 @@ def model(folder: Path, source: str, vocoder: str) -> None:
     """Writes a tokenizer and its vocoder: graphs, weights, settings, and what Python computes once from them."""
     export_tokenizer(source, folder, vocoder)
     tokenizer = AudioTokenizer.load(source, "griffin-lim")
-    stored = checkpoint.load_model(checkpoint.resolve(source), type(tokenizer.config))
-    voice = checkpoint.load_config(checkpoint.resolve(vocoder), IstftVocoderConfig)
+    stored = checkpoint.load_model(model_folder.resolve(source), type(tokenizer.config))
+    voice = model_folder.load_config(model_folder.resolve(vocoder), IstftVocoderConfig)
     search = GriffinLim(voice.mel, voice.griffin_lim_iters)
     tables = {
         "codebook": tokenizer.codebook,

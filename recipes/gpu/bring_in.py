@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from makesomenoise import checkpoint
+from makesomenoise import model_folder
 from makesomenoise.checkpoint import CheckpointError, Storage
 from makesomenoise.tokenizer.config import TokenizerConfig
 from recipes.convert_decoder import write_tokenizer
@@ -33,7 +33,7 @@ def bring_in(pieces: Path, tokenizer: str, folder: Path, storage: Storage = "int
         CheckpointError: if they do not fit the tokenizer, or if the folder is in use.
     """
     joined = join_pieces(pieces)
-    decoder = checkpoint.load_config(checkpoint.resolve(tokenizer), TokenizerConfig).decoder
+    decoder = model_folder.load_config(model_folder.resolve(tokenizer), TokenizerConfig).decoder
     write_tokenizer(folder, tokenizer, decoder, joined.state, storage, origin=str(pieces))
     print(f"{folder}: step {joined.step}")
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import soundfile
 
 import makesomenoise
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.audio.io import AudioError
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.data.clips import ClipStore
@@ -136,11 +136,11 @@ def fill(out: Path, corpus: Path, start: str | None, new_decoder: bool, choice: 
 
 def write_model(start: str, folder: Path, new_decoder: bool) -> None:
     """Writes the tokenizer, its decoder in 8 bits or left out."""
-    source = checkpoint.resolve(start)
+    source = model_folder.resolve(start)
     state = checkpoint.load_state(source)
     if new_decoder:
         state = {name: tensor for name, tensor in state.items() if not name.startswith("decoder.")}
-    checkpoint.save_model(folder, checkpoint.load_config(source, TokenizerConfig), state, storage="int8")
+    checkpoint.save_model(folder, model_folder.load_config(source, TokenizerConfig), state, storage="int8")
 
 
 def write_code(out: Path) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.errors import ConfigError
 from makesomenoise.tokenizer.config import FRAMES_PER_CODE, TokenizerConfig
@@ -80,7 +80,7 @@ def load(folder: Path, device: torch.device) -> Start:
         RecipeError: if its decoder is none for flow matching.
         CheckpointError: if it cannot be read.
     """
-    network = TokenizerNetwork(checkpoint.load_config(folder, TokenizerConfig))
+    network = TokenizerNetwork(model_folder.load_config(folder, TokenizerConfig))
     new = not any(name.startswith("decoder.") for name in checkpoint.load_state(folder))
     load_start(network, str(folder), NEW_DECODER if new else None)
     decoder = network.decoder
@@ -220,7 +220,7 @@ def main() -> None:
     if given.device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("This machine has no CUDA device; try the recipe with --device cpu and a small --config.")
     clock = Clock(_USED * 60.0 * given.minutes, _BEGUN)
-    model = checkpoint.resolve(given.model) if given.model else given.pack / MODEL_FOLDER
+    model = model_folder.resolve(given.model) if given.model else given.pack / MODEL_FOLDER
     Run(given.pack, model, given.out, config, clock, torch.device(given.device)).train()
 
 

@@ -26,10 +26,9 @@ from makesomenoise.model_folder import (
     WEIGHTS_FILE,
     CheckpointError,
     ConfigT,
+    load_config,
     read_settings,
 )
-from makesomenoise.model_folder import load_config as load_config  # noqa: PLC0414 - said here too: who loads a model needs both
-from makesomenoise.model_folder import resolve as resolve  # noqa: PLC0414
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,19 +10,20 @@ import numpy as np
 
 from makesomenoise.audio import arrays, io, level
 from makesomenoise.audio.joining import Continuation
-from makesomenoise.checkpoint import CheckpointError, resolve
+from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.errors import RequestError
 from makesomenoise.language import listening, naming, wording
-from makesomenoise.language.composing import BestBy, Generated, code_count, compose
+from makesomenoise.language.composing import BestBy, Generated, compose
 from makesomenoise.language.dialogue import Dialogue
 from makesomenoise.language.events import WINDOW as EVENT_WINDOW
 from makesomenoise.language.events import Event, joined
 from makesomenoise.language.listening import LONGEST_ANSWER, Answer, Answered
 from makesomenoise.language.naming import Namer, Ranked, Ranking, recognised
-from makesomenoise.language.orders import continued
+from makesomenoise.language.orders import continued, sound_order
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.language.sampling import GENERATING, Sampling
 from makesomenoise.language.speaker import Speaker, load_speaker
+from makesomenoise.model_folder import resolve
 from makesomenoise.tokenizer import bitstream
 from makesomenoise.tokenizer.decoding import Quality
 from makesomenoise.tokenizer.files import counted, read_codes
@@ -327,7 +328,7 @@ class AudioLanguageModel:
             raise PipelineError(f"Ask for at least one candidate; got {candidates}.")
         if not wording.clause(text):
             raise PipelineError("The text is empty: say what is to be heard.")
-        code_count(self.language, text, seconds)
+        sound_order(self.language, text, seconds)  # refuses what cannot be made
 
         def drawn_alone(number: int) -> Generated:
             told = None if report is None else _part(report, number, candidates)

@@ -200,3 +200,27 @@ def test_data_sets_that_are_not_there_are_one_sentence(msn, folder: Path, tmp_pa
         assert words in told.stderr
         assert "Traceback" not in told.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_in_both_is_named_and_left_out(msn, models, folder: Path, tmp_path: Path):
+    import numpy as np
+
+    from makesomenoise.data.codes import read_codes
+
+    rng = np.random.default_rng(0)
+    burst = np.concatenate([rng.standard_normal(2400) * rng.random() for _ in range(30)]).astype(np.float32)
+    io.save(folder / "dog" / "b.wav", 0.1 * burst)
+    (tmp_path / "other").mkdir()
+    io.save(tmp_path / "other" / "copy.wav", 0.05 * burst[5000:])
+    told = msn("data", "overlap", folder, tmp_path / "other", "--keys", tmp_path / "keys.txt")
+    assert told.exit_code == 0, told.output
+    assert f"1 clips of {folder} are in {tmp_path / 'other'}." in told.stdout
+    assert (tmp_path / "keys.txt").read_text() == "dog/b\n"
+    (document,) = map(json.loads, msn("data", "overlap", folder, tmp_path / "other", "--json").stdout.splitlines())
+    assert (document["first"], document["second"]) == ("dog/b", "copy")
+    options = ("--model", models.ours, "--workers", 1, "--leave-out", tmp_path / "keys.txt")
+    assert msn("data", "encode", folder, tmp_path / "out", *options).exit_code == 0
+    assert {clip.key for clip in read_codes(tmp_path / "out")} == {"dog/a", "rain/a", "siren/a"}
+    told = msn("data", "encode", folder, tmp_path / "out", "--leave-out", tmp_path / "nothing")
+    assert told.exit_code == 2
+    assert "cannot be read" in told.stderr

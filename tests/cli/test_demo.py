@@ -10,20 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, pre_tokenizers
-from tokenizers.models import BPE
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from makesomenoise import checkpoint
+from makesomenoise import model_folder
 from makesomenoise.audio import io
 from makesomenoise.demo import page as demo_page
 from makesomenoise.demo.page import PROMPTS, find_speaker, heard
-from makesomenoise.language.config import LanguageConfig
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.pipeline import USUAL, AudioLanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
+from tests import factories
 
-SIZES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 Build = Callable[..., Path]
 
 
@@ -57,20 +52,11 @@ def page(build: Build) -> Path:
 @pytest.fixture(scope="module")
 def languages(models, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Language models of the two tiny tokenizers, over a random base that spells in bytes."""
-    letters = {letter: n for n, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    backend = Tokenizer(BPE(vocab=letters, merges=[]))
-    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    base, found = tmp_path_factory.mktemp("base"), {}
-    PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>").save_pretrained(base)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = LlamaConfig(vocab_size=258, initializer_range=0.5, tie_word_embeddings=True, **SIZES)
-        LlamaForCausalLM(config).save_pretrained(base)
+    base, found = factories.save_base(tmp_path_factory.mktemp("base"), spread=0.5), {}
     for name in ("ours", "baseline"):
         codes = AudioTokenizer.load(getattr(models, name), "griffin-lim").fingerprint
-        codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
         found[name] = tmp_path_factory.mktemp(name) / "language"
-        LanguageModel.create(LanguageConfig(base=str(base), tokenizer_fingerprint=codes), codebook).save(found[name])
+        factories.language_model(base, codes).save(found[name])
     return found
 
 
@@ -79,7 +65,7 @@ def shipped(languages: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None
     """Lets the language model of `ours` be the bundled one."""
 
     def resolve(source: str) -> Path:
-        return languages["ours"] if source == "language" else checkpoint.resolve(source)
+        return languages["ours"] if source == "language" else model_folder.resolve(source)
 
     monkeypatch.setattr(demo_page, "resolve", resolve)
 

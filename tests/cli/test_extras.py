@@ -16,14 +16,14 @@ from makesomenoise.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 IMPORTED_AS = {"scikit-learn": "sklearn"}
-# Words that get a command as far as what it needs; all others are given an `x` for each argument.
+# Words that get a command as far as what it needs; all others are given an `x` for each argument. Of those that hear,
+# one is enough here: `test_without_torch` runs others.
 WORDS = {
     "train tokenizer": ("run.yaml", "--run", "run"),
     "train semantic-branch": ("run.yaml", "--run", "run"),
     "train vocoder": ("run.yaml", "--run", "run"),
     "train language": ("run.yaml", "--run", "run"),
-    "caption": ("tone.wav",),
-    "classify": ("tone.wav", "--labels", "dog,rain"),
+    "classify": ("x", "--labels", "dog,rain"),
     "ask": ("tone.wav", "What is it?"),
     "generate": ("rain", "--seconds", "0.1", "-o", "out.wav"),
     "chat": (),

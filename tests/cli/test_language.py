@@ -7,40 +7,25 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import Result
-from tokenizers import Tokenizer, decoders, pre_tokenizers
-from tokenizers.models import BPE
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer.testing import CliRunner
 
 from makesomenoise.audio import io
-from makesomenoise.language.config import LanguageConfig
-from makesomenoise.language.model import LanguageModel
 from makesomenoise.pipeline import AudioLanguageModel, Generation
 from makesomenoise.tokenizer.model import AudioTokenizer
+from tests import factories
 
-SIZES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
 def folders(models, tmp_path_factory) -> dict[str, Path]:
     """Language models of the two tiny tokenizers, over a random base that spells in bytes."""
-    letters = {letter: n for n, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    backend = Tokenizer(BPE(vocab=letters, merges=[]))
-    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    base = tmp_path_factory.mktemp("base")
-    PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>").save_pretrained(base)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        LlamaForCausalLM(LlamaConfig(vocab_size=258, tie_word_embeddings=True, **SIZES)).save_pretrained(base)
-    found = {}
+    base, found = factories.save_base(tmp_path_factory.mktemp("base")), {}
     for name in ("ours", "baseline"):
         codes = AudioTokenizer.load(getattr(models, name), "griffin-lim").fingerprint
-        codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
         found[name] = tmp_path_factory.mktemp(name) / "language"
-        LanguageModel.create(
-            LanguageConfig(base=str(base), tokenizer_fingerprint=codes, context_tokens=640), codebook
-        ).save(found[name])
+        factories.language_model(base, codes, context_tokens=640).save(found[name])
     return found
 
 

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from makesomenoise.audio import io
 from makesomenoise.data.manifest import Clip
 from makesomenoise.evaluation.cache import Measurement, ResultCache
 from makesomenoise.evaluation.ears import Ear
 from makesomenoise.evaluation.splits import Corpus
-from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
+from tests import factories
 from tests.evaluation.tiny_ears import write_onnx
 
 RATE = 24_000
@@ -63,24 +61,13 @@ def ear(ear_source: str) -> Ear:
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a random text LLM whose tokens are bytes."""
-    letters = {letter: n for n, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    backend = Tokenizer(models.BPE(vocab=letters, merges=[]))
-    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    folder = tmp_path_factory.mktemp("base")
-    PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>").save_pretrained(folder)
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        LlamaForCausalLM(LlamaConfig(vocab_size=258, tie_word_embeddings=True, **sizes)).save_pretrained(folder)
-    return folder
+    return factories.save_base(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="session")
 def language_model(base: Path) -> LanguageModel:
     """A random language model with 16 codes, 24 of them a second."""
-    codebook = torch.randn(16, 8, generator=torch.Generator().manual_seed(1))
-    config = LanguageConfig(base=str(base), tokenizer_fingerprint="0" * 16, codebook_size=16, code_rate=24.0)
-    return LanguageModel.create(config, codebook).fuse()
+    return factories.language_model(base, codes=16, code_rate=24.0).fuse()
 
 
 @pytest.fixture

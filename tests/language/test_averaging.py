@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.errors import FileError
 from makesomenoise.language.averaging import average
 from makesomenoise.language.config import LanguageConfig, LanguageError, LoraConfig
@@ -28,7 +28,7 @@ def test_weights_are_weighed_and_settings_are_the_first_ones(folders):
     assert torch.equal(state["rows"].float(), torch.full((4, 8), 2.5))
     assert torch.equal(state["matrix"].float(), torch.full((2, 8), -2.5))
     assert state["rows"].dtype == checkpoint.load_state(folders / "after")["rows"].dtype
-    assert checkpoint.load_config(folders / "mean", LanguageConfig).time_markers
+    assert model_folder.load_config(folders / "mean", LanguageConfig).time_markers
 
 
 def test_a_mean_of_a_real_model_with_itself_is_that_model(model, tmp_path):
@@ -51,14 +51,14 @@ def test_a_share_of_nothing_or_of_all_is_refused(folders, share):
     [("base", "other"), ("tokenizer_fingerprint", "f" * 16), ("lora", LoraConfig(rank=2)), ("codebook_size", 8)],
 )
 def test_models_of_other_kinds_are_refused(folders, name, value):
-    config = checkpoint.load_config(folders / "before", LanguageConfig).model_copy(update={name: value})
+    config = model_folder.load_config(folders / "before", LanguageConfig).model_copy(update={name: value})
     checkpoint.save_model(folders / "other", config, checkpoint.load_state(folders / "before"))
     with pytest.raises(LanguageError, match=f"differ in `{name}`"):
         average(folders / "after", folders / "other", folders / "mean")
 
 
 def test_other_tensors_and_full_folders_are_refused(folders):
-    config = checkpoint.load_config(folders / "before", LanguageConfig)
+    config = model_folder.load_config(folders / "before", LanguageConfig)
     checkpoint.save_model(folders / "other", config, {"rows": torch.zeros(4, 8)})
     with pytest.raises(LanguageError, match="cannot be averaged"):
         average(folders / "after", folders / "other", folders / "mean")

@@ -5,6 +5,7 @@ import pytest
 from makesomenoise.language import composing
 from makesomenoise.language.composing import compose
 from makesomenoise.language.config import LanguageError
+from makesomenoise.language.orders import request
 
 
 @pytest.mark.parametrize(("seconds", "codes"), [(0.5, 12), (5.12, 120), (0.001, 1), (128 / 23.4375, 128)])
@@ -36,7 +37,7 @@ def test_it_is_asked_for_in_the_words_of_training(model, monkeypatch):
 def test_no_text_asks_for_any_sound(model):
     made = [compose(model, text, 1.0)[0] for text in ("", " ", ".")]
     assert made[0] == made[1] == made[2] != compose(model, "rain", 1.0)[0]
-    assert composing.request(" ", 1.0) == "Make a sound for 1 second."
+    assert request(" ", 1.0) == "Make a sound for 1 second."
 
 
 def test_what_cannot_be_made_is_one_sentence(model):

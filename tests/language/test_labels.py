@@ -3,12 +3,12 @@
 import pytest
 
 from makesomenoise.data.ontology import default_ontology
-from makesomenoise.language.labels import LABEL_SETS
+from makesomenoise.language.labels import label_sets
 
 
 @pytest.mark.parametrize(("name", "count"), [("esc50", 50), ("urbansound8k", 10)])
 def test_every_class_is_there_once_and_has_a_name_in_the_data(name: str, count: int):
-    labels = LABEL_SETS[name]
+    labels = label_sets()[name]
     assert len(set(labels)) == len(labels) == count
     assert list(labels) == sorted(labels)
     assert all(label == " ".join(label.lower().split()) for label in labels)

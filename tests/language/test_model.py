@@ -14,6 +14,7 @@ from makesomenoise.errors import FileError
 from makesomenoise.language.config import LanguageConfig, LanguageError, LoraConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound, Turn
+from tests.factories import untrained
 
 TURNS = [Turn("user", ("What is it? ", Sound((3, 4, 19))))]
 
@@ -83,24 +84,52 @@ def test_loading_fused_needs_no_peft(model, tmp_path):
     assert done.stdout.strip() == "False"
 
 
-def test_a_merged_folder_needs_no_code_of_ours(model, tmp_path):
-    tokens = model.prompts.prompt(TURNS)
-    expected = scores(model)
-    model.merge(tmp_path / "merged")
-    code = (
-        "import json, sys, torch; from transformers import AutoModelForCausalLM, AutoTokenizer;"
-        f"folder = {str(tmp_path / 'merged')!r}; text = AutoTokenizer.from_pretrained(folder);"
-        f"tokens = {tokens}; network = AutoModelForCausalLM.from_pretrained(folder);"
-        "assert 'makesomenoise' not in sys.modules;"
-        "print(json.dumps([text.decode(tokens), text.encode(text.decode(tokens)), "
-        "network(torch.tensor([tokens])).logits.tolist()]))"
+ELSEWHERE = """
+import json, sys, torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+def told(folder, tokens, network):
+    text = AutoTokenizer.from_pretrained(folder)
+    said = network(torch.tensor([tokens])).logits.tolist()
+    return {"text": text.decode(tokens), "again": text.encode(text.decode(tokens)), "scores": said}
+
+asked, found = json.loads(sys.argv[1]), {}
+for name, (folder, tokens) in asked.items():
+    found[f"{name} merged"] = told(folder + "/merged", tokens, AutoModelForCausalLM.from_pretrained(folder + "/merged"))
+assert "peft" not in sys.modules
+from peft import PeftModel
+for name, (folder, tokens) in asked.items():
+    base = AutoModelForCausalLM.from_pretrained(folder + "/adapter/base")
+    found[f"{name} adapter"] = told(folder + "/adapter", tokens, PeftModel.from_pretrained(base, folder + "/adapter"))
+assert "makesomenoise" not in sys.modules
+print(json.dumps(found))
+"""
+
+
+def test_a_merged_folder_and_an_adapter_need_no_code_of_ours(bases, codebook, tmp_path):
+    asked, expected = {}, {}
+    for name, base in bases.items():
+        folder = tmp_path / name
+        one, other = (untrained(base, codebook) for _ in range(2))
+        asked[name], expected[name] = (str(folder), one.prompts.prompt(TURNS)), scores(one)
+        one.merge(folder / "merged")
+        other.write_peft(folder / "adapter")
+        names = {path.name for path in (folder / "adapter").iterdir()}
+        assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "base"} <= names
+        assert not any(path.suffix in (".bin", ".pt") for path in (folder / "adapter").rglob("*"))
+        with pytest.raises(FileError, match="new or empty"):
+            other.write_peft(folder / "adapter")
+        assert {path.name for path in folder.iterdir()} == {"merged", "adapter"}
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, json.dumps(asked)], capture_output=True, text=True, check=True
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    text, again, logits = json.loads(done.stdout)
-    assert "<|audio|><|a3|><|a4|><|a19|><|/audio|>" in text
-    assert again == tokens
-    torch.testing.assert_close(torch.tensor(logits), expected, rtol=1e-4, atol=1e-5)
-    assert [path.name for path in tmp_path.iterdir()] == ["merged"]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found.keys() == {f"{name} {way}" for name in bases for way in ("merged", "adapter")}
+    for about, told in found.items():
+        name = about.split()[0]
+        assert "<|audio|><|a3|><|a4|><|a19|><|/audio|>" in told["text"]
+        assert told["again"] == asked[name][1]
+        torch.testing.assert_close(torch.tensor(told["scores"]), expected[name], rtol=1e-4, atol=1e-5)
 
 
 def test_a_merged_folder_is_one_of_transformers_4_too(model, tmp_path):
@@ -116,29 +145,6 @@ def test_a_merged_folder_is_one_of_transformers_4_too(model, tmp_path):
     assert text["tokenizer_class"] == "PreTrainedTokenizerFast"
     assert text["add_bos_token"] is False
     assert not isinstance(text.get("extra_special_tokens"), list)
-
-
-def test_an_adapter_is_loaded_by_peft_on_its_base(model, tmp_path):
-    tokens = model.prompts.prompt(TURNS)
-    expected = scores(model)
-    model.write_peft(tmp_path / "adapter")
-    code = (
-        "import json, sys, torch; from peft import PeftModel;"
-        "from transformers import AutoModelForCausalLM, AutoTokenizer;"
-        f"folder = {str(tmp_path / 'adapter')!r}; text = AutoTokenizer.from_pretrained(folder);"
-        f"tokens = {tokens}; base = AutoModelForCausalLM.from_pretrained(folder + '/base');"
-        "network = PeftModel.from_pretrained(base, folder); assert 'makesomenoise' not in sys.modules;"
-        "print(json.dumps([text.encode(text.decode(tokens)), network(torch.tensor([tokens])).logits.tolist()]))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    again, logits = json.loads(done.stdout)
-    assert again == tokens
-    torch.testing.assert_close(torch.tensor(logits), expected, rtol=1e-4, atol=1e-5)
-    names = {path.name for path in (tmp_path / "adapter").iterdir()}
-    assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "base"} <= names
-    assert not any(path.suffix in (".bin", ".pt") for path in (tmp_path / "adapter").rglob("*"))
-    with pytest.raises(FileError, match="new or empty"):
-        model.write_peft(tmp_path / "adapter")
 
 
 def test_a_merged_model_never_overwrites(model, tmp_path):

@@ -8,7 +8,7 @@ from makesomenoise.language.generation import sample_codes, stream_tokens
 from makesomenoise.language.sampling import GREEDY, Sampling, seeded
 from makesomenoise.language.side_by_side import Drawing, SideBySide, WantedCodes, WantedText
 from makesomenoise.language.speaker import Speaker, load_speaker
-from tests.language.conftest import untrained
+from tests.factories import untrained
 
 PROMPTS = [[5, 6, 7, 8, 9, 40, 41], [5, 9], [*range(30, 60)], [12] * 11]
 WARM, CODES = Sampling(temperature=1.5), Sampling(temperature=1.0)

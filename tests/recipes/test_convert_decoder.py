@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.network import TokenizerNetwork
@@ -56,7 +56,7 @@ def source(tmp_path: Path) -> TokenizerNetwork:
 def test_a_flow_decoder_from_elsewhere_is_the_same_function(source, tmp_path: Path, with_jump: bool):
     safetensors.torch.save_file(_elsewhere(source.decoder, with_jump), tmp_path / "weights.safetensors")
     recipe.convert_flow(tmp_path / "weights.safetensors", tmp_path / "tokenizer", tmp_path / "made", "float32")
-    assert checkpoint.load_config(tmp_path / "made", TokenizerConfig).decoder.network == CONFIG.decoder.network
+    assert model_folder.load_config(tmp_path / "made", TokenizerConfig).decoder.network == CONFIG.decoder.network
     torch.testing.assert_close(checkpoint.load_state(tmp_path / "made"), source.state_dict(), rtol=0, atol=0)
 
 

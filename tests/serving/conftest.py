@@ -7,71 +7,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 openai = pytest.importorskip("openai", reason="needs the development group")
 
-from tokenizers import Tokenizer, decoders, pre_tokenizers  # noqa: E402 - what is above may skip all of this
-from tokenizers.models import BPE  # noqa: E402
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: E402
-
-from makesomenoise import checkpoint  # noqa: E402
-from makesomenoise.language.config import LanguageConfig  # noqa: E402
-from makesomenoise.language.model import LanguageModel  # noqa: E402
-from makesomenoise.pipeline import AudioLanguageModel  # noqa: E402
+from makesomenoise.pipeline import AudioLanguageModel  # noqa: E402 - what is above may skip all of this
 from makesomenoise.serving.app import create_app  # noqa: E402
 from makesomenoise.serving.settings import Settings  # noqa: E402
 from makesomenoise.serving.worker import Worker  # noqa: E402
-from makesomenoise.tokenizer.config import TokenizerConfig  # noqa: E402
 from makesomenoise.tokenizer.model import AudioTokenizer  # noqa: E402
-from makesomenoise.tokenizer.network import TokenizerNetwork  # noqa: E402
-from makesomenoise.vocoder.config import IstftVocoderConfig  # noqa: E402
-from makesomenoise.vocoder.vocos import IstftVocoder  # noqa: E402
-
-SCENE = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
-SIZES = {"frame_dim": 8, "frame_layers": 1, "dim": 16, "layers": 1, "heads": 2}
-DECODER = {"frame_dim": 8, "dim": 16, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
-TINY = {
-    "encoder": {"semantic_branch": SCENE, **SIZES, "latent_dim": 8},
-    "window": {"codes": 12, "context": 4, "seam_frames": 8},
-    "decoder": {"kind": "flow", "network": DECODER, "steps": 1},
-}
-BASE = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-
-
-def base(folder: Path) -> Path:
-    """A random LLM that spells in bytes."""
-    letters = {letter: n for n, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    backend = Tokenizer(BPE(vocab=letters, merges=[]))
-    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>").save_pretrained(folder)
-    LlamaForCausalLM(LlamaConfig(vocab_size=258, tie_word_embeddings=True, **BASE)).save_pretrained(folder)
-    return folder
+from tests import factories  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders `tokenizer` and `vocoder` of a model."""
     folder = tmp_path_factory.mktemp("codec")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = TokenizerNetwork(TokenizerConfig.from_dict(TINY))
-        torch.nn.init.normal_(network.decoder.network.mel_out.weight)
-        checkpoint.save_model(folder / "tokenizer", network.config, network.state_dict())
-        IstftVocoder(IstftVocoderConfig(dim=8, hidden=16, layers=1)).save(folder / "vocoder")
+    factories.save_tokenizer(folder / "tokenizer")
+    factories.save_vocoder(folder / "vocoder")
     return folder
 
 
 @pytest.fixture(scope="session")
 def model(codec: Path, tmp_path_factory: pytest.TempPathFactory) -> AudioLanguageModel:
     tokenizer = AudioTokenizer.load(codec / "tokenizer", codec / "vocoder")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        folder = base(tmp_path_factory.mktemp("base"))
-    config = LanguageConfig(base=str(folder), tokenizer_fingerprint=tokenizer.fingerprint, context_tokens=1024)
-    codebook = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
-    return AudioLanguageModel(tokenizer, LanguageModel.create(config, codebook))
+    base = factories.save_base(tmp_path_factory.mktemp("base"))
+    language = factories.language_model(base, tokenizer.fingerprint, context_tokens=1024)
+    return AudioLanguageModel(tokenizer, language)
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,11 @@ from makesomenoise import checkpoint
 from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.vocoder.config import IstftVocoderConfig
-from makesomenoise.vocoder.vocos import IstftVocoder
+from tests import factories
 
-DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 STARTING_AT_ZERO = ("mel_out.weight", "jump.weight", "project.weight", "no_condition")
-TINY = {
-    "encoder": {
-        "semantic_branch": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
-        "frame_dim": 16,
-        "dim": 32,
-        "layers": 1,
-        "heads": 2,
-        "latent_dim": 8,
-    },
-    "window": {"codes": 12, "context": 4, "seam_frames": 8},
-    "decoder": {"kind": "flow", "network": DECODER, "window": {"codes": 12, "context": 4}, "steps": 2},
-}
+TINY = factories.settings(16, 32, steps=2, window=factories.WINDOW)
+TINY["decoder"]["window"] = {"codes": 12, "context": 4}
 
 
 @pytest.fixture(scope="session")
@@ -44,9 +32,7 @@ def folder(network: TokenizerNetwork, tmp_path_factory: pytest.TempPathFactory) 
     """The folders `tokenizer` and `vocoder` of a model."""
     parent = tmp_path_factory.mktemp("tiny")
     checkpoint.save_model(parent / "tokenizer", network.config, network.state_dict())
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        IstftVocoder(IstftVocoderConfig(dim=16, hidden=32, layers=1)).save(parent / "vocoder")
+    factories.save_vocoder(parent / "vocoder")
     return parent
 
 

@@ -28,13 +28,8 @@ from makesomenoise.training.optimization import OptimizerConfig
 from makesomenoise.training.run import RunConfig
 from makesomenoise.training.tokenizer import DataConfig, TokenizerTraining, TokenizerTrainingConfig, train_tokenizer
 from tests.conftest import Tone
+from tests.factories import SMALL
 
-BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
-NETWORK = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
-MODEL = {
-    "encoder": {"semantic_branch": BRANCH, "frame_dim": 16, "dim": 32, "layers": 1, "heads": 2, "latent_dim": 8},
-    "decoder": {"kind": "flow", "network": NETWORK, "steps": 2},
-}
 DISTILL = DistillConfig(steps=4, keep_every=2, batch_size=4, reuse=2, pool=4, flow_share=0.5)
 
 
@@ -56,7 +51,7 @@ class Noises:
 
 def _network(seed: int = 0) -> TokenizerNetwork:
     torch.manual_seed(seed)
-    network = TokenizerNetwork(TokenizerConfig.model_validate(MODEL))
+    network = TokenizerNetwork(TokenizerConfig.model_validate(SMALL))
     torch.nn.init.normal_(network.decoder.network.mel_out.weight, std=0.1)  # which starts at zero
     return network.eval()
 
@@ -171,29 +166,42 @@ def test_settings_that_contradict_each_other_are_refused(values: dict, message: 
         DistillConfig.from_dict(values)
 
 
-@pytest.fixture
-def config(tmp_path: Path, tone: Tone) -> TokenizerTrainingConfig:
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory, tone: Tone) -> TokenizerTrainingConfig:
     """A distillation of six steps, of a model that was trained for two."""
-    (tmp_path / "clips").mkdir()
-    soundfile.write(tmp_path / "clips" / "tone.wav", tone(0.8, 300.0).numpy(), 24_000)
-    clips = (str(tmp_path / "clips"),)
+    folder = tmp_path_factory.mktemp("distillation")
+    (folder / "clips").mkdir()
+    soundfile.write(folder / "clips" / "tone.wav", tone(0.8, 300.0).numpy(), 24_000)
+    clips = (str(folder / "clips"),)
     plain = TokenizerTrainingConfig(
-        model=TokenizerConfig.model_validate(MODEL),
+        model=TokenizerConfig.model_validate(SMALL),
         data=DataConfig(train=clips, valid=clips, crop_codes=8, valid_crops=2, short_crops_until=0.0),
         optimizer=OptimizerConfig(learning_rate=1e-2, warmup_steps=1),
         run=RunConfig(steps=2, valid_every=2, batch_size=2, threads=1),
     )
-    start = str(train_tokenizer(plain, tmp_path / "start"))
+    start = str(train_tokenizer(plain, folder / "start"))
     run = plain.run.model_copy(update={"steps": 6})
     return plain.model_copy(update={"init_from": start, "freeze_codes": True, "distill": DISTILL, "run": run})
 
 
+@pytest.fixture(scope="module")
+def whole(config: TokenizerTrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of that configuration, trained in one go."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    train_tokenizer(config, folder)
+    return folder
+
+
 @pytest.mark.parametrize("freeze_trunk", [True, False])
-def test_only_what_may_learn_learns(config: TokenizerTrainingConfig, tmp_path: Path, freeze_trunk: bool) -> None:
-    config = config.model_copy(update={"freeze_trunk": freeze_trunk})
+def test_only_what_may_learn_learns(
+    config: TokenizerTrainingConfig, whole: Path, tmp_path: Path, freeze_trunk: bool
+) -> None:
+    if freeze_trunk:
+        whole = tmp_path / "run"
+        train_tokenizer(config.model_copy(update={"freeze_trunk": True}), whole)
     assert config.init_from is not None
     before = TokenizerNetwork.load(config.init_from)
-    after = TokenizerNetwork.load(train_tokenizer(config, tmp_path / "run"))
+    after = TokenizerNetwork.load(whole / "model")
     states = [network.state_dict() for network in (before, after)]
     moved = {name for name, tensor in states[1].items() if not torch.equal(tensor, states[0][name])}
     assert "decoder.network.step.jump.weight" in moved
@@ -207,10 +215,12 @@ def test_only_what_may_learn_learns(config: TokenizerTrainingConfig, tmp_path: P
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_an_interrupted_distillation_goes_on_exactly(
-    config: TokenizerTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+    config: TokenizerTrainingConfig, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
-    config = config.model_copy(update={"run": config.run.model_copy(update={"precision": precision})})
-    train_tokenizer(config, tmp_path / "whole")
+    if precision != config.run.precision:
+        config = config.model_copy(update={"run": config.run.model_copy(update={"precision": precision})})
+        whole = tmp_path / "whole"
+        train_tokenizer(config, whole)
     loss = distillation.Distillation.loss
 
     def failing(self: Distillation, student: FlowDecoder, step: int, generators: distillation.Generators) -> Tensor:
@@ -223,12 +233,12 @@ def test_an_interrupted_distillation_goes_on_exactly(
         with pytest.raises(InterruptedError):
             train_tokenizer(config, tmp_path / "parts")
     train_tokenizer(config, tmp_path / "parts", resume=True)
-    whole, parts = (
-        torch.load(tmp_path / run / "last.ckpt", weights_only=False)["state_dict"] for run in ("whole", "parts")
+    expected, parts = (
+        torch.load(run / "last.ckpt", weights_only=False)["state_dict"] for run in (whole, tmp_path / "parts")
     )
-    assert whole.keys() == parts.keys()
-    assert not any("distillation" in name for name in whole)
-    for name, tensor in whole.items():
+    assert parts.keys() == expected.keys()
+    assert not any("distillation" in name for name in expected)
+    for name, tensor in expected.items():
         torch.testing.assert_close(parts[name], tensor, atol=0, rtol=0, msg=name)
 
 
@@ -237,5 +247,6 @@ def test_a_run_logs_how_far_the_student_is_from_its_teacher(
 ) -> None:
     seen: dict[str, float] = {}
     monkeypatch.setattr(TokenizerTraining, "log", lambda _self, name, value, **_: seen.update({name: float(value)}))
-    train_tokenizer(config, tmp_path / "run")
+    short = config.run.model_copy(update={"steps": 2})
+    train_tokenizer(config.model_copy(update={"run": short}), tmp_path / "run")
     assert seen["valid/teacher_distance"] > 0.0

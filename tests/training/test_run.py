@@ -1,7 +1,6 @@
 """A run folder records what is trained, and goes on with nothing else."""
 
-import subprocess
-import sys
+import multiprocessing
 from pathlib import Path
 from typing import Self
 
@@ -89,12 +88,21 @@ def test_a_key_that_a_later_version_adds_blocks_no_run(tmp_path: Path) -> None:
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
-    open_run(tmp_path, Settings(), resume=False)
-    code = (
-        "import sys; from makesomenoise.training.run import LightningTrainingConfig, RunError, open_run\n"
-        "try:\n    open_run(sys.argv[1], LightningTrainingConfig(), resume=True)\n"
-        "except RunError as error:\n    print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("Another process trains in")
-    open_run(tmp_path, Settings(), resume=True)  # the process that has it may go on
+    context = multiprocessing.get_context("fork")
+    opened, finish = context.Event(), context.Event()
+
+    def train() -> None:
+        open_run(tmp_path, Settings(), resume=False)
+        open_run(tmp_path, Settings(), resume=True)  # the process that has it may go on
+        opened.set()
+        finish.wait(60)
+
+    other = context.Process(target=train)
+    other.start()
+    assert opened.wait(60)
+    with pytest.raises(RunError, match="Another process trains in"):
+        open_run(tmp_path, Settings(), resume=True)
+    finish.set()
+    other.join(60)
+    assert other.exitcode == 0
+    open_run(tmp_path, Settings(), resume=True)

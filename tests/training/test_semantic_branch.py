@@ -18,24 +18,31 @@ from makesomenoise.training.semantic_branch import (
 )
 from makesomenoise.training.tokenizer import DataConfig, TokenizerTraining, TokenizerTrainingConfig
 from tests.conftest import Tone
+from tests.factories import BRANCH
 
-BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
 MODEL = TokenizerConfig.model_validate({"encoder": {"semantic_branch": BRANCH}})
 
 
-@pytest.fixture
-def config(tmp_path: Path, tone: Tone) -> SemanticBranchTrainingConfig:
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory, tone: Tone) -> SemanticBranchTrainingConfig:
     """Six steps on two labelled tones."""
+    folder = tmp_path_factory.mktemp("clips")
     for label, hz in (("low", 200.0), ("high", 3000.0)):
-        (tmp_path / "clips" / label).mkdir(parents=True)
-        soundfile.write(tmp_path / "clips" / label / "tone.wav", tone(0.8, hz).numpy(), 24_000)
-    clips = (str(tmp_path / "clips"),)
+        (folder / label).mkdir()
+        soundfile.write(folder / label / "tone.wav", tone(0.8, hz).numpy(), 24_000)
+    clips = (str(folder),)
     return SemanticBranchTrainingConfig(
         model=MODEL,
         data=SemanticBranchDataConfig(train=clips, valid=clips, crop_codes=16, valid_crops=8, min_clips_per_label=1),
         optimizer=OptimizerConfig(learning_rate=1e-2, warmup_steps=5),
         run=RunConfig(steps=6, valid_every=2, batch_size=4, threads=1),
     )
+
+
+@pytest.fixture(scope="module")
+def trained(config: SemanticBranchTrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What that configuration gives in one go."""
+    return train_semantic_branch(config, tmp_path_factory.mktemp("runs") / "whole")
 
 
 def test_it_learns_to_tell_two_tones(
@@ -49,9 +56,9 @@ def test_it_learns_to_tell_two_tones(
 
 
 def test_an_interrupted_run_goes_on_exactly(
-    config: SemanticBranchTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: SemanticBranchTrainingConfig, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = load_state(train_semantic_branch(config, tmp_path / "whole"))
+    whole = load_state(trained)
     step = semantic_branch.SemanticBranchTraining.training_step
 
     def failing(
@@ -70,17 +77,17 @@ def test_an_interrupted_run_goes_on_exactly(
     assert all(torch.equal(parts[name], tensor) for name, tensor in whole.items())
 
 
-def test_a_tokenizer_starts_from_it(config: SemanticBranchTrainingConfig, tmp_path: Path) -> None:
-    folder = train_semantic_branch(config, tmp_path / "run")
+def test_a_tokenizer_starts_from_it(config: SemanticBranchTrainingConfig, trained: Path, tmp_path: Path) -> None:
     data = DataConfig(train=config.data.train, valid=config.data.valid)
-    training = TokenizerTrainingConfig(model=MODEL, init_semantic_branch_from=str(folder), data=data)
+    training = TokenizerTrainingConfig(model=MODEL, init_semantic_branch_from=str(trained), data=data)
     state = TokenizerTraining(training, [], tmp_path).network.encoder.scene.state_dict()
-    assert all(torch.equal(state[name], tensor) for name, tensor in load_state(folder).items())
+    assert all(torch.equal(state[name], tensor) for name, tensor in load_state(trained).items())
 
 
-def test_a_branch_of_another_size_is_refused(config: SemanticBranchTrainingConfig, tmp_path: Path) -> None:
-    folder = train_semantic_branch(config, tmp_path / "run")
+def test_a_branch_of_another_size_is_refused(
+    config: SemanticBranchTrainingConfig, trained: Path, tmp_path: Path
+) -> None:
     data = DataConfig(train=config.data.train, valid=config.data.valid)
-    training = TokenizerTrainingConfig(init_semantic_branch_from=str(folder), data=data)
+    training = TokenizerTrainingConfig(init_semantic_branch_from=str(trained), data=data)
     with pytest.raises(CheckpointError):
         TokenizerTraining(training, [], tmp_path)

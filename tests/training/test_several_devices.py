@@ -14,18 +14,19 @@ from makesomenoise.training.run import LightningTrainingConfig, RunConfig
 from makesomenoise.training.tokenizer import TokenizerTrainingConfig
 from makesomenoise.training.vocoder import VocoderTrainingConfig
 from tests.conftest import Tone
-from tests.training.test_tokenizer import MODEL, tiny_tokenizer
+from tests.factories import SMALL
+from tests.training.test_tokenizer import tiny_tokenizer
 from tests.training.test_vocoder import tiny_vocoder
 
 
 @pytest.fixture
-def tokenizer(tmp_path: Path, tone: Tone) -> TokenizerTrainingConfig:
-    return tiny_tokenizer(tmp_path, tone)
+def tokenizer(tmp_path_factory: pytest.TempPathFactory, tone: Tone) -> TokenizerTrainingConfig:
+    return tiny_tokenizer(tmp_path_factory.mktemp("clips"), tone)
 
 
 @pytest.fixture
-def vocoder(tmp_path: Path, tone: Tone) -> VocoderTrainingConfig:
-    return tiny_vocoder(tmp_path, tone)
+def vocoder(tmp_path_factory: pytest.TempPathFactory, tone: Tone) -> VocoderTrainingConfig:
+    return tiny_vocoder(tmp_path_factory.mktemp("clips"), tone)
 
 
 def train(kind: str, config: LightningTrainingConfig, folder: Path) -> Path:
@@ -60,7 +61,7 @@ def check_same(kind: str, config: LightningTrainingConfig, name: str, folder: Pa
 def test_two_devices_teach_a_tokenizer_what_one_does(tokenizer: TokenizerTrainingConfig, tmp_path: Path):
     data = tokenizer.data.model_copy(update={"valid_crops": 4})
     # Few codes and small steps: between codes that are all but equal rounding decides, and what follows differs.
-    few = TokenizerConfig.model_validate(MODEL | {"quantizer": {"kind": "variational", "codebook_size": 16}})
+    few = TokenizerConfig.model_validate(SMALL | {"quantizer": {"kind": "variational", "codebook_size": 16}})
     changes = {"data": data, "model": few, "optimizer": OptimizerConfig(learning_rate=1e-4, warmup_steps=0)}
     check_same("tokenizer", tokenizer.model_copy(update=changes), "valid/loss", tmp_path)
 

@@ -17,28 +17,22 @@ from makesomenoise.training.auxiliary_losses import LabelLossConfig, MelLossConf
 from makesomenoise.training.run import RunConfig, RunError
 from makesomenoise.training.tokenizer import DataConfig, TokenizerTraining, TokenizerTrainingConfig, train_tokenizer
 from tests.conftest import Tone
-
-DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
-BRANCH = {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2}
-MODEL = {
-    "encoder": {"semantic_branch": BRANCH, "frame_dim": 16, "dim": 32, "layers": 1, "heads": 2, "latent_dim": 8},
-    "decoder": {"kind": "flow", "network": DECODER, "steps": 2},
-}
+from tests.factories import SMALL
 
 
-@pytest.fixture
-def config(tmp_path: Path, tone: Tone) -> TokenizerTrainingConfig:
-    return tiny_tokenizer(tmp_path, tone)
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory, tone: Tone) -> TokenizerTrainingConfig:
+    return tiny_tokenizer(tmp_path_factory.mktemp("clips"), tone)
 
 
-def tiny_tokenizer(tmp_path: Path, tone: Tone) -> TokenizerTrainingConfig:
+def tiny_tokenizer(folder: Path, tone: Tone) -> TokenizerTrainingConfig:
     """Six steps on two labelled tones."""
     for label, hz in (("low", 200.0), ("high", 3000.0)):
-        (tmp_path / "clips" / label).mkdir(parents=True)
-        soundfile.write(tmp_path / "clips" / label / "tone.wav", tone(0.8, hz).numpy(), 24_000)
-    clips = (str(tmp_path / "clips"),)
+        (folder / label).mkdir()
+        soundfile.write(folder / label / "tone.wav", tone(0.8, hz).numpy(), 24_000)
+    clips = (str(folder),)
     return TokenizerTrainingConfig(
-        model=TokenizerConfig.model_validate(MODEL),
+        model=TokenizerConfig.model_validate(SMALL),
         data=DataConfig(train=clips, valid=clips, crop_codes=8, valid_crops=2),
         label_loss=LabelLossConfig(weight=1.0, min_clips_per_label=1, smoothing=0.0),
         mel_loss=MelLossConfig(weight=1.0),
@@ -46,21 +40,29 @@ def tiny_tokenizer(tmp_path: Path, tone: Tone) -> TokenizerTrainingConfig:
     )
 
 
+@pytest.fixture(scope="module")
+def whole(config: TokenizerTrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of that configuration, trained in one go."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert train_tokenizer(config, folder) == folder / "model"
+    return folder
+
+
 def _trained(run: Path) -> dict[str, Tensor]:
     return torch.load(run / "last.ckpt", weights_only=False)["state_dict"]
 
 
-def test_a_run_leaves_a_tokenizer_that_encodes(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
-    loaded = AudioTokenizer.load(train_tokenizer(config, tmp_path / "run"), vocoder="griffin-lim")
+def test_a_run_leaves_a_tokenizer_that_encodes(config: TokenizerTrainingConfig, whole: Path) -> None:
+    loaded = AudioTokenizer.load(whole / "model", vocoder="griffin-lim")
     assert loaded.config == config.model
     assert loaded.encode(torch.randn(1, 5000) * 0.1).shape == (1, 5)
-    recorded = TokenizerTrainingConfig.from_yaml(tmp_path / "run" / "config.yaml")
+    recorded = TokenizerTrainingConfig.from_yaml(whole / "config.yaml")
     assert recorded == config
 
 
-def test_the_shipped_weights_are_the_average(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
-    loaded = TokenizerNetwork.load(train_tokenizer(config, tmp_path / "run"))
-    state = _trained(tmp_path / "run")
+def test_the_shipped_weights_are_the_average(whole: Path) -> None:
+    loaded = TokenizerNetwork.load(whole / "model")
+    state = _trained(whole)
     for name, tensor in loaded.state_dict().items():
         kept = state[f"average.{name}"]
         torch.testing.assert_close(tensor, kept.half().float() if kept.is_floating_point() else kept, rtol=0, atol=0)
@@ -68,11 +70,12 @@ def test_the_shipped_weights_are_the_average(config: TokenizerTrainingConfig, tm
 
 @pytest.mark.parametrize("kind", ["variational", "ema"])
 def test_an_interrupted_run_goes_on_exactly(
-    config: TokenizerTrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    config: TokenizerTrainingConfig, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    model = TokenizerConfig.model_validate(MODEL | {"quantizer": {"kind": kind}})
-    config = config.model_copy(update={"model": model})
-    train_tokenizer(config, tmp_path / "whole")
+    model = TokenizerConfig.model_validate(SMALL | {"quantizer": {"kind": kind}})
+    if model != config.model:
+        config, whole = config.model_copy(update={"model": model}), tmp_path / "whole"
+        train_tokenizer(config, whole)
     step = tokenizer.TokenizerTraining.training_step
 
     def failing(self: tokenizer.TokenizerTraining, batch: dict[str, Tensor], number: int) -> Tensor:
@@ -85,9 +88,9 @@ def test_an_interrupted_run_goes_on_exactly(
         with pytest.raises(InterruptedError):
             train_tokenizer(config, tmp_path / "parts")
     train_tokenizer(config, tmp_path / "parts", resume=True)
-    whole, parts = _trained(tmp_path / "whole"), _trained(tmp_path / "parts")
-    assert whole.keys() == parts.keys()
-    for name, tensor in whole.items():
+    expected, parts = _trained(whole), _trained(tmp_path / "parts")
+    assert parts.keys() == expected.keys()
+    for name, tensor in expected.items():
         torch.testing.assert_close(parts[name], tensor, atol=0, rtol=0, msg=name)
 
 
@@ -115,18 +118,18 @@ def test_training_lowers_the_losses_and_codes_learn_their_label(
     assert named[-1] > 0.9
 
 
-def test_a_decoder_learns_on_while_the_codes_stay(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
-    first = TokenizerNetwork.load(train_tokenizer(config, tmp_path / "first"))
+def test_a_decoder_learns_on_while_the_codes_stay(config: TokenizerTrainingConfig, whole: Path, tmp_path: Path) -> None:
+    first = TokenizerNetwork.load(whole / "model")
     state = first.state_dict()
     state["encoder.scene.trunk.0.0.weight"].flatten()[0] = -0.0  # whose sign an average with itself would lose
-    save_model(tmp_path / "first" / "model", first.config, state)
-    first = TokenizerNetwork.load(tmp_path / "first" / "model")
+    save_model(tmp_path / "first", first.config, state)
+    first = TokenizerNetwork.load(tmp_path / "first")
     further = {
-        "init_from": str(tmp_path / "first" / "model"),
+        "init_from": str(tmp_path / "first"),
         "freeze_codes": True,
         "label_loss": LabelLossConfig(),
         "mel_loss": MelLossConfig(),
-        "run": config.run.model_copy(update={"steps": 12, "valid_every": 6}),
+        "run": config.run.model_copy(update={"steps": 4, "valid_every": 2}),
     }
     second = TokenizerNetwork.load(train_tokenizer(config.model_copy(update=further), tmp_path / "second"))
     before, after = (network.state_dict() for network in (first, second))
@@ -154,12 +157,14 @@ def test_no_gradient_of_what_codes_are_asked_reaches_the_decoder(
     assert any(gradient is not None and gradient.any() for gradient in found)
 
 
-def test_a_new_decoder_learns_the_bands_of_its_data(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
-    first = TokenizerNetwork.load(train_tokenizer(config, tmp_path / "first"))
+def test_a_new_decoder_learns_the_bands_of_its_data(
+    config: TokenizerTrainingConfig, whole: Path, tmp_path: Path
+) -> None:
+    first = TokenizerNetwork.load(whole / "model")
     assert not torch.equal(first.decoder.mean, torch.zeros(100))
-    further = {"init_from": str(tmp_path / "first" / "model"), "freeze_codes": True, "mel_loss": MelLossConfig()}
+    further = {"init_from": str(whole / "model"), "freeze_codes": True, "mel_loss": MelLossConfig()}
     network = {"frame_dim": 8, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
-    model = TokenizerConfig.model_validate(MODEL | {"decoder": {"kind": "regression", "network": network}})
+    model = TokenizerConfig.model_validate(SMALL | {"decoder": {"kind": "regression", "network": network}})
     other = config.model_copy(
         update=further | {"model": model, "init_decoder_from": "new", "label_loss": LabelLossConfig()}
     )
@@ -170,17 +175,22 @@ def test_a_new_decoder_learns_the_bands_of_its_data(config: TokenizerTrainingCon
         TokenizerTraining(config.model_copy(update=further | {"model": model}), [], tmp_path)
 
 
-def test_a_regression_decoder_starts_from_a_flow_decoder(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
-    flow = TokenizerNetwork.load(train_tokenizer(config, tmp_path / "flow"))
-    seed = config.run.model_copy(update={"seed": 1})
-    codes = TokenizerNetwork.load(train_tokenizer(config.model_copy(update={"run": seed}), tmp_path / "codes"))
+def test_a_regression_decoder_starts_from_a_flow_decoder(
+    config: TokenizerTrainingConfig, whole: Path, tmp_path: Path
+) -> None:
+    flow = TokenizerNetwork.load(whole / "model")
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        codes = TokenizerNetwork(config.model)
+    save_model(tmp_path / "codes", codes.config, codes.state_dict())
+    codes = TokenizerNetwork.load(tmp_path / "codes")
     model = TokenizerConfig.model_validate(
-        MODEL | {"decoder": {"kind": "regression", "network": MODEL["decoder"]["network"]}}
+        SMALL | {"decoder": {"kind": "regression", "network": SMALL["decoder"]["network"]}}
     )
     baseline = TokenizerTrainingConfig(
         model=model,
-        init_from=str(tmp_path / "codes" / "model"),
-        init_decoder_from=str(tmp_path / "flow" / "model"),
+        init_from=str(tmp_path / "codes"),
+        init_decoder_from=str(whole / "model"),
         freeze_codes=True,
         data=config.data,
     )

@@ -24,6 +24,10 @@ Bursts = Annotated[
     int, typer.Option(min=0, help="How many scenes to make of one short sound, some times, and silence.")
 ]
 Copies = Annotated[int, typer.Option(min=0, help="How many varied copies to add of each clip whose label is trusted.")]
+LeaveOut = Annotated[
+    Path | None,
+    typer.Option("--leave-out", help="File of keys, one a line, of clips to leave out.", show_default=False),
+]
 Cache = Annotated[Path | None, typer.Option(help="Folder that keeps decoded clips for later runs.")]
 RayAddress = Annotated[
     str | None,
@@ -53,16 +57,19 @@ def encode(  # noqa: PLR0913 - each is an option
     seed: Seed = 0,
     cache: Cache = None,
     ontology_file: OntologyFile = None,
+    leave_out: LeaveOut = None,
 ) -> None:
     """Encode shards or folders of sound into code shards; run it again to go on where it stopped."""
     from makesomenoise.data.encode import FAILED_FILE, Workers, encode_corpus
     from makesomenoise.data.jobs import Added
     from makesomenoise.data.ontology import ontology
+    from makesomenoise.data.sources import read_keys
 
-    names = ontology(ontology_file)
+    names, without = ontology(ontology_file), read_keys(leave_out) if leave_out else frozenset()
     team = Workers(workers, device, cache, ray)
     with progress("Encoding clips") as report:
-        done = encode_corpus(sources, output, model, team, Added(scenes, pairs, bursts, copies, seed), report, names)
+        added = Added(scenes, pairs, bursts, copies, seed)
+        done = encode_corpus(sources, output, model, team, added, report, names, without)
     hours = done.seconds / 3600
     skipped = f", {len(done.failed)} failed" if done.failed else ""
     typer.echo(f"{output}: {done.clips} clips ({hours:.2f} h) encoded, {done.kept} there before{skipped}.")
@@ -70,6 +77,40 @@ def encode(  # noqa: PLR0913 - each is an option
         show(failure.reason)
     if len(done.failed) > _NAMED:
         show(f"{len(done.failed) - _NAMED} more failed; all of them stand in {output / FAILED_FILE}.")
+
+
+@app.command()
+def overlap(
+    first: Annotated[
+        Path, typer.Argument(help="Tar shards or a folder; FIRST-*.tar means all that fit.", show_default=False)
+    ],
+    second: Annotated[Path, typer.Argument(help="The same of another corpus.", show_default=False)],
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that gets the keys of FIRST that are in SECOND, for `--leave-out`.", show_default=False
+        ),
+    ] = None,
+    least: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least share of a recording that must agree.")] = 0.1,
+    as_json: Json = False,
+) -> None:
+    """Find recordings of one corpus in another: recoded, louder or softer, cut at the ends, but at the same speed."""
+    import json
+    from dataclasses import asdict
+
+    from makesomenoise.data.fingerprints import overlaps
+    from makesomenoise.data.manifest import read_clips
+    from makesomenoise.files import write_text
+
+    with progress("Listening") as report:
+        found = overlaps(read_clips([first]), read_clips([second]), least, report)
+    for one in found:
+        typer.echo(json.dumps(asdict(one)) if as_json else f"{one.first}\t{one.second}\t{one.share:.2f}")
+    names = list(dict.fromkeys(one.first for one in found))
+    if keys is not None:
+        write_text(keys, "".join(f"{name}\n" for name in names))
+    if not as_json:
+        typer.echo(f"{len(names)} clips of {first} are in {second}.")
 
 
 @app.command()

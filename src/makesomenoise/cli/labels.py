@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from makesomenoise.errors import RequestError
-from makesomenoise.language.labels import LABEL_SETS
+from makesomenoise.language.labels import label_sets
 
 _MOST_BYTES = 1_000_000
 
@@ -28,9 +28,10 @@ def chosen(given: Sequence[str], label_set: str | None) -> list[str]:
     if bool(given) == (label_set is not None):
         raise LabelsError("Give the names to choose from either with --labels dog,rain,siren or with --label-set.")
     if label_set is not None:
-        if label_set not in LABEL_SETS:
-            raise LabelsError(f"No label set '{label_set}': there are {', '.join(LABEL_SETS)}.")
-        return list(LABEL_SETS[label_set])
+        known = label_sets()
+        if label_set not in known:
+            raise LabelsError(f"No label set '{label_set}': there are {', '.join(known)}.")
+        return list(known[label_set])
     return _checked([name for text in given for name in _names(text)])
 
 

@@ -1,6 +1,8 @@
 """`msn merge`."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +15,80 @@ Target = Annotated[
     Path, typer.Argument(help="A folder that is new or empty; a file with `--format gguf`.", show_default=False)
 ]
 Whole = Annotated[bool, typer.Option("--float32", help="Write 32 bits a weight instead of 16, into a folder.")]
-_FORMATS = ("hf", "gguf", "peft")
+
+
+@dataclass(frozen=True)
+class _Format:
+    """How a model is written for others.
+
+    Attributes:
+        write: writes a model to a new place.
+        check: refuses what does not go with it, of `--float32` and `--force`, and a place that is not free.
+        kind: what it writes, as `--json` calls it.
+        whom: who reads it.
+    """
+
+    write: Callable[[str, Path, bool], None]
+    check: Callable[[Path, bool, bool], None]
+    kind: str
+    whom: str
+
+
+def _check_folder(path: Path, float32: bool, force: bool) -> None:
+    del float32
+    from makesomenoise.files import check_free
+
+    if force:
+        raise typer.BadParameter("`--force` is for `--format gguf`: a folder must be new or empty.")
+    check_free(path)
+
+
+def _check_file(path: Path, float32: bool, force: bool) -> None:
+    from makesomenoise.cli.targets import Kind, check
+
+    if float32:
+        raise typer.BadParameter("`--float32` is for folders: a GGUF file has 8 bits a weight.")
+    check(path, Kind("a GGUF file", (".gguf",), strict=True), force)
+
+
+def _write_folder(model: str, folder: Path, float32: bool) -> None:
+    import torch
+
+    from makesomenoise.language.model import LanguageModel
+
+    LanguageModel.load(model, torch.float32 if float32 else torch.bfloat16, fused=True).merge(folder)
+
+
+def _write_adapter(model: str, folder: Path, float32: bool) -> None:
+    import torch
+
+    from makesomenoise.language.model import LanguageModel
+
+    LanguageModel.load(model, torch.float32 if float32 else torch.bfloat16).write_peft(folder)
+
+
+def _write_gguf(model: str, path: Path, float32: bool) -> None:
+    del float32
+    from makesomenoise.language.merged_gguf import merge_gguf
+
+    merge_gguf(model, path)
+
+
+_FORMATS = {
+    "hf": _Format(_write_folder, _check_folder, "folder", "transformers and vLLM"),
+    "gguf": _Format(_write_gguf, _check_file, "file", "llama.cpp"),
+    "peft": _Format(_write_adapter, _check_folder, "folder", "PEFT"),
+}
 
 
 def _known(name: str) -> str:
     if name not in _FORMATS:
-        raise typer.BadParameter(f"unknown format '{name}': give {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.")
+        *names, last = _FORMATS
+        raise typer.BadParameter(f"unknown format '{name}': give {', '.join(names)} or {last}.")
     return name
 
 
-Format = Annotated[
+Form = Annotated[
     str,
     typer.Option(
         "--format",
@@ -35,46 +101,15 @@ Format = Annotated[
 def merge(
     model: Source,
     output: Target,
-    target_format: Format = "hf",
+    target_format: Form = "hf",
     float32: Whole = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Write a language model as a plain folder, GGUF file or adapter, which others load with no code of ours."""
-    if target_format == "gguf":
-        if float32:
-            raise typer.BadParameter("`--float32` is for folders: a GGUF file has 8 bits a weight.")
-        _gguf(model, output, force)
-        size, key, whom = output.stat().st_size, "file", "llama.cpp"
-    else:
-        if force:
-            raise typer.BadParameter("`--force` is for `--format gguf`: a folder must be new or empty.")
-        _folder(model, output, float32, adapter=target_format == "peft")
-        size = sum(path.stat().st_size for path in output.rglob("*"))
-        key, whom = "folder", "PEFT" if target_format == "peft" else "transformers and vLLM"
-    told = f"{output}: {size / 1e6:.0f} MB, for {whom}"
-    typer.echo(json.dumps({key: str(output), "bytes": size}) if as_json else told)
-
-
-def _folder(model: str, folder: Path, float32: bool, adapter: bool) -> None:
-    from makesomenoise.files import check_free
-
-    check_free(folder)
-    import torch
-
-    from makesomenoise.language.model import LanguageModel
-
-    dtype = torch.float32 if float32 else torch.bfloat16
-    if adapter:
-        LanguageModel.load(model, dtype).write_peft(folder)
-    else:
-        LanguageModel.load(model, dtype, fused=True).merge(folder)
-
-
-def _gguf(model: str, path: Path, force: bool) -> None:
-    from makesomenoise.cli.targets import Kind, check
-
-    check(path, Kind("a GGUF file", (".gguf",), strict=True), force)
-    from makesomenoise.language.merged_gguf import merge_gguf
-
-    merge_gguf(model, path)
+    chosen = _FORMATS[target_format]
+    chosen.check(output, float32, force)
+    chosen.write(model, output, float32)
+    size = sum(path.stat().st_size for path in (output, *output.rglob("*")) if path.is_file())
+    told = f"{output}: {size / 1e6:.0f} MB, for {chosen.whom}"
+    typer.echo(json.dumps({chosen.kind: str(output), "bytes": size}) if as_json else told)

@@ -6,7 +6,7 @@ where it stopped, whether it began on one machine or on many. What could not be 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -77,6 +77,7 @@ def encode_corpus(
     added: Added | None = None,
     report: Report | None = None,
     ontology: Ontology | None = None,
+    leave_out: Collection[str] = (),
 ) -> Encoded:
     """Encodes every clip of the sources, and what is made of them.
 
@@ -88,6 +89,7 @@ def encode_corpus(
         added: scenes and copies; none where it is not given.
         report: called with the numbers of clips done and of all clips that are known of, now and again.
         ontology: names the sounds of scenes; none: the one that ships.
+        leave_out: keys of clips that lie here and are not wanted.
 
     Raises:
         EncodeError: if the output is a file or holds the codes of another tokenizer, or if processes die.
@@ -98,7 +100,7 @@ def encode_corpus(
     output, workers, added = Path(output), workers or Workers(), added or Added()
     ontology = ontology or default_ontology()
     stamp = Engine(str(tokenizer)).stamp
-    found = listed(sources, output, stamp)
+    found = listed(sources, output, stamp, leave_out)
     trusted = [clip for clip in found.clips if clip.trust != "guessed" and ontology.find(clip.label, clip.trust)]
     _check(output, stamp)
     if added.scenes or added.pairs or added.bursts:

@@ -1,6 +1,6 @@
 """What a corpus is made of, listed: clips that lie here, and addresses whose clips are seen by who brings them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from makesomenoise.data.codes import SUFFIX, Failure, Stamp
 from makesomenoise.data.fetching import Work, expanded, fetches
 from makesomenoise.data.jobs import clip_jobs, places, unique_names
 from makesomenoise.data.manifest import Clip, ManifestError, read_clips
+from makesomenoise.files import reason
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,17 @@ class Listed:
     damaged: tuple[Failure, ...]
 
 
-def listed(sources: Iterable[str | Path], output: Path, stamp: Stamp) -> Listed:
+def listed(sources: Iterable[str | Path], output: Path, stamp: Stamp, leave_out: Collection[str] = ()) -> Listed:
     """Lists a corpus and cuts it into work.
 
     Args:
         sources: tar shards, folders, sound files, Parquet files, folders of those, and addresses.
         output: folder of the shards.
         stamp: of the tokenizer.
+        leave_out: keys of clips that lie here and are not wanted.
 
     Raises:
-        ManifestError: if a source does not exist or holds nothing.
+        ManifestError: if a source does not exist or holds nothing, or nothing is left of it.
         AddressError: if an address gives nothing.
     """
     here: list[Path] = []
@@ -51,9 +53,26 @@ def listed(sources: Iterable[str | Path], output: Path, stamp: Stamp) -> Listed:
     clips = read_clips(here, damaged) if here or not elsewhere else []
     if not clips and not elsewhere:
         raise ManifestError(next(iter(damaged.values())))
+    wanted = [clip for clip in clips if clip.key not in leave_out]
+    if clips and not wanted and not elsewhere:
+        raise ManifestError(f"All {len(clips)} clips are to be left out: nothing is left to encode.")
+    clips = wanted
     names = unique_names([*places(clips), *map(str, damaged), *elsewhere])
     work = [*clip_jobs(clips, output, stamp, names), *fetches(elsewhere, names, output, stamp)]
     return Listed(clips, work, tuple(Failure(names[str(path)], told) for path, told in damaged.items()))
+
+
+def read_keys(path: Path) -> frozenset[str]:
+    """The keys of clips in a file, one a line.
+
+    Raises:
+        ManifestError: if the file cannot be read.
+    """
+    try:
+        return frozenset(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        told = reason(error) if isinstance(error, OSError) else "it is not in UTF-8"
+        raise ManifestError(f"The keys {path} cannot be read: {told}.") from None
 
 
 def _parquet_files(source: Path) -> list[str]:

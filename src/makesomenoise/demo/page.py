@@ -18,10 +18,11 @@ import numpy as np
 from makesomenoise.audio import io
 from makesomenoise.audio.kinds import SUFFIXES
 from makesomenoise.audio.mel import MelSpectrogram
-from makesomenoise.checkpoint import CheckpointError, load_config, resolve
+from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.errors import RequestError
 from makesomenoise.files import atomic_write, make_folder, write_text
 from makesomenoise.language.config import LanguageConfig
+from makesomenoise.model_folder import load_config, resolve
 from makesomenoise.tokenizer.files import decode_file, encode_file
 from makesomenoise.tokenizer.model import AudioTokenizer
 

@@ -17,8 +17,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from makesomenoise.checkpoint import CONFIG_FILE, WEIGHTS_FILE, resolve, source_commit
+from makesomenoise.checkpoint import source_commit
 from makesomenoise.files import atomic_write, make_folder, write_text
+from makesomenoise.model_folder import CONFIG_FILE, WEIGHTS_FILE, resolve
 
 Item = TypeVar("Item")
 _SECONDS_BETWEEN_WRITES = 20.0

@@ -6,7 +6,7 @@ both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"), and cost 
 
 from pathlib import Path
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.files import atomic_folder, check_free
 from makesomenoise.language.config import LanguageConfig, LanguageError
 
@@ -27,9 +27,9 @@ def average(model: str | Path, other: str | Path, folder: str | Path, share: flo
     """
     if not 0.0 < share < 1.0:
         raise LanguageError(f"The share of the other model must be between 0 and 1; got {share:g}.")
-    sources = [checkpoint.resolve(source) for source in (model, other)]
+    sources = [model_folder.resolve(source) for source in (model, other)]
     check_free(folder)
-    config, second = (checkpoint.load_config(source, LanguageConfig) for source in sources)
+    config, second = (model_folder.load_config(source, LanguageConfig) for source in sources)
     for name in ("base", "tokenizer_fingerprint", "codebook_size", "lora"):
         if getattr(config, name) != getattr(second, name):
             raise LanguageError(f"The models differ in `{name}`: only one trained on from the other can be averaged.")

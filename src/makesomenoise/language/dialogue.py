@@ -6,9 +6,10 @@ answers that the model was made from: what was learned of sounds makes it worse 
 
 from collections.abc import Iterator
 
-from makesomenoise.language.composing import code_count, compose, request
+from makesomenoise.language.composing import compose
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import Memory, stream_tokens
+from makesomenoise.language.orders import request, sound_order
 from makesomenoise.language.prompts import Part, Sound, Turn
 from makesomenoise.language.requests import SoundRequest, sound_request
 from makesomenoise.language.sampling import TALKING, Sampling, seeded
@@ -93,7 +94,7 @@ class Dialogue:
     def _make(self, wanted: SoundRequest) -> Iterator[Part]:
         """A sound that was asked for, in the words of training whatever those of the request were."""
         seconds = USUAL_SECONDS if wanted.seconds is None else wanted.seconds
-        count = code_count(self._model, wanted.text, seconds)
+        count = sound_order(self._model, wanted.text, seconds).count
         turns = self._with(request(wanted.text, seconds), self._attached)
         self._fits(turns, count + _SHORTEST_ROOM)
         return self._kept(turns, self._composed(wanted.text, seconds))

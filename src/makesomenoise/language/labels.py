@@ -1,17 +1,14 @@
 """Names of the classes of public collections, as plain words: lists of labels to choose from by one name."""
 
-_ESC50 = """
-airplane, breathing, brushing teeth, can opening, car horn, cat, chainsaw, chirping birds, church bells, clapping,
-clock alarm, clock tick, coughing, cow, crackling fire, crickets, crow, crying baby, dog, door wood creaks,
-door wood knock, drinking sipping, engine, fireworks, footsteps, frog, glass breaking, hand saw, helicopter, hen,
-insects, keyboard typing, laughing, mouse click, pig, pouring water, rain, rooster, sea waves, sheep, siren,
-sneezing, snoring, thunderstorm, toilet flush, train, vacuum cleaner, washing machine, water drops, wind
-"""
-_URBANSOUND8K = """
-air conditioner, car horn, children playing, dog bark, drilling, engine idling, gun shot, jackhammer, siren,
-street music
-"""
-LABEL_SETS = {
-    name: tuple(label.strip() for label in labels.split(","))
-    for name, labels in (("esc50", _ESC50), ("urbansound8k", _URBANSOUND8K))
-}
+import csv
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+
+
+@lru_cache(maxsize=1)
+def label_sets() -> Mapping[str, tuple[str, ...]]:
+    """The labels of each set of `label_sets.tsv`, by its name."""
+    text = resources.files("makesomenoise.language").joinpath("label_sets.tsv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return {row["name"]: tuple(label.strip() for label in row["labels"].split(",")) for row in rows}

@@ -9,7 +9,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.files import atomic_write
 from makesomenoise.language.cache import SMOLLM2, gguf_file
 from makesomenoise.language.config import LanguageConfig, LanguageError
@@ -39,7 +39,7 @@ def merge_gguf(source: str | Path, path: str | Path) -> None:
             trained with.
         FileError: if the file cannot be written.
     """
-    stored = checkpoint.load_model(checkpoint.resolve(source), LanguageConfig)
+    stored = checkpoint.load_model(model_folder.resolve(source), LanguageConfig)
     if stored.config.base != SMOLLM2:
         raise LanguageError(
             f"A GGUF file is written of the base {SMOLLM2} alone, not of '{stored.config.base}': give `--format hf`, "

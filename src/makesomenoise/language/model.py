@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 from transformers.initialization import no_init_weights
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.files import atomic_folder, check_free
 from makesomenoise.language import adapter
 from makesomenoise.language.base import Base, load_base, save_plain, usual_dtype
@@ -91,7 +91,7 @@ class LanguageModel(nn.Module):
             CheckpointError: if there is no such model.
             LanguageError: if the base cannot be loaded, or is not the one that the weights were trained with.
         """
-        folder = checkpoint.resolve(folder)
+        folder = model_folder.resolve(folder)
         stored = checkpoint.load_model(folder, LanguageConfig)
         config, state = stored.config, stored.tensors()
         base, vocabulary = _extended(config, dtype)

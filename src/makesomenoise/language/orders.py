@@ -33,24 +33,21 @@ def sound_order(model: Speaker, text: str, seconds: float, without: str = "") ->
 
     Args:
         model: makes it.
-        text: what is to be heard, not empty.
+        text: what is to be heard; anything where it is empty.
         seconds: its length; the last code may reach beyond it.
         without: what is not to be heard, for guidance to lead away from.
 
     Raises:
-        LanguageError: if the text is empty, or the length is not above 0 or does not fit into the context.
+        LanguageError: if the length is not above 0 or does not fit into the context.
     """
-    clause, avoided = wording.clause(text), wording.clause(without)
-    if not clause:
-        raise LanguageError("The text is empty: say what is to be heard.")
-    length = wording.length(_checked(seconds))
-    nothing = (
-        wording.GENERATE.format(length=length, text=avoided) if avoided else wording.ANYTHING.format(length=length)
-    )
-    prompts = [
-        prompt_about(model, words, room=0) for words in (wording.GENERATE.format(length=length, text=clause), nothing)
-    ]
-    return _fitting(model, prompts, seconds)
+    _check(seconds)
+    return _fitting(model, [prompt_about(model, request(words, seconds), room=0) for words in (text, without)], seconds)
+
+
+def request(text: str, seconds: float) -> str:
+    """What asks for a sound, or for any sound of that length where the text is empty."""
+    clause, length = wording.clause(text), wording.length(seconds)
+    return wording.GENERATE.format(length=length, text=clause) if clause else wording.ANYTHING.format(length=length)
 
 
 def continuation_order(model: Speaker, sound: Sound, seconds: float) -> Order:
@@ -64,9 +61,9 @@ def continuation_order(model: Speaker, sound: Sound, seconds: float) -> Order:
     Raises:
         LanguageError: if the sound is empty, or both do not fit into the context.
     """
-    length = wording.length(_checked(seconds))
-    asked = prompt_about(model, wording.GO_ON.format(length=length), sound, room=0)
-    return _fitting(model, [asked, prompt_about(model, wording.ANYTHING.format(length=length), room=0)], seconds)
+    _check(seconds)
+    asked = prompt_about(model, wording.GO_ON.format(length=wording.length(seconds)), sound, room=0)
+    return _fitting(model, [asked, prompt_about(model, request("", seconds), room=0)], seconds)
 
 
 def continued(
@@ -95,10 +92,9 @@ def continued(
     return Sound(tuple(rows[0].tolist()))
 
 
-def _checked(seconds: float) -> float:
+def _check(seconds: float) -> None:
     if not 0.0 < seconds < math.inf:
         raise LanguageError(f"Cannot make {seconds:g} s of sound: give a length above 0 s.")
-    return seconds
 
 
 def _fitting(model: Speaker, prompts: list[list[int]], seconds: float) -> Order:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.engine.base import EngineError, LanguageEngine, chosen_engine
 from makesomenoise.language.cache import SMOLLM2
 from makesomenoise.language.config import LanguageConfig
@@ -87,7 +87,7 @@ def speaking_engine(source: str | Path, device: str = "cpu", engine: str = "auto
         CheckpointError: if there is no such model.
         EngineError: if the engine is not installed or cannot use the device.
     """
-    if engine == "auto" and checkpoint.load_config(checkpoint.resolve(source), LanguageConfig).base != SMOLLM2:
+    if engine == "auto" and model_folder.load_config(model_folder.resolve(source), LanguageConfig).base != SMOLLM2:
         engine = "torch"
     return chosen_engine(engine, device)
 
@@ -106,7 +106,7 @@ def load_speaker(source: str | Path, device: str = "cpu", engine: str = "auto") 
         LanguageError: if the base cannot be loaded, or is not the one that the weights were trained with.
         FileError: if what the base is converted to cannot be written.
     """
-    folder = checkpoint.resolve(source)
+    folder = model_folder.resolve(source)
     if speaking_engine(folder, device, engine) == "onnx":
         return OnnxSpeaker.load(folder)
     from makesomenoise.language.model import LanguageModel  # noqa: PLC0415 - what runs the default needs no torch

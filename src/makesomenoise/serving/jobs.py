@@ -10,7 +10,7 @@ import numpy as np
 
 from makesomenoise.audio.level import RunningLevel
 from makesomenoise.errors import RequestError
-from makesomenoise.language import naming
+from makesomenoise.language import naming, wording
 from makesomenoise.language.listening import LONGEST_ANSWER, Trimmed
 from makesomenoise.language.orders import Order, continuation_order, sound_order
 from makesomenoise.language.prompts import Role, Sound, Turn
@@ -219,6 +219,8 @@ class Make:
             raise RequestError(f"Cannot make {self.seconds:g} s of sound: that is less than a sample.")
         if heard is not None:
             return continuation_order(model.language, heard, self.seconds)
+        if not wording.clause(self.text):
+            raise RequestError("The text is empty: say what is to be heard.")
         return sound_order(model.language, self.text, self.seconds, self.without)
 
     def _made(self, model: AudioLanguageModel, group: "list[Drawn]", choice: int, heard: Sound | None) -> Steps:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.engine.graph import GraphBuilder, stored_tensors
 from makesomenoise.files import make_folder, write_bytes
 from makesomenoise.tokenizer import graphs
@@ -32,7 +32,7 @@ def export_tokenizer(source: str | Path, folder: str | Path, vocoder: str | Path
         GraphError: if no graph is known for it.
         FileError: if the folder cannot be written.
     """
-    origin, voice = checkpoint.resolve(source), checkpoint.resolve(vocoder)
+    origin, voice = model_folder.resolve(source), model_folder.resolve(vocoder)
     stored = checkpoint.load_model(origin, TokenizerConfig, lambda name: not name.startswith("decoder."))
     config = stored.config
     weights = stored_tensors(origin / checkpoint.WEIGHTS_FILE)
@@ -44,7 +44,7 @@ def export_tokenizer(source: str | Path, folder: str | Path, vocoder: str | Path
         "denoiser": graphs.denoiser_graph(config, weights),
     }
     written = _write(origin, make_folder(folder), parts, metadata)
-    voice_config = checkpoint.load_config(voice, IstftVocoderConfig)
+    voice_config = model_folder.load_config(voice, IstftVocoderConfig)
     parts = {"vocoder": vocoder_graph(voice_config, voice / checkpoint.WEIGHTS_FILE)}
     return written + _write(voice, make_folder(Path(folder) / VOCODER_FOLDER), parts, metadata)
 

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.audio import arrays
 from makesomenoise.audio.mel import MelSpectrogram
 from makesomenoise.checkpoint import StoredModel
@@ -85,7 +85,7 @@ class AudioTokenizer:
             CheckpointError: if there is no such model, or if its weights and configuration do not match.
             EngineError: if the engine is not installed or cannot run it.
         """
-        folder = checkpoint.resolve(source)
+        folder = model_folder.resolve(source)
         stored = checkpoint.load_model(folder, TokenizerConfig, lambda name: not name.startswith("decoder.network."))
         config = stored.config
         if engine == "auto" and isinstance(config.quantizer, FsqConfig):
@@ -163,11 +163,7 @@ class AudioTokenizer:
         found = run_in_groups(
             [self._sound_blocks([clip]) for clip in clips], self._encode_group, self._encode_shape, self._at_once
         )
-        codes = np.full((len(clips), -(-longest // self.samples_per_code)), PADDING, np.int64)
-        for row, windows in zip(codes, found, strict=True):
-            whole = np.concatenate([piece for _, piece in windows])
-            row[: len(whole)] = whole
-        return codes
+        return _filled(np.full((len(clips), -(-longest // self.samples_per_code)), PADDING, np.int64), found)
 
     def decode(
         self,
@@ -197,11 +193,7 @@ class AudioTokenizer:
         mels = self._decode_rows([row[row != PADDING] for row in given], steps, guidance, seed, quality)
         streams = [blocks([mel], _VOCODER_FRAMES, self.vocoder.context_frames) for mel in mels]
         found = run_in_groups(streams, self._vocode_group, _shape, self._at_once)
-        waveforms = np.zeros((len(given), given.shape[1] * self.samples_per_code), np.float32)
-        for row, windows in zip(waveforms, found, strict=True):
-            whole = np.concatenate([piece for _, piece in windows])
-            row[: len(whole)] = whole
-        return waveforms
+        return _filled(np.zeros((len(given), given.shape[1] * self.samples_per_code), np.float32), found)
 
     def decode_mel(
         self,
@@ -418,6 +410,14 @@ def _drawn(shape: tuple[int, int], seed: int, number: int) -> np.ndarray:
 
 def _shape(block: Block) -> tuple[int, ...]:
     return block.content.shape
+
+
+def _filled(rows: np.ndarray, found: Sequence[Sequence[tuple[Block, np.ndarray]]]) -> np.ndarray:
+    """Writes the results of each row's blocks one after the other, and leaves what is behind them as it is."""
+    for row, windows in zip(rows, found, strict=True):
+        whole = np.concatenate([piece for _, piece in windows])
+        row[: len(whole)] = whole
+    return rows
 
 
 def _ends_padded(codes: np.ndarray) -> bool:

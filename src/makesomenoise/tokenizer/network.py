@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.nn.log_mel import LogMel
 from makesomenoise.tokenizer.config import (
     EmaConfig,
@@ -70,7 +70,7 @@ class TokenizerNetwork(nn.Module):
         Raises:
             CheckpointError: if there is no such model, or if its weights and configuration do not match.
         """
-        stored = checkpoint.load_model(checkpoint.resolve(source), TokenizerConfig)
+        stored = checkpoint.load_model(model_folder.resolve(source), TokenizerConfig)
         network = cls(stored.config)
         checkpoint.load_into(network, stored.tensors(), origin=str(source))
         return network.eval()

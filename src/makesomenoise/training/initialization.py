@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, default_collate
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.tokenizer.decoders.base import BandStandardiser
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.network import TokenizerNetwork
@@ -26,9 +26,9 @@ def load_start(network: TokenizerNetwork, source: str, decoder_source: str | Non
     Raises:
         CheckpointError: if there is no such model or it does not fit.
     """
-    own, state = network.state_dict(), checkpoint.load_state(checkpoint.resolve(source))
+    own, state = network.state_dict(), checkpoint.load_state(model_folder.resolve(source))
     if decoder_source is not None:
-        other = own if decoder_source == NEW_DECODER else checkpoint.load_state(checkpoint.resolve(decoder_source))
+        other = own if decoder_source == NEW_DECODER else checkpoint.load_state(model_folder.resolve(decoder_source))
         decoder = {name: tensor for name, tensor in other.items() if name.startswith(_DECODER) and name in own}
         state = {name: tensor for name, tensor in state.items() if not name.startswith(_DECODER)} | decoder
     checkpoint.load_into(network, state, source if decoder_source is None else f"{source} and {decoder_source}")
@@ -40,7 +40,7 @@ def load_semantic_branch(network: TokenizerNetwork, source: str) -> None:
     Raises:
         CheckpointError: if there is no such model or it does not fit.
     """
-    checkpoint.load_into(network.encoder.scene, checkpoint.load_state(checkpoint.resolve(source)), source)
+    checkpoint.load_into(network.encoder.scene, checkpoint.load_state(model_folder.resolve(source)), source)
 
 
 def coding_parts(network: TokenizerNetwork) -> list[nn.Module]:

@@ -13,7 +13,7 @@ from pydantic import Field
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor, nn
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences
@@ -158,7 +158,7 @@ class VocoderTraining(lightning.LightningModule):
             torch.manual_seed(config.run.seed)
             self.vocoder = IstftVocoder(config.model)
             if config.init_from is not None:
-                state = checkpoint.load_state(checkpoint.resolve(config.init_from))
+                state = checkpoint.load_state(model_folder.resolve(config.init_from))
                 checkpoint.load_into(self.vocoder, state, config.init_from)
             self.discriminators = Discriminators(config.gan.discriminators)
         self.average = copy.deepcopy(self.vocoder).requires_grad_(False).eval()

@@ -7,8 +7,8 @@ import yaml
 from pydantic import model_validator
 
 from makesomenoise.audio.mel import MelConfig
-from makesomenoise.checkpoint import CONFIG_FILE
 from makesomenoise.config import ModelConfig, Teacher
+from makesomenoise.model_folder import CONFIG_FILE
 from makesomenoise.vocoder.spectral import whole_periods
 
 KERNEL = 7

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from makesomenoise import checkpoint
+from makesomenoise import checkpoint, model_folder
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.engine.base import EngineError, VocoderEngine, chosen_engine
@@ -66,7 +66,7 @@ def _found(source: str) -> Path:
     if source.startswith(_HUB):
         return _download(source.removeprefix(_HUB))
     if source == "default":
-        return checkpoint.resolve(_BUNDLED)
+        return model_folder.resolve(_BUNDLED)
     if not is_folder(source):
         raise CheckpointError(
             f"No vocoder '{source}': give 'default', 'griffin-lim', a model folder or hub:<owner>/<name>."

@@ -25,14 +25,10 @@ from makesomenoise.evaluation.language.report import (
     evaluate_language,
 )
 from makesomenoise.evaluation.splits import Corpus
-from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.pipeline import PipelineError
-from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.model import AudioTokenizer
-from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.vocoder.config import IstftVocoderConfig
-from makesomenoise.vocoder.vocos import IstftVocoder
+from tests import factories
 
 
 def test_settings_replace_the_usual_ones():
@@ -61,37 +57,22 @@ def test_unknown_settings_and_values_are_refused():
 
 
 LABELS = ("clicks", "noise", "tone")
-SIZES = {"frame_dim": 8, "frame_layers": 1, "dim": 16, "layers": 1, "heads": 2}
-DECODER = {"frame_dim": 8, "dim": 16, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
-TINY = {
-    "encoder": {
-        "semantic_branch": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
-        **SIZES,
-        "latent_dim": 8,
-    },
-    "window": {"codes": 12, "context": 4, "seam_frames": 8},
-    "decoder": {"kind": "flow", "network": DECODER, "steps": 1},
-}
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus, base: Path) -> LanguageInputs:
     """Random models in folders, the corpus as sound files, and codes of its validation split."""
     folder = tmp_path_factory.mktemp("inputs")
-    config = TokenizerConfig.from_dict(TINY)
     judging = ClassifierConfig(
         channels=(2, 3, 4, 5), feature_size=6, tasks={"esc50": LABELS, "label": ("dog", "rain"), "kind": ("sfx",)}
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        checkpoint.save_model(folder / "tokenizer", config, TokenizerNetwork(config).state_dict())
-        IstftVocoder(IstftVocoderConfig(dim=8, hidden=16, layers=1)).save(folder / "vocoder")
         checkpoint.save_model(folder / "classifier", judging, EventClassifier(judging).state_dict())
+    factories.save_tokenizer(folder / "tokenizer")
+    factories.save_vocoder(folder / "vocoder")
     fingerprint = AudioTokenizer.load(folder / "tokenizer", "griffin-lim").fingerprint
-    model = LanguageModel.create(
-        LanguageConfig(base=str(base), tokenizer_fingerprint=fingerprint), torch.randn(1024, 8)
-    )
-    model.save(folder / "model")
+    factories.language_model(base, fingerprint).save(folder / "model")
     clips = [
         CodeClip(c.key, tuple(range(24)), 1.0, dataset="esc50", split="valid", fold="4", kind="sfx", label=c.label)
         for c in corpus.valid

@@ -17,40 +17,24 @@ from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.evaluation.tokenizer import reconstruction
 from makesomenoise.evaluation.tokenizer.report import TokenizerEvaluationConfig, evaluate_tokenizer
 from makesomenoise.tokenizer.config import TokenizerConfig
-from makesomenoise.tokenizer.network import TokenizerNetwork
-from makesomenoise.vocoder.config import IstftVocoderConfig
-from makesomenoise.vocoder.vocos import IstftVocoder
+from tests import factories
 
-DECODER = {"frame_dim": 16, "dim": 32, "trunk_layers": 1, "middle_layers": 1, "frame_layers": 1}
 SETTINGS = {"min_clips": 3, "codecs": False, "memory_minutes": 0}
 CONFIG = TokenizerEvaluationConfig(**SETTINGS, speed_seconds=1.0, public_codecs=False)
 FEW = TokenizerEvaluationConfig(**SETTINGS, probe=False, speed_seconds=0)
-TINY = {
-    "encoder": {
-        "semantic_branch": {"channels": (4, 4, 8, 8), "dim": 16, "layers": 1, "heads": 2},
-        "frame_dim": 16,
-        "dim": 32,
-        "layers": 1,
-        "heads": 2,
-        "latent_dim": 8,
-    },
-    "window": {"codes": 12, "context": 4, "seam_frames": 8},
-    "decoder": {"kind": "flow", "network": DECODER, "steps": 2},
-}
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders `tokenizer`, `vocoder` and `classifier` with random weights."""
     folder = tmp_path_factory.mktemp("models")
-    config, voice = TokenizerConfig.model_validate(TINY), IstftVocoderConfig(dim=16, hidden=32, layers=1)
     tasks = {"esc50": ("clicks", "noise", "tone"), "kind": ("sfx", "speech")}
     judging = ClassifierConfig(channels=(2, 3, 4, 5), feature_size=6, tasks=tasks)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        checkpoint.save_model(folder / "tokenizer", config, TokenizerNetwork(config).state_dict())
-        checkpoint.save_model(folder / "vocoder", voice, IstftVocoder(voice).state_dict())
         checkpoint.save_model(folder / "classifier", judging, EventClassifier(judging).state_dict())
+    factories.save_tokenizer(folder / "tokenizer")
+    factories.save_vocoder(folder / "vocoder")
     return folder
 
 
@@ -129,7 +113,7 @@ def test_an_ear_that_taught_a_model_is_refused_before_anything_is_judged(
     models: Path, corpus: Corpus, ear_source: str, tmp_path: Path
 ):
     teacher = Teacher(name="quarters", sha256=Ear.open(ear_source).sha256)
-    config = TokenizerConfig.model_validate(TINY | {"teachers": (teacher,)})
+    config = TokenizerConfig.model_validate(factories.TINY | {"teachers": (teacher,)})
     checkpoint.save_model(tmp_path / "taught", config, checkpoint.load_state(models / "tokenizer"))
     few = FEW.model_copy(update={"vocoder": str(models / "vocoder")})
     arguments = ({"taught": tmp_path / "taught"}, corpus, tmp_path / "none", tmp_path / "out", few)

@@ -4,9 +4,6 @@ import numpy as np
 
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.training.language.frame_supervision import AnnotatedClips
-from tests.data.conftest import mixed_scene, plain_clips, scene
-
-__all__ = ["mixed_scene", "plain_clips", "scene"]  # fixtures
 
 RATE = 23.4375
 

@@ -13,9 +13,7 @@ from makesomenoise.training.language.frame_supervision import (
     FrameSupervisionBatches,
     FrameSupervisionTask,
 )
-from tests.language.conftest import bases
 
-__all__ = ["bases"]  # fixtures
 RATE = 23.4375
 LABELS, LEVELS = ("dog", "dog", "rain"), (-20.0, -20.0, -40.0)
 

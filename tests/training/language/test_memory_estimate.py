@@ -9,9 +9,8 @@ from makesomenoise.language.config import LanguageConfig, LanguageError, LoraCon
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.training.language.memory_estimate import GPUS, estimate, plan
 from makesomenoise.training.language.trainer import LanguageRunConfig
-from tests.language.conftest import CODES, bases, codebook
+from tests import factories
 
-__all__ = ["bases", "codebook"]  # fixtures
 VICUNA = {
     "model_type": "llama",
     "hidden_size": 4096,
@@ -25,8 +24,10 @@ VICUNA = {
 @pytest.mark.parametrize("name", ["llama", "qwen2"])
 def test_what_is_learned_is_counted_exactly(name: str, bases: dict[str, Path], codebook):
     lora = LoraConfig(rank=3)
-    found = estimate(str(bases[name]), {}, lora, LanguageRunConfig(), CODES)
-    config = LanguageConfig(base=str(bases[name]), tokenizer_fingerprint="0" * 16, codebook_size=CODES, lora=lora)
+    found = estimate(str(bases[name]), {}, lora, LanguageRunConfig(), factories.CODES)
+    config = LanguageConfig(
+        base=str(bases[name]), tokenizer_fingerprint="0" * 16, codebook_size=factories.CODES, lora=lora
+    )
     model = LanguageModel.create(config, codebook)
     trained = {id(p): p.numel() for p in model.parameters() if p.requires_grad}
     assert found.learned_parameters == sum(trained.values())

@@ -5,31 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from makesomenoise.data.instructions.text_only import Chat
 from makesomenoise.language.config import LanguageConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.torch import TorchLanguage
 from makesomenoise.training.language.self_distillation import base_answers
+from tests import factories
 
-SIZES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 PROMPTS = ["Name three birds.", "Why?", "What is 3 plus 4?"]
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    letters = {letter: n for n, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    backend = Tokenizer(models.BPE(vocab=letters, merges=[]))
-    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    folder = tmp_path_factory.mktemp("base")
-    PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>").save_pretrained(folder)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = LlamaConfig(vocab_size=258, tie_word_embeddings=True, initializer_range=0.5, **SIZES)
-        LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    return factories.save_base(tmp_path_factory.mktemp("base"), layers=2, spread=0.5)
 
 
 @pytest.fixture

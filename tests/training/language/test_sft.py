@@ -7,9 +7,6 @@ import torch.nn.functional as F
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Sound, Turn
 from makesomenoise.training.language.sft import LossConfig, SFTTask, collate
-from tests.language.conftest import bases, codebook, model
-
-__all__ = ["bases", "codebook", "model"]  # fixtures
 
 TEXT = (Turn("user", (Sound((1, 2, 3)), "What?")), Turn("assistant", ("a dog",)))
 CHAT = (Turn("user", ("Why?",)), Turn("assistant", ("Because it is.",)))

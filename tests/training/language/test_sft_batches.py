@@ -8,16 +8,16 @@ from makesomenoise.data.instructions.examples import Examples, TaskWeights
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import IGNORED, Example
 from makesomenoise.training.language.sft import Batches, BatchesError, Stage, collate
-from tests.language.conftest import CODES, bases, codebook, model
-
-__all__ = ["bases", "codebook", "model"]  # fixtures
+from tests import factories
 
 
 @pytest.fixture
 def examples() -> Examples:
     """Named clips of many lengths."""
     clips = [
-        CodeClip(f"{label}-{n}", tuple(k % CODES for k in range(20 * n)), n, (0.0, float(n)), "esc50", label=label)
+        CodeClip(
+            f"{label}-{n}", tuple(k % factories.CODES for k in range(20 * n)), n, (0.0, float(n)), "esc50", label=label
+        )
         for label in ("dog", "rain", "siren")
         for n in range(1, 6)
     ]

@@ -3,22 +3,27 @@
 from pathlib import Path
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from makesomenoise.data.codes import CodeClip
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
+from makesomenoise.training.language import trainer
 from makesomenoise.training.language.trainer import Samples
-from tests.data.conftest import tiny_tokenizers
-from tests.language.conftest import bases, codebook, model
-
-__all__ = ["bases", "codebook", "model", "tiny_tokenizers"]  # fixtures
+from tests import factories
 
 
-@pytest.fixture
-def tokenizer(tiny_tokenizers: tuple[Path, Path]) -> AudioTokenizer:
-    return AudioTokenizer.load(tiny_tokenizers[0], vocoder="griffin-lim")
+@pytest.fixture(scope="module")
+def model(bases: dict[str, Path], codebook: torch.Tensor) -> LanguageModel:
+    return factories.untrained(bases["llama"], codebook)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> AudioTokenizer:
+    folder = factories.save_tokenizer(tmp_path_factory.mktemp("tokenizer"))
+    return AudioTokenizer.load(folder, vocoder="griffin-lim")
 
 
 def noted(samples: Samples, model: LanguageModel, folder: Path) -> EventAccumulator:
@@ -45,7 +50,8 @@ def test_clips_are_described_and_their_names_made_into_sounds(model, tokenizer, 
     assert text.startswith("clip-0: ")
 
 
-def test_no_more_clips_than_asked_for_are_chosen(model, tokenizer, tmp_path):
+def test_no_more_clips_than_asked_for_are_chosen(model, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "_MADE_SECONDS", 0.2)
     clips = [clip(n, label) for n, label in enumerate(("dog", "rain", "cow", "siren"))]
     first, again = (noted(Samples(clips, 2, tokenizer), model, tmp_path / name) for name in "ab")
     assert len(first.Tags()["audio"]) == 2
