@@ -1,7 +1,9 @@
 """Loads a running server: clients that ask for captions, names, answers and sounds, for a time, and what came of it.
 
-    msn serve --port 8000 &
-    python benchmarks/serve_load.py --url http://127.0.0.1:8000 --clients 32 --seconds 300 --pid $!
+    python benchmarks/serve_load.py --clients 32 --seconds 300
+
+starts a server of its own and ends it; one that runs already is named by `--url`, and by `--pid` if its memory is to be
+told.
 
 Says how many requests were answered, refused, lost (the server was gone: kill it under load, and start it again) and
 wrong (the same input and seed must give the same bytes as when nobody else asked), how much one client got done beside
@@ -14,15 +16,62 @@ import base64
 import itertools
 import json
 import os
+import re
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import numpy as np
 
 RATE = 24_000
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is loaded.
+
+    Attributes:
+        url: where it answers.
+        pid: its process, or none where that is not known.
+    """
+
+    url: str
+    pid: int | None
+
+
+@contextmanager
+def running(url: str | None, pid: int | None) -> Iterator[Server]:
+    """The server that is named, or one that is started here and ended again."""
+    if url is not None:
+        yield Server(url, pid)
+        return
+    command = [sys.executable, "-m", "makesomenoise", "serve", "--port", "0", "--log-level", "info"]
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w") as log:
+        process = subprocess.Popen(command, stderr=log)
+        try:
+            yield Server(_address(process, Path(folder) / "log"), process.pid)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _address(process: subprocess.Popen, log: Path) -> str:
+    """Where a server answers that has just been started, once it is ready."""
+    while not (found := re.search("http://[0-9.]+:[0-9]+", log.read_text(encoding="utf-8"))):
+        if process.poll() is not None:
+            raise SystemExit(log.read_text(encoding="utf-8"))
+        time.sleep(0.1)
+    while httpx.get(f"{found[0]}/health").status_code != httpx.codes.OK:
+        time.sleep(0.1)
+    return found[0]
 
 
 def wav(seed: int, seconds: float) -> bytes:
@@ -142,28 +191,34 @@ def cost(load: Load, clients: int, seconds: float, pid: int | None) -> tuple[flo
 def main() -> None:
     """Reads the options and says what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--url", help="of a server that runs; none: one is started here")
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--alone", type=float, default=60.0, help="how long one client asks before")
     parser.add_argument("--sound", type=float, default=2.0, help="length of the sounds, seconds")
     parser.add_argument("--pid", type=int, help="of the server, whose memory is told")
     asked = parser.parse_args()
+    with running(asked.url, asked.pid) as server:
+        print(json.dumps(measured(asked, server), indent=1))
+
+
+def measured(asked: argparse.Namespace, server: Server) -> dict[str, float | int | None]:
+    """What came of one client, and then of many."""
     mixed = requests(asked.sound)
-    with httpx.Client(base_url=asked.url, timeout=600) as client:
+    with httpx.Client(base_url=server.url, timeout=600) as client:
         expected = {number: answer(client.post(path, **sent)) for number, (path, sent) in enumerate(mixed)}
-    share = first_share(asked.url, 10.0)
-    load, memory = Load(asked.url, mixed, expected), list[float]()
-    alone, alone_cost = cost(load, 1, asked.alone, asked.pid)
+    share = first_share(server.url, 10.0)
+    load, memory = Load(server.url, mixed, expected), list[float]()
+    alone, alone_cost = cost(load, 1, asked.alone, server.pid)
     stop = threading.Event()
 
     def watch() -> None:
         while not stop.wait(1.0):
-            memory.append(resident(asked.pid))
+            memory.append(resident(server.pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    together, together_cost = cost(load, asked.clients, asked.seconds, asked.pid)
+    together, together_cost = cost(load, asked.clients, asked.seconds, server.pid)
     stop.set()
     watcher.join()
     minute = min(60, max(len(memory) // 3, 1))
@@ -178,7 +233,7 @@ def main() -> None:
         "memory MB": round(memory[-1]) if memory else None,
         "grown MB, last minute against second": round(grown, 1),
     }
-    print(json.dumps({**found, **load.counts}, indent=1))
+    return {**found, **load.counts}
 
 
 if __name__ == "__main__":
