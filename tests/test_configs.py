@@ -79,4 +79,4 @@ def test_the_promised_configs_are_there():
     assert {p.stem for p in TOKENIZERS} >= {"tiny", "small", "base", "vqvae"}
     assert {p.stem for p in ENCODERS} >= {"tiny", "small", "base"}
     assert {p.stem for p in VOCODERS} >= {"small"}
-    assert {p.stem for p in LANGUAGES} == {"tiny", "smollm2", "vicuna-7b", "qwen2.5-7b"}
+    assert {p.stem for p in LANGUAGES} == {"tiny", "smollm2", "open", "vicuna-7b", "qwen2.5-7b"}
