@@ -31,14 +31,7 @@ learned=("$corpus"/train-*.tar "$corpus"/extra-*.tar)
 mkdir -p "$runs/configs"
 sed -e "s#codes/#$runs/codes/#g" "$root/configs/language/open.yaml" >"$runs/configs/open.yaml"
 
-stage() { # NAME COMMAND...
-  local name=$1
-  shift
-  [[ -e $runs/$name/done ]] && return
-  echo "== $name"
-  "$@"
-  touch "$runs/$name/done"
-}
+source "$root/recipes/stages.sh"
 
 stage simple msn data prepare simple "$runs/simple" --count 2000
 stage codes/train msn data encode "${learned[@]}" "$runs/simple" "$runs/codes/train" \

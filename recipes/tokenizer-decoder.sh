@@ -33,14 +33,7 @@ for file in "$root"/configs/tokenizer/*.yaml; do
   sed -e "s#corpus/#$corpus/#g" -e "s#runs/#$runs/#g" -e "s#cache/clips#$runs/clips#" "$file" >"$runs/configs/$(basename "$file")"
 done
 
-stage() { # NAME COMMAND...
-  local name=$1
-  shift
-  [[ -e $runs/$name/done ]] && return
-  echo "== $name"
-  "$@"
-  touch "$runs/$name/done"
-}
+source "$root/recipes/stages.sh"
 
 train() { # NAME CONFIGURATION
   stage "$1" msn train tokenizer "$runs/configs/$2.yaml" --run "$runs/$1" --resume

@@ -1,15 +1,19 @@
-"""What every test gets: no network, one thread, and sounds made from formulas."""
+"""What every test gets: no network, one thread, sounds made from formulas, and clips encoded in name only."""
 
 import math
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from torch import Tensor
 
 from tests import factories
+
+if TYPE_CHECKING:
+    from makesomenoise.data.codes import CodeClip
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
 Tone = Callable[..., Tensor]
@@ -59,3 +63,18 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def codebook() -> Tensor:
     """Of the language models over them."""
     return factories.codebook()
+
+
+@pytest.fixture
+def scene() -> "CodeClip":
+    return factories.two_sounds()
+
+
+@pytest.fixture
+def mixed_scene() -> "CodeClip":
+    return factories.sound_under_sound()
+
+
+@pytest.fixture
+def plain_clips() -> "list[CodeClip]":
+    return factories.plain_clips()

@@ -15,7 +15,7 @@ from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training.auxiliary_losses import frame_weights
 from recipes.gpu.tape import Tape
 
-_AT_ONCE = 256  # windows that are encoded at once, for the memory of spectra
+_AT_ONCE = 256  # windows that the encoder takes at once, for its memory
 _EDGE = 4  # mel frames of sound beyond either side, whose windows reach into the example
 
 

@@ -86,17 +86,18 @@ def read_tapes(packs: Sequence[Path], shares: dict[str, float], device: torch.de
     Raises:
         RecipeError: if a pack is damaged.
     """
-    clips = [clip for pack in packs for clip in read_index(pack)]
-    pieces = [piece for pack in packs for piece in _pieces(pack)]
+    indexes = [read_index(pack) for pack in packs]
+    pieces = [piece for pack, index in zip(packs, indexes, strict=True) for piece in _pieces(pack, index)]
+    clips = [clip for index in indexes for clip in index]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         sounds = list(pool.map(decoded, pieces, chunksize=16))
     splits = sorted({clip.split for clip in clips})
     return {split: _tape(split, clips, sounds, shares, device) for split in splits}
 
 
-def _pieces(pack: Path) -> list[bytes]:
+def _pieces(pack: Path, index: Sequence[Packed]) -> list[bytes]:
     """The Ogg Opus files of a pack."""
-    sizes = [clip.size for clip in read_index(pack)]
+    sizes = [clip.size for clip in index]
     data = (pack / SOUNDS_FILE).read_bytes() if (pack / SOUNDS_FILE).is_file() else b""
     if sum(sizes) != len(data):
         raise RecipeError(f"The sounds of {pack} do not fit its {INDEX_FILE}; pack anew.")

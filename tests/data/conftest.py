@@ -1,4 +1,4 @@
-"""Sounds that are told apart, and clips encoded in name only."""
+"""Sounds that are told apart."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ import torch
 
 from makesomenoise.audio import io
 from makesomenoise.data.clips import ClipStore
-from makesomenoise.data.codes import CodeClip
 from makesomenoise.data.manifest import read_clips
 from tests import factories
 
@@ -46,18 +45,3 @@ def sounds(tmp_path: Path, tone) -> Path:
 @pytest.fixture
 def named_store(sounds: Path) -> ClipStore:
     return ClipStore(read_clips([sounds]), RATE)
-
-
-@pytest.fixture
-def scene() -> CodeClip:
-    return factories.two_sounds()
-
-
-@pytest.fixture
-def mixed_scene() -> CodeClip:
-    return factories.sound_under_sound()
-
-
-@pytest.fixture
-def plain_clips() -> list[CodeClip]:
-    return factories.plain_clips()

@@ -9,8 +9,8 @@ import pytest
 from makesomenoise.audio import io
 from makesomenoise.data import debian
 from makesomenoise.data.debian import DebianError, Packages, prepare_debian
-from makesomenoise.data.hub import Held
 from makesomenoise.data.manifest import read_clips
+from makesomenoise.data.tar_shards import Held
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="packages are built and read by dpkg-deb")
 TABLE = "package\tlicense\tpath\tlabel\nnoises\tCC0-1.0\t/dog_bark\tdog\nnoises\tCC0-1.0\t/rain\train\n"

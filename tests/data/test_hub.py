@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from makesomenoise.audio import io
-from makesomenoise.data.hub import PRESETS, Columns, Held, HubError, prepare_hub
+from makesomenoise.data.hub import PRESETS, Columns, HubError, prepare_hub
 from makesomenoise.data.manifest import read_clips
-from makesomenoise.data.tar_shards import ShardError
+from makesomenoise.data.tar_shards import Held, ShardError
 
 datasets = pytest.importorskip("datasets")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from makesomenoise.audio import io
-from makesomenoise.data.hub import Held
 from makesomenoise.data.manifest import read_clips
 from makesomenoise.data.published_sets import PublishedSetError, prepare_published
+from makesomenoise.data.tar_shards import Held
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from makesomenoise.cli.options import Quiet, Seed
 from makesomenoise.cli.progress import progress
 
 if TYPE_CHECKING:
-    from makesomenoise.data.hub import Held, Prepared
+    from makesomenoise.data.tar_shards import Held, Prepared
 
 prepare = typer.Typer(no_args_is_help=True, help="Bring data: `msn data prepare hub ashraq/esc50 corpus/esc50`.")
 
@@ -152,7 +152,7 @@ def hub(  # noqa: PLR0913 - each is an option
 
 
 def _held(valid_folds: str, valid_share: float) -> "Held":
-    from makesomenoise.data.hub import Held
+    from makesomenoise.data.tar_shards import Held
 
     return Held(tuple(part.strip() for part in valid_folds.split(",") if part.strip()), valid_share)
 

@@ -42,8 +42,9 @@ class Archive:
         Raises:
             ArchiveError: if the archive cannot be read to its end.
         """
+        wanted = set(names)
         with _readable(self.path):
-            yield from _contents(self.path, [name for name in self.names if name in set(names)])
+            yield from _contents(self.path, [name for name in self.names if name in wanted])
 
     def read(self, name: str) -> bytes:
         """The bytes of one file; errors as `read_each`."""

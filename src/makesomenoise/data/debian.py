@@ -16,8 +16,7 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from makesomenoise.audio.kinds import SUFFIXES
-from makesomenoise.data.hub import Held, Prepared
-from makesomenoise.data.tar_shards import PreparedClip, TarShards, claim
+from makesomenoise.data.tar_shards import Held, Prepared, PreparedClip, SplitShards, claim, safe_key
 from makesomenoise.errors import DataError
 from makesomenoise.files import make_folder, reason
 
@@ -113,18 +112,17 @@ def prepare_debian(
         raise DebianError(f"The table has no package '{unknown[0]}': it has {', '.join(packages.rules)}.")
     make_folder(downloads)
     claim(output, "all", {"source": DATASET, "packages": chosen, "share": held.share})
-    writers: dict[str, TarShards] = {}
+    shards = SplitShards(output)
     for number, name in enumerate(chosen):
         split = held.split("", name, "train")
-        clips = list(_clips(name, _package(name, Path(downloads)), packages.rules[name], split))
+        clips = list(_clips(name, _package(name, Path(downloads)), packages.rules[name]))
         if not clips:
             raise DebianError(f"The package {name} holds none of the sounds that the table names: mend its rules.")
         for clip in clips:
-            writers.setdefault(split, TarShards(output, split)).add(clip)
+            shards.add(split, clip)
         if report is not None:
             report(number + 1, len(chosen))
-    shards = sum(writer.close() for writer in writers.values())
-    return Prepared({split: writer.count for split, writer in writers.items()}, 0, shards, ())
+    return shards.close()
 
 
 def _rule(row: Mapping[str, str], place: str) -> Rule:
@@ -148,7 +146,7 @@ def _package(name: str, downloads: Path) -> Path:
     return found[-1]
 
 
-def _clips(name: str, package: Path, rules: Sequence[Rule], split: str) -> Iterator[PreparedClip]:
+def _clips(name: str, package: Path, rules: Sequence[Rule]) -> Iterator[PreparedClip]:
     """The sounds of a package that a rule names, in the order of the package."""
     data = _run(["dpkg-deb", "--fsys-tarfile", str(package.resolve())], name, package.parent)
     with tarfile.open(fileobj=io.BytesIO(data)) as files:
@@ -157,9 +155,8 @@ def _clips(name: str, package: Path, rules: Sequence[Rule], split: str) -> Itera
             rule = next((rule for rule in rules if rule.path.search(member.name)), None)
             file = files.extractfile(member) if member.isreg() and suffix in SUFFIXES and rule else None
             if file is not None and rule is not None:
-                record = {"dataset": DATASET, "split": split, "label": rule.label, "trust": "claimed"}
-                record |= {"license": rule.license}
-                key = re.sub(r"[^\w\-]+", "_", f"{name}-{PurePosixPath(member.name).with_suffix('')}")
+                record = {"dataset": DATASET, "label": rule.label, "trust": "claimed", "license": rule.license}
+                key = safe_key(f"{name}-{PurePosixPath(member.name).with_suffix('')}")
                 yield PreparedClip(key.replace("_usr_share_", "_"), file.read(), suffix, record)
 
 

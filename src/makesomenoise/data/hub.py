@@ -4,8 +4,6 @@ Sounds are never decoded here, so neither torchcodec nor ffmpeg is needed. A set
 in the cache of the datasets library, is read without a network; with `HF_HUB_OFFLINE=1` nothing else is tried.
 """
 
-import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from makesomenoise.data.parquet_sounds import suffix_of
-from makesomenoise.data.tar_shards import PreparedClip, TarShards, claim
+from makesomenoise.data.tar_shards import Held, Prepared, PreparedClip, SplitShards, claim, safe_key
 from makesomenoise.errors import DataError
 
 
@@ -61,41 +59,6 @@ PRESETS = {
 }
 
 
-@dataclass(frozen=True)
-class Held:
-    """Which clips go to the valid split of a set that has none of its own.
-
-    Attributes:
-        folds: all clips of these folds.
-        share: of the groups (or clips, where there are none), chosen by their names alone.
-    """
-
-    folds: tuple[str, ...] = ()
-    share: float = 0.0
-
-    def split(self, fold: str, group: str, usual: str) -> str:
-        """The split of a clip: `valid`, or the usual one."""
-        digits = int(hashlib.sha256(group.encode("utf-8", "surrogateescape")).hexdigest()[:8], 16)
-        return "valid" if fold in self.folds or digits / 2**32 < self.share else usual
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a preparation came to.
-
-    Attributes:
-        clips: number of clips of each split.
-        captions: number of captions.
-        shards: number of tar shards.
-        without_sound: rows that hold none, by key.
-    """
-
-    clips: dict[str, int]
-    captions: int
-    shards: int
-    without_sound: tuple[str, ...]
-
-
 def prepare_hub(
     dataset: str, output: str | Path, split: str = "train", columns: Columns | None = None, held: Held | None = None
 ) -> Prepared:
@@ -117,7 +80,7 @@ def prepare_hub(
     source = _Source(dataset, split, columns)
     claim(output, split, {"dataset": dataset, "columns": asdict(columns), "held": asdict(held)})
     usual = "valid" if split.startswith(("valid", "dev", "eval")) else split.partition("[")[0]
-    writers: dict[str, TarShards] = {}
+    shards = SplitShards(output)
     missing: list[str] = []
     captions = 0
     for clip in source.clips():
@@ -126,12 +89,11 @@ def prepare_hub(
             continue
         name = held.split(str(clip.record.get("fold", "")), clip.group, usual)
         captions += len(clip.record.get("captions", ()))
-        record = {**clip.record, "split": name}
-        writers.setdefault(name, TarShards(output, name)).add(PreparedClip(clip.key, clip.data, clip.suffix, record))
-    shards = sum(writer.close() for writer in writers.values())
-    if not writers:
+        shards.add(name, PreparedClip(clip.key, clip.data, clip.suffix, clip.record))
+    done = shards.close(captions, missing)
+    if not done.clips:
         raise HubError(f"The split '{split}' of {dataset} holds no sounds in its column '{columns.audio}'.")
-    return Prepared({name: writer.count for name, writer in writers.items()}, captions, shards, tuple(missing))
+    return done
 
 
 @dataclass(frozen=True)
@@ -188,8 +150,7 @@ class _Source:
     def _key(self, row: dict[str, Any], number: int) -> str:
         if not self._columns.key:
             return f"{number:08d}"
-        # A dot would end the key in a tar, a slash would be a folder.
-        return re.sub(r"[^\w\-]+", "_", str(row[self._columns.key]))
+        return safe_key(str(row[self._columns.key]))
 
     def _record(self, row: dict[str, Any]) -> dict[str, Any]:
         columns = self._columns

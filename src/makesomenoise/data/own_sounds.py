@@ -3,10 +3,9 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from makesomenoise.data.hub import Held, Prepared
 from makesomenoise.data.manifest import Clip, read_clips
 from makesomenoise.data.ontology import TRUSTS
-from makesomenoise.data.tar_shards import PreparedClip, TarShards, claim
+from makesomenoise.data.tar_shards import Held, Prepared, PreparedClip, SplitShards, claim
 from makesomenoise.errors import DataError
 
 
@@ -51,17 +50,12 @@ def prepare_folder(
         raise OwnSoundsError(f"'{told.trust}' is no trust: give one of {', '.join(TRUSTS)}.")
     clips = read_clips([source])
     claim(output, "all", {"source": str(Path(source).resolve()), "told": asdict(told), "held": asdict(held)})
-    writers: dict[str, TarShards] = {}
+    shards = SplitShards(output)
     for clip in clips:
         split = clip.split or held.split(clip.fold, clip.key, "train")
         key = clip.key.replace("/", "-").replace(".", "_")
-        record = {**_record(clip, told), "split": split}
-        writers.setdefault(split, TarShards(output, split)).add(
-            PreparedClip(key, clip.read(), clip.path.suffix.lower(), record)
-        )
-    shards = sum(writer.close() for writer in writers.values())
-    captions = sum(len(clip.captions) for clip in clips)
-    return Prepared({split: writer.count for split, writer in writers.items()}, captions, shards, ())
+        shards.add(split, PreparedClip(key, clip.read(), clip.path.suffix.lower(), _record(clip, told)))
+    return shards.close(sum(len(clip.captions) for clip in clips))
 
 
 def _record(clip: Clip, told: Told) -> dict[str, object]:

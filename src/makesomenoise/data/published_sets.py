@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from makesomenoise.data.archives import Archive
-from makesomenoise.data.hub import PRESETS, Columns, Held, Prepared
-from makesomenoise.data.tar_shards import PreparedClip, TarShards, claim
+from makesomenoise.data.hub import PRESETS, Columns
+from makesomenoise.data.tar_shards import Held, Prepared, PreparedClip, SplitShards, claim, safe_key
 from makesomenoise.errors import DataError
 
 Report = Callable[[int, int], object]
@@ -124,18 +124,16 @@ def prepare_published(
     claim(
         output, "all", {"source": name, "held": asdict(held or Held()), "tables": sorted({r.table.name for r in rows})}
     )
-    writers: dict[str, TarShards] = {}
+    shards = SplitShards(output)
     for number, (place, data) in enumerate(archive.read_each(places), 1):
         row = places[place]
         split = (held or Held()).split(row.text("fold"), row.text("group") or row.key, row.split)
-        clip = PreparedClip(row.key, data, PurePosixPath(place).suffix.lower(), {**row.record(layout), "split": split})
-        writers.setdefault(split, TarShards(output, split)).add(clip)
+        shards.add(split, PreparedClip(row.key, data, PurePosixPath(place).suffix.lower(), row.record(layout)))
         if report is not None:
             report(number, len(places))
-    shards = sum(writer.close() for writer in writers.values())
+    there = set(places.values())
     captions = sum(len(row.captions) for row in places.values())
-    missing = tuple(row.key for row in rows if row not in places.values())
-    return Prepared({split: writer.count for split, writer in writers.items()}, captions, shards, missing)
+    return shards.close(captions, [row.key for row in rows if row not in there])
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +147,8 @@ class _Row:
 
     @property
     def key(self) -> str:
-        """Its name in the shards; a dot would end the key in a tar, a slash would be a folder."""
-        return re.sub(r"[^\w\-]+", "_", self.values.get(self.columns.key, ""))
+        """Its name in the shards."""
+        return safe_key(self.values.get(self.columns.key, ""))
 
     @property
     def split(self) -> str:

@@ -3,10 +3,13 @@
 Every source writes the same: `<split>-00000.tar` and so on, of pairs `<key>.<suffix>` and `<key>.json`.
 """
 
+import hashlib
 import io
 import json
+import re
 import tarfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,41 @@ class PreparedClip:
     data: bytes
     suffix: str
     record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Which clips go to the valid split of a set that has none of its own.
+
+    Attributes:
+        folds: all clips of these folds.
+        share: of the groups (or clips, where there are none), chosen by their names alone.
+    """
+
+    folds: tuple[str, ...] = ()
+    share: float = 0.0
+
+    def split(self, fold: str, group: str, usual: str) -> str:
+        """The split of a clip: `valid`, or the usual one."""
+        digits = int(hashlib.sha256(group.encode("utf-8", "surrogateescape")).hexdigest()[:8], 16)
+        return "valid" if fold in self.folds or digits / 2**32 < self.share else usual
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a preparation came to.
+
+    Attributes:
+        clips: number of clips of each split.
+        captions: number of captions.
+        shards: number of tar shards.
+        without_sound: rows that hold none, by key.
+    """
+
+    clips: dict[str, int]
+    captions: int
+    shards: int
+    without_sound: tuple[str, ...]
 
 
 class TarShards:
@@ -79,6 +117,34 @@ class TarShards:
                     add_bytes(tar, f"{clip.key}.json", json.dumps(clip.record).encode())
         self._waiting = []
         self._shards += 1
+
+
+class SplitShards:
+    """The shards of all splits of a preparation.
+
+    Args:
+        folder: is there.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._splits: dict[str, TarShards] = {}
+
+    def add(self, split: str, clip: PreparedClip) -> None:
+        """One more clip of a split, which its record then tells; order as in `TarShards.add`."""
+        shards = self._splits.setdefault(split, TarShards(self._folder, split))
+        shards.add(replace(clip, record={**clip.record, "split": split}))
+
+    def close(self, captions: int = 0, without_sound: Sequence[str] = ()) -> Prepared:
+        """Writes the rest, and tells what the preparation came to; arguments are those of `Prepared`."""
+        number = sum(shards.close() for shards in self._splits.values())
+        counts = {split: shards.count for split, shards in self._splits.items()}
+        return Prepared(counts, captions, number, tuple(without_sound))
+
+
+def safe_key(text: str) -> str:
+    """A text as a key in shards: a dot would end the key in a tar, a slash would be a folder."""
+    return re.sub(r"[^\w\-]+", "_", text)
 
 
 def claim(output: Path, split: str, settings: dict[str, Any]) -> None:

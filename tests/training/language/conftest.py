@@ -54,18 +54,3 @@ def config(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path, bases: dic
 @pytest.fixture(params=["llama", "qwen2"])
 def model(request: pytest.FixtureRequest, bases: dict[str, Path], codebook: torch.Tensor) -> LanguageModel:
     return factories.untrained(bases[request.param], codebook)
-
-
-@pytest.fixture
-def scene() -> CodeClip:
-    return factories.two_sounds()
-
-
-@pytest.fixture
-def mixed_scene() -> CodeClip:
-    return factories.sound_under_sound()
-
-
-@pytest.fixture
-def plain_clips() -> list[CodeClip]:
-    return factories.plain_clips()
