@@ -57,8 +57,9 @@ def on_ray(work: Sequence[Work], engine: Engine, count: int, address: str) -> It
         rows = ray.data.from_items([{"work": pickle.dumps(_light(one))} for one in work], override_num_blocks=blocks)
         done = rows.map(
             _Encoder,  # pyright: ignore[reportArgumentType] - a class is one actor
-            fn_constructor_args=(engine, ray.put(shared)),
-            compute=ray.data.ActorPoolStrategy(size=min(count, blocks)),
+            fn_constructor_args=(engine, shared),
+            # One job beside the one that is done: more would wait for a slow actor while others have nothing to do.
+            compute=ray.data.ActorPoolStrategy(size=min(count, blocks), max_tasks_in_flight_per_actor=2),
             num_cpus=1,
             num_gpus=gpus,
         )
@@ -77,21 +78,19 @@ class _Encoder:
 
     Args:
         engine: encodes.
-        shared: reference to the clips that all scenes are made from.
+        shared: the clips that all scenes are made from.
     """
 
-    def __init__(self, engine: Engine, shared: ray.ObjectRef):
+    def __init__(self, engine: Engine, shared: tuple[Clip, ...]):
         import torch  # noqa: PLC0415 - where the actor runs
 
         torch.set_num_threads(1)
         self._engine, self._shared = engine, shared
-        self._clips: tuple[Clip, ...] = ()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         work = pickle.loads(row["work"])  # made by `on_ray`
         if _is_made(work):
-            self._clips = self._clips or ray.get(self._shared)
-            work = replace(work, clips=self._clips)
+            work = replace(work, clips=self._shared)
         try:
             result: JobResult | MakeSomeNoiseError = do_work(work, self._engine)
         except MakeSomeNoiseError as error:
