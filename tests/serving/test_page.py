@@ -122,7 +122,7 @@ def waited(found, seconds: float = 30.0):
         with contextlib.suppress(Exception):
             if result := found():
                 return result
-        time.sleep(0.1)
+        time.sleep(0.2)
     raise AssertionError("it did not come")
 
 
