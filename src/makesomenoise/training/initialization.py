@@ -7,10 +7,11 @@ from torch.utils.data import Dataset, default_collate
 from makesomenoise import checkpoint, model_folder
 from makesomenoise.tokenizer.decoders.base import BandStandardiser
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
+from makesomenoise.tokenizer.encoder import SemanticBranch
 from makesomenoise.tokenizer.network import TokenizerNetwork
 
 NEW_DECODER = "new"
-_DECODER = "decoder."
+_DECODER, _BRANCH = "decoder.", "encoder.scene."
 _BAND_EXAMPLES = 64
 
 
@@ -34,13 +35,15 @@ def load_start(network: TokenizerNetwork, source: str, decoder_source: str | Non
     checkpoint.load_into(network, state, source if decoder_source is None else f"{source} and {decoder_source}")
 
 
-def load_semantic_branch(network: TokenizerNetwork, source: str) -> None:
-    """Copies the weights of a semantic branch that was trained alone.
+def load_semantic_branch(branch: SemanticBranch, source: str) -> None:
+    """Copies the weights of a semantic branch that was trained alone, or of that of a tokenizer.
 
     Raises:
         CheckpointError: if there is no such model or it does not fit.
     """
-    checkpoint.load_into(network.encoder.scene, checkpoint.load_state(model_folder.resolve(source)), source)
+    state = checkpoint.load_state(model_folder.resolve(source))
+    of_tokenizer = {name.removeprefix(_BRANCH): tensor for name, tensor in state.items() if name.startswith(_BRANCH)}
+    checkpoint.load_into(branch, of_tokenizer or state, source)
 
 
 def coding_parts(network: TokenizerNetwork) -> list[nn.Module]:
