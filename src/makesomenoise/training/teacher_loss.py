@@ -102,26 +102,32 @@ class TeacherHead(nn.Module):
         super().__init__()
         self.config, self._embedding = config, first.embedding
         embeddings, scores = _compressed(first.values[:, : self._embedding]), first.values[:, self._embedding :]
-        self.register_buffer("mean", embeddings.mean(0)[:, None])
-        self.register_buffer("deviation", embeddings.std(0)[:, None] + _LEAST_DEVIATION)
-        last = nn.Conv1d(hidden or dim, first.values.shape[1], 1)
-        self.head = nn.Sequential(nn.Conv1d(dim, hidden, 1), nn.GELU(), last) if hidden else last
-        assert last.bias is not None
+        self.register_buffer("mean", embeddings.mean(0))
+        self.register_buffer("deviation", embeddings.std(0) + _LEAST_DEVIATION)
+        self.inner = nn.Sequential(nn.Conv1d(dim, hidden, 1), nn.GELU()) if hidden else nn.Identity()
+        self.last = nn.Linear(hidden or dim, first.values.shape[1])
         with torch.no_grad():
-            last.bias[self._embedding :] = scores.mean(0).clamp(_LEAST_SHARE, 1 - _LEAST_SHARE).logit()
+            self.last.bias[self._embedding :] = scores.mean(0).clamp(_LEAST_SHARE, 1 - _LEAST_SHARE).logit()
 
     def loss(self, x: Tensor, taught: Tensor) -> Tensor:
         """The weighted loss of what [B, D, N] tells about answers [B, N, E + K], a scalar; NaN is not asked."""
         window, embedding = min(self.config.window, x.shape[-1]), self._embedding
-        guess, answer = F.avg_pool1d(self.head(x), window).float(), F.avg_pool1d(taught.transpose(1, 2), window)
-        known = answer[:, :1].isfinite()
+        # The mean of guesses is the guess of the mean, since the last layer is linear, at a fraction of the cost.
+        guess = self.last(_pooled(self.inner(x), window)).float()
+        answer = _pooled(taught.transpose(1, 2), window)
+        known = answer[..., :1].isfinite()
         answer = torch.where(known, answer, 0.0)
-        target = (_compressed(answer[:, :embedding]) - self.mean) / self.deviation
-        distance = (guess[:, :embedding] - target).square().mean(1, keepdim=True)
-        scores, likely = guess[:, embedding:], answer[:, embedding:]
-        wrong = F.binary_cross_entropy_with_logits(scores, likely, reduction="none").sum(1, keepdim=True)
+        target = (_compressed(answer[..., :embedding]) - self.mean) / self.deviation
+        distance = (guess[..., :embedding] - target).square().mean(-1, keepdim=True)
+        scores, likely = guess[..., embedding:], answer[..., embedding:]
+        wrong = F.binary_cross_entropy_with_logits(scores, likely, reduction="none").sum(-1, keepdim=True)
         total = (known * (self.config.weight * distance + self.config.score_weight * wrong)).sum()
         return total / mean_across(known.sum().float()).clamp_min(1.0)
+
+
+def _pooled(x: Tensor, window: int) -> Tensor:
+    """Means [B, W, C] of windows of what is [B, C, N]."""
+    return F.avg_pool1d(x, window).transpose(1, 2)
 
 
 def _compressed(x: Tensor) -> Tensor:

@@ -88,7 +88,8 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
 
     Attributes:
         model: the tokenizer.
-        init_semantic_branch_from: model folder of a trained semantic branch (see `training.semantic_branch`), or none.
+        init_semantic_branch_from: model folder of a trained semantic branch (see `training.semantic_branch`), or none;
+            it takes the place of that of `init_from`.
         init_from: tokenizer to start from, a model folder or a bundled name, or none.
         init_decoder_from: tokenizer whose decoder to start from in place of that of `init_from`, or `new` for none.
         freeze_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
@@ -159,10 +160,10 @@ class TokenizerTraining(lightning.LightningModule):
         with torch.random.fork_rng():
             torch.manual_seed(config.run.seed)
             self.network = TokenizerNetwork(config.model)
-            if config.init_semantic_branch_from is not None:
-                load_semantic_branch(self.network.encoder.scene, config.init_semantic_branch_from)
             if config.init_from is not None:
                 load_start(self.network, config.init_from, config.init_decoder_from)
+            if config.init_semantic_branch_from is not None:
+                load_semantic_branch(self.network.encoder.scene, config.init_semantic_branch_from)
             if config.freeze_codes:
                 for module in coding_parts(self.network):
                     module.requires_grad_(False)
