@@ -4,7 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, default_collate
 
-from makesomenoise import checkpoint, model_folder
+from makesomenoise import checkpoint
+from makesomenoise.model_folder import CheckpointError, load_config, resolve
+from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.decoders.base import BandStandardiser
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.encoder import SemanticBranch
@@ -27,12 +29,26 @@ def load_start(network: TokenizerNetwork, source: str, decoder_source: str | Non
     Raises:
         CheckpointError: if there is no such model or it does not fit.
     """
-    own, state = network.state_dict(), checkpoint.load_state(model_folder.resolve(source))
+    own, state = network.state_dict(), checkpoint.load_state(resolve(source))
     if decoder_source is not None:
-        other = own if decoder_source == NEW_DECODER else checkpoint.load_state(model_folder.resolve(decoder_source))
+        other = own if decoder_source == NEW_DECODER else checkpoint.load_state(resolve(decoder_source))
         decoder = {name: tensor for name, tensor in other.items() if name.startswith(_DECODER) and name in own}
         state = {name: tensor for name, tensor in state.items() if not name.startswith(_DECODER)} | decoder
     checkpoint.load_into(network, state, source if decoder_source is None else f"{source} and {decoder_source}")
+
+
+def refuse_other_codes(config: TokenizerConfig, source: str) -> None:
+    """Refuses to keep the codes of a tokenizer under settings that make others of the same weights.
+
+    Raises:
+        CheckpointError: if a setting that decides on codes differs.
+    """
+    ours, theirs = config.identity(), load_config(resolve(source), TokenizerConfig).identity()
+    if ours != theirs:
+        raise CheckpointError(
+            f"The codes of {source} are to stay (freeze_codes), and it makes them with {theirs or 'the usual settings'},"
+            f" where the configuration says {ours or 'nothing of that'}: give the same `model`."
+        )
 
 
 def load_semantic_branch(branch: SemanticBranch, source: str) -> None:
@@ -41,7 +57,7 @@ def load_semantic_branch(branch: SemanticBranch, source: str) -> None:
     Raises:
         CheckpointError: if there is no such model or it does not fit.
     """
-    state = checkpoint.load_state(model_folder.resolve(source))
+    state = checkpoint.load_state(resolve(source))
     of_tokenizer = {name.removeprefix(_BRANCH): tensor for name, tensor in state.items() if name.startswith(_BRANCH)}
     checkpoint.load_into(branch, of_tokenizer or state, source)
 

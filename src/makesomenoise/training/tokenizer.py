@@ -47,6 +47,7 @@ from makesomenoise.training.initialization import (
     freeze_trunk,
     load_semantic_branch,
     load_start,
+    refuse_other_codes,
 )
 from makesomenoise.training.optimization import OptimizerConfig, lightning_optimizer, update_ema
 from makesomenoise.training.run import LightningTrainingConfig, endless, fit
@@ -164,7 +165,8 @@ class TokenizerTraining(lightning.LightningModule):
                 load_start(self.network, config.init_from, config.init_decoder_from)
             if config.init_semantic_branch_from is not None:
                 load_semantic_branch(self.network.encoder.scene, config.init_semantic_branch_from)
-            if config.freeze_codes:
+            if config.freeze_codes and config.init_from is not None:
+                refuse_other_codes(config.model, config.init_from)
                 for module in coding_parts(self.network):
                     module.requires_grad_(False)
             if config.freeze_trunk:
