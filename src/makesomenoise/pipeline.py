@@ -87,7 +87,7 @@ class AudioLanguageModel:
                 f"the loaded one is {tokenizer.fingerprint}: load the tokenizer it was trained with."
             )
         self.tokenizer, self.language = tokenizer, language
-        self._namer = lru_cache(_NAMERS)(partial(Namer, language))  # making one takes as long as a ranking
+        self.namer = lru_cache(_NAMERS)(partial(Namer, language))  # of labels: making one takes as long as a ranking
 
     @classmethod
     def load(
@@ -256,7 +256,7 @@ class AudioLanguageModel:
         `report` are those of `ask_each`.
         """
         heard = (partial(self.hear, sound, strict, None) for sound in sounds)
-        return self._namer(tuple(labels), prior).rank_each(heard, window, report)
+        return self.namer(tuple(labels), prior).rank_each(heard, window, report)
 
     def compose(
         self, text: str, seconds: float, seed: int = 0, sampling: Sampling = GENERATING, candidates: int = 1

@@ -9,8 +9,10 @@ from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import prompt_about, windows
 from makesomenoise.language.naming import Namer, checked_labels, recognised
+from makesomenoise.language.prefix_cache import PrefixCache
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import log_softmax
+from makesomenoise.language.speaker import load_speaker
 
 SOUND, LONG = Sound((3, 4, 5)), Sound(tuple(n % 20 for n in range(60)))
 LABELS = ["dog", "rain on a roof", "siren"]
@@ -55,6 +57,16 @@ def test_several_sounds_are_ranked_as_each_alone(model):
     namer = Namer(model, LABELS)
     for sound in (SOUND, LONG):
         assert chances(namer.rank(sound)) == pytest.approx(chances(Namer(model, LABELS).rank(sound)))
+
+
+@pytest.mark.usefixtures("onnx_cache")
+def test_a_sound_that_was_asked_about_before_is_not_read_again(gguf_model, monkeypatch: pytest.MonkeyPatch):
+    speaker = load_speaker(gguf_model)
+    namer, known = Namer(speaker, LABELS), PrefixCache(speaker.engine)
+    alone = namer.rank(LONG)
+    assert namer.rank(LONG, known=known) == alone
+    monkeypatch.setattr(speaker.engine, "read", lambda *_: pytest.fail("it was read again"))
+    assert namer.rank(LONG, known=known) == alone
 
 
 def test_a_text_is_recognised_as_caption_or_as_name(model):

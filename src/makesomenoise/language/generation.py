@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from makesomenoise.language.config import LanguageError
+from makesomenoise.language.prefix_cache import PrefixCache
 from makesomenoise.language.sampling import Sampling, draw, log_softmax
 from makesomenoise.language.speaker import Speaker
 
@@ -156,7 +157,11 @@ def stream_tokens(
 
 
 def log_likelihood(
-    model: Speaker, prompt: Sequence[int], answers: Sequence[Sequence[int]], at_once: int = 64
+    model: Speaker,
+    prompt: Sequence[int],
+    answers: Sequence[Sequence[int]],
+    at_once: int = 64,
+    known: PrefixCache | None = None,
 ) -> np.ndarray:
     """Log-likelihood of each answer as a whole; the prompt is read once.
 
@@ -165,6 +170,7 @@ def log_likelihood(
         prompt: tokens up to where the assistant is to speak.
         answers: tokens of each, none empty.
         at_once: how many answers are read together.
+        known: prompts that were read before, and takes this one.
 
     Returns:
         [n] float32; higher fits better.
@@ -175,8 +181,12 @@ def log_likelihood(
     if not answers or not all(len(answer) for answer in answers):
         raise LanguageError("Give at least one answer to judge, and no empty one.")
     check_fits(model, len(prompt) + max(map(len, answers)))
-    state = model.engine.begin(1)
-    last = model.engine.read(state, [prompt])
+    if known is None:
+        state = model.engine.begin(1)
+        last = model.engine.read(state, [prompt])
+    else:
+        read = known.read(tuple(prompt))
+        state, last = read.state.chosen([0]), read.hidden  # what is known stays as it is
     batches = [answers[start : start + at_once] for start in range(0, len(answers), at_once)]
     return np.concatenate([_likelihoods(model, last, state, batch) for batch in batches])
 

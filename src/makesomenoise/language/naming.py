@@ -10,6 +10,7 @@ from makesomenoise.language import wording
 from makesomenoise.language.config import LanguageError
 from makesomenoise.language.generation import log_likelihood
 from makesomenoise.language.listening import HEARING, Hearing, Report, nobody, part_of, prompt_about, windows
+from makesomenoise.language.prefix_cache import PrefixCache
 from makesomenoise.language.prompts import Sound
 from makesomenoise.language.sampling import log_softmax
 from makesomenoise.language.speaker import Speaker
@@ -100,13 +101,20 @@ class Namer:
                 yield Ranking(number, error=error)
             told(number + 1)
 
-    def rank(self, sound: Sound, window: float | None = None, report: Report = nobody) -> list[Ranked]:
+    def rank(
+        self,
+        sound: Sound,
+        window: float | None = None,
+        report: Report = nobody,
+        known: PrefixCache | None = None,
+    ) -> list[Ranked]:
         """The labels, the likeliest first.
 
         Args:
             sound: of any length.
             window: cut it into windows of so many seconds, and take the mean of what they score.
             report: is told how much is done, 0 to 1.
+            known: see `log_likelihood`.
 
         Raises:
             LanguageError: as `windows` and `prompt_about`.
@@ -115,16 +123,16 @@ class Namer:
         pieces = [sound] if window is None else [piece.sound for piece in windows(sound, window, rate)]
         found = []
         for piece in pieces:
-            found.append(self._scores(piece))
+            found.append(self._scores(piece, known))
             report(len(found) / len(pieces))
         scores = np.stack(found).mean(0) - self._free
         chances = np.exp(log_softmax(scores))
         order = np.argsort(-chances, kind="stable").tolist()
         return [Ranked(self._names[place], float(chances[place])) for place in order]
 
-    def _scores(self, sound: Sound | None = None) -> np.ndarray:
+    def _scores(self, sound: Sound | None = None, known: PrefixCache | None = None) -> np.ndarray:
         prompt = prompt_about(self._model, wording.CLASSIFY, sound, self._room)
-        return log_likelihood(self._model, prompt, self._said)
+        return log_likelihood(self._model, prompt, self._said, known=known)
 
 
 def recognised(model: Speaker, sounds: Sequence[Sound], text: str) -> list[float]:

@@ -146,13 +146,16 @@ class SideBySide:
 
     Args:
         model: answers.
+
+    Attributes:
+        prompts: what was read before answers, for all that asks the same model.
     """
 
     def __init__(self, model: Speaker):
         self._model, self._engine = model, model.engine
         self._drawings: list[Drawing] = []
         self._new: list[Drawing] = []
-        self._prompts = PrefixCache(self._engine)
+        self.prompts = PrefixCache(self._engine)
         self._state: Any = self._engine.begin(0)
         self._unread: list[list[int]] = []  # the last token of the row at each place
 
@@ -198,7 +201,7 @@ class SideBySide:
             for number, prompt in enumerate(drawing.prompts):
                 wanting.setdefault(prompt, []).append((drawing, number))
         # One by one: together, each would cost as much as the longest.
-        read = [self._prompts.read(prompt) for prompt in wanting]
+        read = [self.prompts.read(prompt) for prompt in wanting]
         for one, rows in zip(read, wanting.values(), strict=True):
             self._state.join(one.state if len(rows) == 1 else one.state.chosen([0] * len(rows)))
             for drawing, number in rows:

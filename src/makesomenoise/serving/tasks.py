@@ -38,9 +38,12 @@ class Classify:
     window: float | None = None
     prior: float = naming.PRIOR
 
-    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[list[Ranked]]:  # noqa: ARG002 - draws nothing
-        """Ranks the names."""
-        yield model.classify([self.sound], self.labels, self.window, self.prior)[0]
+    def run(self, model: AudioLanguageModel, batch: SideBySide) -> Iterator[list[Ranked] | None]:
+        """Ranks the names; other requests about the same sound may have read it already."""
+        namer = model.namer(self.labels, self.prior)
+        heard = model.hear(self.sound)
+        yield None
+        yield namer.rank(heard, self.window, known=batch.prompts)
 
 
 @dataclass(frozen=True)
