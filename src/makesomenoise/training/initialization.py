@@ -46,8 +46,8 @@ def refuse_other_codes(config: TokenizerConfig, source: str) -> None:
     ours, theirs = config.identity(), load_config(resolve(source), TokenizerConfig).identity()
     if ours != theirs:
         raise CheckpointError(
-            f"The codes of {source} are to stay (freeze_codes), and it makes them with {theirs or 'the usual settings'},"
-            f" where the configuration says {ours or 'nothing of that'}: give the same `model`."
+            f"The codes of {source} are to stay (freeze_codes), and it makes them with {theirs or 'the usual settings'}"
+            f", where the configuration says {ours or 'nothing of that'}: give the same `model`."
         )
 
 
