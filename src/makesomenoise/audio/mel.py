@@ -8,9 +8,11 @@ same frames as the whole file; and there are exactly ceil(S / hop) frames.
 Here it is on arrays, for all that runs a trained model; `nn.log_mel` is the same in torch, for what trains one.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from makesomenoise.config import Config
 
@@ -34,6 +36,11 @@ class MelConfig(Config):
     hop_samples: int = 256
     n_mels: int = 100
     high_pass_hz: float = Field(default=0.0, ge=0.0)
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A high-pass that is off is not written: fingerprints from before there was one count what is written."""
+        return {name: value for name, value in handler(self).items() if name != "high_pass_hz" or value}
 
     @property
     def frame_rate(self) -> float:

@@ -325,7 +325,7 @@ def _not_silent(values: dict[str, Any], silent: dict[str, Any]) -> dict[str, Any
     """The values that do not go without saying, by their first names."""
     found: dict[str, Any] = {}
     for name, expected in silent.items():
-        value = values[_FIRST_NAMES.get(name, name)]
+        value = values.get(_FIRST_NAMES.get(name, name), expected)
         if isinstance(expected, dict):
             value = _not_silent(value, expected)
         if value != ({} if isinstance(expected, dict) else expected):
