@@ -157,12 +157,12 @@ def codebook() -> Tensor:
     return torch.randn(CODES, 8, generator=torch.Generator().manual_seed(1))
 
 
-def untrained(base: Path, rows: Tensor) -> LanguageModel:
-    """A model of that codebook whose matrices are not zero, so that they matter."""
+def untrained(base: Path, rows: Tensor, **more: Any) -> LanguageModel:
+    """A model of that codebook whose matrices are not zero, so that they matter; `more` are settings of it."""
     from makesomenoise.language.config import LanguageConfig
     from makesomenoise.language.model import LanguageModel
 
-    config = LanguageConfig(base=str(base), tokenizer_fingerprint="0" * 16, codebook_size=CODES)
+    config = LanguageConfig(base=str(base), tokenizer_fingerprint="0" * 16, codebook_size=CODES, **more)
     made = LanguageModel.create(config, rows)
     generator = torch.Generator().manual_seed(2)
     for name, tensor in made.learned().items():

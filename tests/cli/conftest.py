@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from tests import factories
@@ -30,9 +31,25 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     return Models(folder / "ours", folder / "baseline", factories.save_vocoder(folder / "vocoder"))
 
 
-@pytest.fixture
-def msn() -> Msn:
-    """Calls `msn` with arguments; what it prints for the user's mistakes is in `.stderr`."""
-    from makesomenoise.cli.main import app
+class Runner(CliRunner):
+    """Calls `msn`, which it puts together once; typer's runner does so for each call, most of what a call takes."""
 
-    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+    def __init__(self):
+        from makesomenoise.cli.main import app
+
+        super().__init__()
+        self._command = get_command(app)
+
+    def call(self, *arguments: object, typed: str | bytes = "") -> Result:
+        return super(CliRunner, self).invoke(self._command, [str(argument) for argument in arguments], input=typed)
+
+
+@pytest.fixture(scope="session")
+def runner() -> Runner:
+    return Runner()
+
+
+@pytest.fixture
+def msn(runner: Runner) -> Msn:
+    """Calls `msn` with arguments; what it prints for the user's mistakes is in `.stderr`."""
+    return runner.call

@@ -23,6 +23,7 @@ WORDS = {
     "train semantic-branch": ("run.yaml", "--run", "run"),
     "train vocoder": ("run.yaml", "--run", "run"),
     "train language": ("run.yaml", "--run", "run"),
+    "data prepare debian": ("x", "--package", "none"),  # else it would fetch them all
     "classify": ("x", "--labels", "dog,rain"),
     "ask": ("tone.wav", "What is it?"),
     "generate": ("rain", "--seconds", "0.1", "-o", "out.wav"),

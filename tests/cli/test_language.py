@@ -8,7 +8,6 @@ import pytest
 import torch
 from click.testing import Result
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from typer.testing import CliRunner
 
 from makesomenoise.audio import io
 from makesomenoise.pipeline import AudioLanguageModel, Generation
@@ -30,15 +29,13 @@ def folders(models, tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def run(models, folders) -> Run:
+def run(models, folders, runner) -> Run:
     """Calls `msn` with the tiny models; `typed` is what comes through its standard input."""
-    from makesomenoise.cli.main import app
 
-    def call(command: str, *arguments: object, typed: str | bytes = "", model: Path | None = None) -> Result:
+    def call(name: str, *arguments: object, typed: str | bytes = "", model: Path | None = None) -> Result:
         options = ["--model", model or folders["ours"], "--tokenizer", models.ours]
-        options += ["--vocoder", models.vocoder] if command in ("generate", "chat") else []
-        words = [command, *map(str, (*arguments, *options))]
-        return CliRunner().invoke(app, words, input=typed)
+        options += ["--vocoder", models.vocoder] if name in ("generate", "chat") else []
+        return runner.call(name, *arguments, *options, typed=typed)
 
     return call
 

@@ -50,10 +50,10 @@ def worker(model):
     worker.stop(1)
 
 
-def waited(condition, seconds: float = 10.0) -> bool:
+def waited(condition, seconds: float = 10.0, pause: float = 0.002) -> bool:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
-        time.sleep(0.002)
+        time.sleep(pause)
     return condition()
 
 
@@ -149,7 +149,7 @@ def test_health_is_ready_only_with_the_model(running, model):
     assert refused.status_code == 503
     assert int(refused.headers["retry-after"]) > 0
     go.set()
-    assert waited(lambda: httpx.get(f"{server.url}/health").status_code == 200)
+    assert waited(lambda: httpx.get(f"{server.url}/health").status_code == 200, pause=0.05)
 
 
 def test_keys(running, model):
@@ -214,7 +214,7 @@ def test_a_page_that_cannot_be_built_says_what_is_missing(running, model, monkey
     monkeypatch.setitem(sys.modules, "gradio", None)
     monkeypatch.delitem(sys.modules, "makesomenoise.serving.page", raising=False)
     server = running(Worker(lambda: model), Settings(page=True)).ready()
-    assert waited(lambda: "not installed" in httpx.get(server.url).text)
+    assert waited(lambda: "not installed" in httpx.get(server.url).text, pause=0.05)
     answer = httpx.get(server.url)
     assert answer.status_code == 503
     assert "The page needs gradio, which is not installed: run pip install" in answer.text
@@ -252,7 +252,7 @@ def test_sigterm_lets_what_runs_finish(folders, tmp_path):
     url = f"http://127.0.0.1:{port}"
     with (tmp_path / "log").open("w") as log, subprocess.Popen(words, stderr=log) as process:
         try:
-            assert waited(lambda: is_ready(url), 120)
+            assert waited(lambda: is_ready(url), 120, pause=0.2)
             body = {"input": "rain", "seconds": 5, "response_format": "pcm"}
             with httpx.stream("POST", f"{url}/v1/audio/speech", json=body, timeout=60) as answer:
                 size = 0

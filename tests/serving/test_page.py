@@ -29,8 +29,9 @@ def page(model, start_server):
     first = httpx.get(server.url)
     assert (first.status_code, first.headers.get("retry-after")) in ((503, "1"), (200, None))
     assert httpx.get(f"{server.url}/v1/models").status_code == 200  # which do not wait for the page
-    while httpx.get(server.url).status_code != 200:
-        time.sleep(0.1)
+    with httpx.Client() as client:
+        while client.get(server.url).status_code != 200:
+            time.sleep(0.2)
     return server
 
 
@@ -121,7 +122,7 @@ def waited(found, seconds: float = 30.0):
         with contextlib.suppress(Exception):
             if result := found():
                 return result
-        time.sleep(0.1)
+        time.sleep(0.2)
     raise AssertionError("it did not come")
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_two_devices_train_one_model_and_go_on_with_it(tmp_path: Path) -> None:
+def test_msn_starts_the_processes_that_train_on_two_devices(tmp_path: Path) -> None:
     text = (ROOT / "configs" / "tokenizer" / "tiny.yaml").read_text()
     clips, settings, run = str(ROOT / "demo_clips"), tmp_path / "two.yaml", tmp_path / "run"
     text = text.replace("[demo_clips]", f"['{clips}']").replace(
@@ -20,6 +20,5 @@ def test_two_devices_train_one_model_and_go_on_with_it(tmp_path: Path) -> None:
     )
     settings.write_text(text.replace("threads: 1", "threads: 1, devices: 2"))
     command = [sys.executable, "-m", "makesomenoise", "train", "tokenizer", str(settings), "--run", str(run)]
-    for further in ([], ["--resume"]):
-        subprocess.run([*command, *further], check=True, capture_output=True, timeout=240)
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
     assert AudioTokenizer.load(run / "model", vocoder="griffin-lim").config.window.codes == 96

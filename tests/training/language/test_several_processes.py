@@ -1,10 +1,6 @@
 """Two processes learn what one learns of the same batches, and go on with a run of one."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,44 +13,19 @@ from makesomenoise.language.model import LanguageModel
 from makesomenoise.training.language.frame_supervision import FrameSupervisionConfig
 from makesomenoise.training.language.recipe import LanguageTrainingConfig, train_language
 from makesomenoise.training.run import last_checkpoint
+from tests.processes import Msn, start_on_devices
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def start_two(config: Path, run: Path, *options: str, **known: str) -> list[subprocess.Popen]:
-    """What torchrun does: one process for each device, told its place by the environment."""
-    known |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    known |= {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    command = [
-        sys.executable,
-        "-m",
-        "makesomenoise",
-        "--verbose",
-        "train",
-        "language",
-        str(config),
-        "--run",
-        str(run),
-        *options,
-    ]
-    return [
-        subprocess.Popen(command, env={**os.environ, **known, "RANK": str(n), "LOCAL_RANK": str(n)}, stderr=-1)
-        for n in range(2)
-    ]
+def start_two(config: Path, run: Path, *options: str, **known: str) -> list[Msn]:
+    words = ["--verbose", "train", "language", config, "--run", run, *options]
+    return start_on_devices(2, words, config.parent, ACCELERATE_USE_CPU="true", **known)
 
 
 def train_on_two(config: Path, run: Path, *options: str, **known: str) -> list[str]:
     """What each of them has told."""
-    found = []
-    for process in start_two(config, run, *options, **known):
-        _, told = process.communicate(timeout=400)
-        assert process.returncode == 0, told.decode()[-2000:]
-        found.append(told.decode())
-    return found
+    started = start_two(config, run, *options, **known)
+    assert [one.ended() for one in started] == [0, 0], started[0].told()[-2000:]
+    return [one.told() for one in started]
 
 
 def losses(run: Path) -> list[float]:
@@ -85,29 +56,29 @@ def check_same(run: Path, other: Path, count: int) -> None:
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_learns(config: LanguageTrainingConfig, tmp_path: Path):
-    two = several(config, 12, valid_every=4)
+    two = several(config, 6, valid_every=2)
     one = two.model_copy(update={"run": two.run.model_copy(update={"gradient_accumulation_steps": 2})})
     (tmp_path / "two.yaml").write_text(two.to_yaml())
     train_language(one, tmp_path / "one")
-    train_on_two(tmp_path / "two.yaml", tmp_path / "two", "--steps", "8")
+    train_on_two(tmp_path / "two.yaml", tmp_path / "two", "--steps", "4")
     train_language(one, tmp_path / "two", resume=True)  # a run of two goes on with one
     check_same(tmp_path / "two", tmp_path / "one", 3)
 
 
 @pytest.mark.slow
 def test_two_processes_that_share_out_a_model_learn_what_one_learns(config: LanguageTrainingConfig, tmp_path: Path):
-    grounded = config.model_copy(update={"frame_supervision": FrameSupervisionConfig(steps=4, layers=1)})
-    two = several(grounded, 24, valid_every=4)
+    grounded = config.model_copy(update={"frame_supervision": FrameSupervisionConfig(steps=2, layers=1)})
+    two = several(grounded, 6, valid_every=2)
     one = two.model_copy(update={"run": two.run.model_copy(update={"gradient_accumulation_steps": 2})})
     (tmp_path / "two.yaml").write_text(two.to_yaml())
     shared = {"ACCELERATE_USE_FSDP": "true"}
-    for told in train_on_two(tmp_path / "two.yaml", tmp_path / "two", "--steps", "8", **shared):
+    for told in train_on_two(tmp_path / "two.yaml", tmp_path / "two", "--steps", "2", **shared):
         here, everywhere = map(int, re.findall(r"(\d+) of (\d+) parameters are kept here", told)[-1])
         assert here == pytest.approx(everywhere / 2, rel=0.01)
-    train_on_two(tmp_path / "two.yaml", tmp_path / "two", "--steps", "16", "--resume", **shared)
+    train_on_two(tmp_path / "two.yaml", tmp_path / "two", "--steps", "4", "--resume", **shared)
     train_language(one, tmp_path / "one")
     train_language(one, tmp_path / "two", resume=True)  # a model that was shared out is whole again
-    check_same(tmp_path / "two", tmp_path / "one", 6)
+    check_same(tmp_path / "two", tmp_path / "one", 3)
     assert LanguageModel.load(tmp_path / "two" / "model").config.lora == config.lora
 
 
@@ -115,15 +86,13 @@ def test_two_processes_that_share_out_a_model_learn_what_one_learns(config: Lang
 def test_the_death_of_one_process_ends_the_other_in_one_sentence(config: LanguageTrainingConfig, tmp_path: Path):
     (tmp_path / "two.yaml").write_text(several(config, 2000, valid_every=4).to_yaml())
     left, killed = start_two(tmp_path / "two.yaml", tmp_path / "run")
-    while last_checkpoint(tmp_path / "run") is None and killed.poll() is None:
+    while last_checkpoint(tmp_path / "run") is None and killed.process.is_alive():
         time.sleep(0.1)
-    killed.kill()
-    _, told = left.communicate(timeout=60)
-    killed.communicate()
-    assert left.returncode == 2
-    said = [line for line in told.decode().splitlines() if "msn: Another process of this training has died" in line]
-    assert len(said) == 1, told.decode()[-3000:]
-    assert "Traceback" not in told.decode()
+    killed.process.kill()
+    assert left.ended(60) == 2
+    said = [line for line in left.told().splitlines() if "msn: Another process of this training has died" in line]
+    assert len(said) == 1, left.told()[-3000:]
+    assert "Traceback" not in left.told()
     reached = int(last_checkpoint(tmp_path / "run").name.rpartition("-")[2])
     train_on_two(tmp_path / "two.yaml", tmp_path / "run", "--resume", "--steps", str(reached + 4))
     assert (tmp_path / "run" / f"checkpoint-{reached + 4}").exists()
