@@ -5,27 +5,17 @@
 
 import os
 import resource
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from makesomenoise.data.codes import read_codes
 from makesomenoise.data.encode import encode_corpus
-
-# Kills a process between writing a shard and giving it its name, once.
-HOOK = """
-import os, signal, sys
-def watch(event, args):
-    if event == "os.rename" and str(args[1]).endswith(".parquet"):
-        try:
-            os.close(os.open(os.environ["DIE_ONCE"], os.O_CREAT | os.O_EXCL))
-        except FileExistsError:
-            return
-        os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(watch)
-"""
 
 
 @pytest.fixture
@@ -45,14 +35,6 @@ def encode(sounds: Path, model: Path, output: Path, *options: str, **process) ->
     return subprocess.run(
         [*command, *options], env=known, capture_output=True, text=True, check=False, timeout=300, **process
     )
-
-
-@pytest.fixture
-def dying(tmp_path: Path) -> dict[str, str]:
-    """An environment in which the first process that names a shard is killed."""
-    (tmp_path / "hook").mkdir()
-    (tmp_path / "hook" / "sitecustomize.py").write_text(HOOK)
-    return {"PYTHONPATH": str(tmp_path / "hook"), "DIE_ONCE": str(tmp_path / "died")}
 
 
 def check_undisturbed(output: Path, whole: list) -> None:
@@ -89,3 +71,43 @@ def test_a_file_that_may_not_grow_is_one_sentence_and_with_room_all_is_done(
     assert not list((tmp_path / "codes").iterdir())
     assert encode(sounds, model, tmp_path / "codes", "--workers", "1").returncode == 0
     check_undisturbed(tmp_path / "codes", whole)
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_takes_its_cluster_along_and_plain_processes_finish(
+    sounds: Path, model: Path, whole: list, dying: dict[str, str], tmp_path: Path
+):
+    pytest.importorskip("ray")
+    codes, died = tmp_path / "codes", Path(dying["DIE_ONCE"])
+    command = [sys.executable, "-m", "makesomenoise", "data", "encode", str(sounds), str(codes), "--model", str(model)]
+    driver = subprocess.Popen([*command, "--ray"], env={**os.environ, "OMP_NUM_THREADS": "1", **dying})
+    wait_until(lambda: died.exists() or driver.poll() is not None)  # an actor has died, so that something is left to do
+    driver.kill()
+    assert driver.wait() == -signal.SIGKILL
+    wait_until(lambda: not processes_with(str(died)))
+    done = encode_corpus([sounds], codes, model)
+    assert 1 <= done.clips <= 7
+    assert done.clips + done.kept == 7
+    for part in codes.glob(".*.part"):
+        part.unlink()
+    check_undisturbed(codes, whole)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 240.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def processes_with(text: str) -> list[str]:
+    """Processes in whose environment a text stands."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (place / "environ").read_bytes()
+        except OSError:  # another user's, or gone
+            continue
+        if text.encode() in environment:
+            found.append(place.name)
+    return found
