@@ -1,8 +1,8 @@
-"""Memory of a training process against the size of its corpus: `python benchmarks/corpus_memory.py [CLIPS]`.
+"""Memory of a training process against the size of its corpus: `python benchmarks/corpus_memory.py 1000 20000`.
 
-Makes code shards of CLIPS clips of 10 s (default 10,000) and of ten times as many, and the cache of decoded waveforms
-of 500 and 5,000 clips; draws examples of all of them in a fresh process each, and prints the memory that is the own of
-that process. Pages of mapped files are not: the system takes them back when memory is short, and processes share them.
+Makes code shards of so many clips of 10 s, and the cache of decoded waveforms of as many clips of 1 s; draws examples
+of all of them in a fresh process each, and prints the memory that is the own of that process. Pages of mapped files are
+not: the system takes them back when memory is short, and processes share them.
 """
 
 import subprocess
@@ -45,18 +45,18 @@ print(int(own[0].split()[1]) / 1024)
 
 def main() -> None:
     """Prints a table."""
-    clips = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    sizes = [int(size) for size in sys.argv[1:]] or [1_000, 20_000]
     with tempfile.TemporaryDirectory() as scratch:
         print("| clips of 10 s | codes on disk, MB | own memory of a process that draws examples, MB |\n|---|---|---|")
-        for count in (clips, 10 * clips):
+        for count in sizes:
             folder = Path(scratch) / str(count)
             folder.mkdir()
             _write(folder, count)
             assert len(read_codes(folder)) == count
             size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
             print(f"| {count:,} | {size:.0f} | {_measured(_DRAW, folder):.0f} |", flush=True)
-        print("\n| clips of 10 s | decoded on disk, MB | own memory of a process that reads all, MB |\n|---|---|---|")
-        for count in (500, 5_000):
+        print("\n| clips of 1 s | decoded on disk, MB | own memory of a process that reads all, MB |\n|---|---|---|")
+        for count in sizes:
             cache = _waveforms(Path(scratch), count)
             size = sum(path.stat().st_size for path in cache.iterdir()) / 1e6
             print(f"| {count:,} | {size:.0f} | {_measured(_CROP, scratch, cache, count):.0f} |", flush=True)
@@ -91,7 +91,7 @@ def _waveforms(scratch: Path, count: int) -> Path:
     cache.mkdir()
     store = ClipStore([Clip(str(n), scratch / f"{n % 10}.wav", n, 1) for n in range(count)], 24_000, cache)
     for path in filter(None, map(store.place, store.clips)):
-        np.save(path, np.zeros(240_000, np.int16))
+        np.save(path, np.zeros(24_000, np.int16))
     return cache
 
 

@@ -1,6 +1,6 @@
 """Kills what encodes a corpus, in every way that comes to mind, and checks that nothing is lost or done twice.
 
-    python benchmarks/encode_faults.py [--ray] [--clips 60] [--seconds 2]
+    python benchmarks/encode_faults.py [--ray] [--clips 60] [--seconds 2] [--faults worker driver]
 
 A small corpus of four tars and a folder is made of noise and encoded undisturbed. Then it is encoded again for each
 fault: a worker, the driver, a worker between writing a shard and naming it, a disk that is full (where tmpfs can be
@@ -135,7 +135,7 @@ def _workers(process: subprocess.Popen) -> list[int]:
     while waiting:
         below |= waiting
         waiting = {int(pid) for pid, parent, *_ in rows if int(parent) in below} - below
-    kinds = ("spawn_main", "ray::MapWorker")
+    kinds = ("spawn_main", "MapWorker")
     return [int(pid) for pid, _, *words in rows if int(pid) in below and any(kind in words[0] for kind in kinds)]
 
 
@@ -218,6 +218,16 @@ def poison_a_clip(bench: Bench) -> None:
     bench.check("clip that crashes its reader", output, right, "named as more/poison")
 
 
+_FAULTS: dict[str, Callable[[Bench], None]] = {
+    "worker": kill_a_worker,
+    "driver": kill_the_driver,
+    "writer": kill_a_writer,
+    "disk": fill_the_disk,
+    "shard": damage_a_shard,
+    "clip": poison_a_clip,
+}
+
+
 def main() -> int:
     """Runs all faults; 1 if one of them did harm."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -225,15 +235,16 @@ def main() -> int:
     parser.add_argument("--clips", type=int, default=60, help="of each of four tars")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each clip")
     parser.add_argument("--model", default="default")
+    parser.add_argument("--faults", nargs="+", choices=list(_FAULTS), default=list(_FAULTS))
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as scratch:
         options = ["--workers", "2", "--model", asked.model, *(["--ray"] if asked.ray else [])]
-        bench = Bench(Path(name), options)
+        bench = Bench(Path(scratch), options)
         _make_corpus(bench.folder, asked.clips, asked.seconds)
         whole = Bench(bench.folder, ["--workers", "1", "--model", asked.model]).finish(bench.folder / "whole")
         print(whole.stdout.strip() or whole.stderr)
-        for fault in (kill_a_worker, kill_the_driver, kill_a_writer, fill_the_disk, damage_a_shard, poison_a_clip):
-            fault(bench)
+        for name in asked.faults:
+            _FAULTS[name](bench)
     print(f"{len(bench.failed)} failed")
     return int(bool(bench.failed))
 

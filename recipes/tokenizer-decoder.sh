@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The road to the shipped decoder, on a CPU: recipes/tokenizer-decoder.sh CORPUS RUNS [EAR]
+# The road to the shipped decoder, on a CPU: recipes/tokenizer-decoder.sh CORPUS RUNS [EAR [CODES]]
 #
-# CORPUS holds train-*.tar, extra-*.tar and valid-*.tar; EAR is the embedding network that judges (`msn evaluate --ear`).
+# CORPUS holds train-*.tar, extra-*.tar and valid-*.tar; EAR is the embedding network that judges (`msn evaluate --ear`); CODES is a
+# tokenizer of configs/tokenizer/taught.yaml whose codes the decoder learns in place of the shipped ones (recipes/tokenizer.sh).
 # Every stage leaves RUNS/STAGE/done behind and is not done again; one that was stopped goes on from its last checkpoint.
 #
 #   stage         what                                                          hours of one core with bfloat16
@@ -14,24 +15,31 @@
 #   evaluate      all of them beside each other, by EAR and our classifier      not measured yet
 set -euo pipefail
 
-if (($# < 2 || $# > 3)); then
-  echo "Give the folder of the corpus, a folder for runs, and the ear if there is one: $0 CORPUS RUNS [EAR]." >&2
+if (($# < 2 || $# > 4)); then
+  echo "Give the folder of the corpus, a folder for runs, and the ear and the codes if there are some: $0 CORPUS RUNS [EAR [CODES]]." >&2
   exit 2
 fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 corpus=$(realpath -m "$1")
 runs=$(realpath -m "$2")
 ear=${3:-}
+codes=${4:-}
 if ! compgen -G "$corpus/train-*.tar" >/dev/null; then
   echo "$corpus holds no train-*.tar: give the folder of the corpus." >&2
   exit 2
 fi
 
-# The configurations speak of corpus/, runs/ and cache/: these copies have the folders that were given here.
+# The configurations speak of corpus/, runs/ and cache/: these copies have the folders that were given here, and the codes.
 mkdir -p "$runs/configs"
 for file in "$root"/configs/tokenizer/*.yaml; do
   sed -e "s#corpus/#$corpus/#g" -e "s#runs/#$runs/#g" -e "s#cache/clips#$runs/clips#" "$file" >"$runs/configs/$(basename "$file")"
 done
+
+if [[ -n $codes ]]; then
+  for name in decoder distill; do
+    sed -i -e "s#^init_from: default#init_from: $codes#" -e "s#^model:#model:\n  mel: {high_pass_hz: 35.0}#" "$runs/configs/$name.yaml"
+  done
+fi
 
 source "$root/recipes/stages.sh"
 

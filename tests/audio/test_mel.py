@@ -56,6 +56,22 @@ def test_filters_are_triangles_of_height_one() -> None:
     assert ((filters > 0).sum(0) <= 2).all()
 
 
+def test_an_offset_is_not_heard_above_the_high_pass() -> None:
+    high_pass = MelSpectrogram(MelConfig(high_pass_hz=35.0))
+    noise = np.random.default_rng(0).normal(0.0, 1e-3, (1, 24_000)).astype(np.float32)
+    inside = np.s_[..., 3:-3]  # where an offset begins it is a click
+    moved = np.abs(high_pass(noise + np.float32(0.01)) - high_pass(noise))[inside]
+    assert moved.max() < 1e-3
+    assert np.abs(MelSpectrogram(CONFIG)(noise + np.float32(0.01)) - MelSpectrogram(CONFIG)(noise))[inside].max() > 1.0
+
+
+def test_what_is_above_the_high_pass_is_heard_as_before() -> None:
+    noise = np.random.default_rng(0).normal(0.0, 0.1, (1, 24_000)).astype(np.float32)
+    before, after = MelSpectrogram(CONFIG)(noise), MelSpectrogram(MelConfig(high_pass_hz=35.0))(noise)
+    assert (before[:, 2:] == after[:, 2:]).all()
+    assert (after[:, :2] < before[:, :2]).all()
+
+
 def test_scales_are_inverse() -> None:
     hz = np.array([0.0, 440.0, 12_000.0])
     np.testing.assert_allclose(mel_to_hz(hz_to_mel(hz)), hz, atol=1e-6)

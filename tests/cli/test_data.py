@@ -133,6 +133,14 @@ def test_a_cluster_that_cannot_be_used_is_one_sentence(msn, models, folder: Path
     assert result.exit_code == 2
     assert "runs another version than this machine" in result.stderr
 
+    def slow(**_):
+        raise Exception("The current node timed out during startup.")  # as Ray does
+
+    monkeypatch.setattr(ray, "init", slow)
+    result = msn("data", "encode", folder, tmp_path / "out", "--model", models.ours, "--ray")
+    assert result.exit_code == 2
+    assert "Ray does not start on this machine (The current node timed out during startup)" in result.stderr
+
 
 @pytest.mark.parametrize("address", ["memory://nothing/here.tar", "nonsense://x/y.tar", "s3://bucket/x.tar"])
 def test_an_address_that_gives_nothing_is_one_sentence(msn, models, tmp_path: Path, address: str):

@@ -11,6 +11,18 @@ from makesomenoise.data.manifest import read_clips
 from tests import factories
 
 RATE = 24_000
+# Kills a process between writing a shard and giving it its name, once.
+HOOK = """
+import os, signal, sys
+def watch(event, args):
+    if event == "os.rename" and str(args[1]).endswith(".parquet"):
+        try:
+            os.close(os.open(os.environ["DIE_ONCE"], os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watch)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +57,11 @@ def sounds(tmp_path: Path, tone) -> Path:
 @pytest.fixture
 def named_store(sounds: Path) -> ClipStore:
     return ClipStore(read_clips([sounds]), RATE)
+
+
+@pytest.fixture
+def dying(tmp_path: Path) -> dict[str, str]:
+    """An environment in which the first process that names a shard is killed."""
+    (tmp_path / "hook").mkdir()
+    (tmp_path / "hook" / "sitecustomize.py").write_text(HOOK)
+    return {"PYTHONPATH": str(tmp_path / "hook"), "DIE_ONCE": str(tmp_path / "died")}

@@ -6,7 +6,9 @@
 import os
 import resource
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -83,3 +85,43 @@ def test_a_file_that_may_not_grow_is_one_sentence_and_with_room_all_is_done(
     assert not list((tmp_path / "codes").iterdir())
     assert encode(sounds, model, tmp_path / "codes").ended() == 0
     check_undisturbed(tmp_path / "codes", whole)
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_takes_its_cluster_along_and_plain_processes_finish(
+    sounds: Path, model: Path, whole: list, dying: dict[str, str], tmp_path: Path
+):
+    pytest.importorskip("ray")
+    codes, died = tmp_path / "codes", Path(dying["DIE_ONCE"])
+    command = [sys.executable, "-m", "makesomenoise", "data", "encode", str(sounds), str(codes), "--model", str(model)]
+    driver = subprocess.Popen([*command, "--ray"], env={**os.environ, "OMP_NUM_THREADS": "1", **dying})
+    wait_until(lambda: died.exists() or driver.poll() is not None)  # an actor has died, so that something is left to do
+    driver.kill()
+    assert driver.wait() == -signal.SIGKILL
+    wait_until(lambda: not processes_with(str(died)))
+    done = encode_corpus([sounds], codes, model)
+    assert 1 <= done.clips <= 7
+    assert done.clips + done.kept == 7
+    for part in codes.glob(".*.part"):
+        part.unlink()
+    check_undisturbed(codes, whole)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 240.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def processes_with(text: str) -> list[str]:
+    """Processes in whose environment a text stands."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (place / "environ").read_bytes()
+        except OSError:  # another user's, or gone
+            continue
+        if text.encode() in environment:
+            found.append(place.name)
+    return found

@@ -116,8 +116,10 @@ def test_parquet_of_the_hub_is_read_with_names_of_classes(sounds: Path, model: P
 
 def test_what_holds_no_sounds_is_one_sentence(sounds: Path, model: Path, tmp_path: Path):
     encode_corpus([sounds / "dog"], tmp_path / "codes", model)
-    done = encode_corpus([tmp_path / "codes" / "dog-000.parquet"], tmp_path / "out", model)
-    assert "holds codes already" in done.failed[0].reason
+    for source in (tmp_path / "codes", tmp_path / "codes" / "dog-000.parquet"):
+        with pytest.raises(ManifestError, match=r"holds codes of the tokenizer [0-9a-f]{16} already"):
+            encode_corpus([sounds / "cat", source], tmp_path / "out", model)
+    assert not (tmp_path / "out").exists()
     pq.write_table(pa.table({"x": [1]}), tmp_path / "x.parquet")
     assert "no column of sounds" in encode_corpus([tmp_path / "x.parquet"], tmp_path / "o2", model).failed[0].reason
     with pytest.raises(ManifestError, match="does not exist"):

@@ -13,9 +13,15 @@ pytest.importorskip("ray")
 
 
 @pytest.mark.slow
-def test_actors_finish_what_one_process_began_and_give_the_same(
-    sounds: Path, tiny_tokenizers: tuple[Path, Path], tmp_path: Path
+def test_actors_that_may_die_finish_what_one_process_began_and_give_the_same(
+    sounds: Path,
+    tiny_tokenizers: tuple[Path, Path],
+    tmp_path: Path,
+    dying: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    for name, value in dying.items():  # an actor is killed before it names its first shard, and another goes on
+        monkeypatch.setenv(name, value)
     (sounds / "20201109").mkdir()
     (sounds / "20201109" / "bad.wav").write_text("words")
     model, added = tiny_tokenizers[0], Added(scenes=2, pairs=1, copies=1)
@@ -25,6 +31,7 @@ def test_actors_finish_what_one_process_began_and_give_the_same(
     for name in ("cat-000.parquet", "dog-000.parquet", "scenes-0-000.parquet"):
         (shared / name).write_bytes((whole / name).read_bytes())  # as far as one process came
     done = encode_corpus([sounds], shared, model, team, added)
+    assert Path(dying["DIE_ONCE"]).exists()
     assert done.kept == 1 + 1 + 2
     assert read_codes(shared) == read_codes(whole)
     keys = [(path.stem, clip.key) for path in sorted(shared.glob("*.parquet")) for clip in read_codes(path)]

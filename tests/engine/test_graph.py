@@ -80,3 +80,4 @@ def test_a_network_that_the_runtime_does_not_know_is_one_sentence(tmp_path):
 
 def test_there_is_a_thread_for_every_core_up_to_eight():
     assert 1 <= usual_threads() <= 8
+    assert usual_threads(1000) == 1

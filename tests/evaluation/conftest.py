@@ -9,12 +9,12 @@ from torch import Tensor
 
 from makesomenoise.audio import io
 from makesomenoise.data.manifest import Clip
+from makesomenoise.engine.ears import Ear
 from makesomenoise.evaluation.cache import Measurement, ResultCache
-from makesomenoise.evaluation.ears import Ear
 from makesomenoise.evaluation.splits import Corpus
 from makesomenoise.language.model import LanguageModel
 from tests import factories
-from tests.evaluation.tiny_ears import write_onnx
+from tests.engine.tiny_ears import write_onnx
 
 RATE = 24_000
 

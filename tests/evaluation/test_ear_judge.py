@@ -1,17 +1,20 @@
 """A judge learns names from embeddings of originals, once, and sums up what it hears in other versions."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from makesomenoise.config import Teacher
 from makesomenoise.data.manifest import Clip
+from makesomenoise.engine.ears import Ear, EarError
 from makesomenoise.evaluation.cache import ResultCache
-from makesomenoise.evaluation.ear_judge import EarJudge, LinearJudge
-from makesomenoise.evaluation.ears import Ear, EarError
+from makesomenoise.evaluation.ear_judge import EarJudge, LinearJudge, refuse_teachers, that_taught_codes
 from makesomenoise.evaluation.splits import Corpus
+from makesomenoise.tokenizer.config import TokenizerConfig
 
 
 class Model:
@@ -112,3 +115,29 @@ def test_a_corpus_without_names_to_learn_is_refused(ear: Ear, corpus: Corpus, tm
             EarJudge(ear, train, ResultCache(tmp_path))
     with pytest.raises(EarError, match="training clips of urbansound8k with two labels"):
         EarJudge(ear, corpus.train, ResultCache(tmp_path), ["urbansound8k"])
+
+
+@dataclass
+class Tokenizer:
+    config: TokenizerConfig
+    vocoder: object
+
+
+def test_an_ear_that_was_a_teacher_is_refused(ear: Ear):
+    taught, other = Teacher(name=ear.name, sha256=ear.sha256), Teacher(name=ear.name, sha256="0" * 64)
+    voice, mute = SimpleNamespace(teachers=(taught,)), SimpleNamespace(teachers=())
+    refuse_teachers([ear], {"ours": Tokenizer(TokenizerConfig(teachers=(other,)), mute)})
+    refuse_teachers([], {"ours": Tokenizer(TokenizerConfig(teachers=(taught,)), voice)})
+    with pytest.raises(EarError, match=f"{ear.name} is among the teachers of the tokenizer of 'ours'"):
+        refuse_teachers([ear], {"ours": Tokenizer(TokenizerConfig(teachers=(other, taught)), mute)})
+    with pytest.raises(EarError, match=f"{ear.name} is among the teachers of the vocoder of 'ours'"):
+        refuse_teachers([ear], {"ours": Tokenizer(TokenizerConfig(), voice)})
+
+
+def test_an_ear_that_taught_codes_judges_on_and_is_named(ear: Ear):
+    taught = TokenizerConfig(code_teachers=(Teacher(name=ear.name, sha256=ear.sha256),))
+    mute = SimpleNamespace(teachers=())
+    tokenizers = {"ours": Tokenizer(taught, mute), "baseline": Tokenizer(TokenizerConfig(), mute)}
+    refuse_teachers([ear], {"ours": tokenizers["ours"]})
+    assert that_taught_codes([ear], tokenizers) == {ear.name: ["ours"]}
+    assert that_taught_codes([ear], {"baseline": tokenizers["baseline"]}) == {}

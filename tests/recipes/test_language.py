@@ -49,7 +49,42 @@ def test_stages_are_done_in_order_and_once(log: Path):
     assert _walked(log, "corpus", "runs").stdout == ""
     config = LanguageTrainingConfig.from_yaml(runs / "configs" / "open.yaml")
     assert config.data.train == (str(runs / "codes" / "train"),)
-    assert config.init_from == "language"
+    assert (config.init_from, config.tokenizer, config.other_codes) == ("language", "default", True)
+
+
+def test_codes_of_another_tokenizer_are_learned_and_have_no_mean_with_those_of_before(log: Path):
+    done = _walked(log, "corpus", "runs", "my tokenizer")
+    assert done.returncode == 0, done.stderr
+    assert [line.removeprefix("== ") for line in done.stdout.splitlines()] == [
+        name for name in STAGES if name != "mean"
+    ]
+    tokenizer, runs = log.parent / "my tokenizer", log.parent / "runs"
+    asked = log.read_text().splitlines()
+    assert [line.endswith(f"--model {tokenizer}") for line in asked] == [False, True, True, False, False]
+    assert f"--model {runs}/open/model --tokenizer {tokenizer}" in asked[-1]
+    config = LanguageTrainingConfig.from_yaml(runs / "configs" / "open.yaml")
+    assert (config.init_from, config.tokenizer, config.other_codes) == ("language", str(tokenizer), True)
+
+
+def test_both_roads_follow_each_other(log: Path):
+    (log.parent / "yamnet.tflite").touch()
+    (log.parent / "bin" / "python").write_text('#!/usr/bin/env bash\nmkdir -p "$3"\n')
+    (log.parent / "bin" / "python").chmod(0o755)
+    environment = {"PATH": f"{log.parent / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", str(SCRIPT.with_name("all.sh")), "corpus", "runs", "yamnet.tflite"],
+        capture_output=True,
+        text=True,
+        cwd=log.parent,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    stages = [line.removeprefix("== ") for line in done.stdout.splitlines()]
+    assert stages[:3] == ["simple", "scene", "codes"]
+    assert stages[-4:] == ["codes/train", "codes/valid", "open", "evaluate"]
+    config = LanguageTrainingConfig.from_yaml(log.parent / "runs" / "language" / "configs" / "open.yaml")
+    assert config.tokenizer == str(log.parent / "runs" / "tokenizer" / "models" / "ours")
 
 
 def test_a_stage_that_failed_is_done_again(log: Path):

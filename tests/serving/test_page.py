@@ -26,12 +26,12 @@ FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run -
 @pytest.fixture(scope="module")
 def page(model, start_server):
     server = start_server(Worker(lambda: model), Settings(max_seconds=60.0, page=True)).ready()
+    assert httpx.get(f"{server.url}/favicon.ico").status_code == 404  # nobody has opened it, so that none is built
     first = httpx.get(server.url)
     assert (first.status_code, first.headers.get("retry-after")) in ((503, "1"), (200, None))
     assert httpx.get(f"{server.url}/v1/models").status_code == 200  # which do not wait for the page
-    with httpx.Client() as client:
-        while client.get(server.url).status_code != 200:
-            time.sleep(0.2)
+    assert httpx.get(f"{server.url}/config", timeout=120).status_code == 200  # which waits for it
+    assert httpx.get(server.url).status_code == 200
     return server
 
 

@@ -24,6 +24,8 @@ def test_what_the_first_models_had_goes_without_saying() -> None:
     [
         {"window": {"seam_frames": 8}},
         {"teachers": [{"name": "an ear", "sha256": "0" * 64}]},
+        {"code_teachers": [{"name": "an ear", "sha256": "0" * 64}]},
+        {"encoder": {"semantic_branch": {"teachers": [{"name": "an ear", "sha256": "0" * 64}]}}},
         {"decoder": {"kind": "regression"}},
         {"quantizer": {"kind": "variational", "kl_weight": 0.5, "temperature_end": 0.1}},
     ],
@@ -36,6 +38,7 @@ def test_what_does_not_decide_on_codes_does_not_count(values: dict[str, Any]) ->
     "values",
     [
         {"mel": {"n_mels": 80}},
+        {"mel": {"high_pass_hz": 35.0}},
         {"scale": {"mean": 0.0}},
         {"window": {"context": 8}},
         {"encoder": {"semantic_branch": {"layers": 1}}},

@@ -6,8 +6,11 @@ import pytest
 import soundfile
 import torch
 
-from makesomenoise.checkpoint import CheckpointError, load_state
-from makesomenoise.tokenizer.config import TokenizerConfig
+from makesomenoise.checkpoint import CheckpointError, load_state, save_model
+from makesomenoise.errors import ConfigError
+from makesomenoise.model_folder import load_config
+from makesomenoise.tokenizer.config import SemanticBranchConfig, TokenizerConfig
+from makesomenoise.tokenizer.network import TokenizerNetwork
 from makesomenoise.training import semantic_branch
 from makesomenoise.training.optimization import OptimizerConfig
 from makesomenoise.training.run import RunConfig
@@ -16,9 +19,11 @@ from makesomenoise.training.semantic_branch import (
     SemanticBranchTrainingConfig,
     train_semantic_branch,
 )
-from makesomenoise.training.tokenizer import DataConfig, TokenizerTraining, TokenizerTrainingConfig
+from makesomenoise.training.teacher_loss import TeacherLossConfig
+from makesomenoise.training.tokenizer import DataConfig, TokenizerTraining, TokenizerTrainingConfig, train_tokenizer
 from tests.conftest import Tone
-from tests.factories import BRANCH
+from tests.engine.tiny_ears import write_onnx
+from tests.factories import BRANCH, TINY
 
 MODEL = TokenizerConfig.model_validate({"encoder": {"semantic_branch": BRANCH}})
 
@@ -91,3 +96,55 @@ def test_a_branch_of_another_size_is_refused(
     training = TokenizerTrainingConfig(init_semantic_branch_from=str(trained), data=data)
     with pytest.raises(CheckpointError):
         TokenizerTraining(training, [], tmp_path)
+
+
+def test_it_starts_from_that_of_a_tokenizer(config: SemanticBranchTrainingConfig, tmp_path: Path) -> None:
+    tokenizer = TokenizerNetwork(MODEL)
+    save_model(tmp_path / "tokenizer", MODEL, tokenizer.state_dict())
+    started = config.model_copy(update={"init_from": str(tmp_path / "tokenizer")})
+    state = semantic_branch.SemanticBranchTraining(started, 2, tmp_path).network.branch.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in tokenizer.encoder.scene.state_dict().items())
+
+
+def test_a_teacher_is_learned_from_and_recorded_up_to_the_tokenizer(
+    config: SemanticBranchTrainingConfig, tmp_path: Path
+) -> None:
+    net = write_onnx(tmp_path / "net.onnx", 2400, 4)
+    teacher = {"ear": f"{net},sample_rate=24000,window_samples=2400,hop_samples=2400,tensor=1,scores=0"}
+    asked = TeacherLossConfig.from_dict(teacher | {"cache": str(tmp_path / "taught")}, "the test")
+    run = RunConfig(steps=2, valid_every=2, batch_size=4, threads=1)
+    model = train_semantic_branch(config.model_copy(update={"teacher_loss": asked, "run": run}), tmp_path / "branch")
+    (record,) = load_config(model, SemanticBranchConfig).teachers
+    assert record.name == "net"
+
+    codes = TokenizerTrainingConfig(
+        model=TokenizerConfig.model_validate(TINY),
+        init_semantic_branch_from=str(model),
+        data=DataConfig(train=config.data.train, valid=config.data.valid, crop_codes=16, valid_crops=2),
+        teacher_loss=asked,
+        run=RunConfig(steps=2, valid_every=1, batch_size=2, threads=1),
+    )
+    trained = load_config(train_tokenizer(codes, tmp_path / "codes"), TokenizerConfig)
+    assert trained.code_teachers == (record,)
+    assert trained.teachers == ()
+    further = codes.model_copy(
+        update={
+            "teacher_loss": TeacherLossConfig(),
+            "init_semantic_branch_from": None,
+            "init_from": str(tmp_path / "codes" / "model"),
+            "freeze_codes": True,
+        }
+    )
+    decoder = load_config(train_tokenizer(further, tmp_path / "decoder"), TokenizerConfig)
+    assert decoder.code_teachers == (record,)
+
+
+def test_a_teacher_of_codes_that_stay_is_refused() -> None:
+    values = {
+        "data": {"train": ["a"], "valid": ["a"]},
+        "init_from": "default",
+        "freeze_codes": True,
+        "teacher_loss": {"ear": "net.onnx", "cache": "taught"},
+    }
+    with pytest.raises(ConfigError, match="teaches codes, which freeze_codes keeps"):
+        TokenizerTrainingConfig.from_dict(values, "the test")

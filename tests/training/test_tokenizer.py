@@ -7,6 +7,7 @@ import soundfile
 import torch
 from torch import Tensor
 
+from makesomenoise.audio.mel import MelConfig
 from makesomenoise.checkpoint import CheckpointError, model_fingerprint, save_model
 from makesomenoise.errors import ConfigError
 from makesomenoise.tokenizer.config import TokenizerConfig
@@ -173,6 +174,15 @@ def test_a_new_decoder_learns_the_bands_of_its_data(
     torch.testing.assert_close(second.decoder.mean, first.decoder.mean)
     with pytest.raises(CheckpointError, match=r"do not match its config\.yaml: the file"):
         TokenizerTraining(config.model_copy(update=further | {"model": model}), [], tmp_path)
+
+
+def test_codes_that_stay_keep_their_settings(config: TokenizerTrainingConfig, whole: Path, tmp_path: Path) -> None:
+    model = config.model.model_copy(update={"mel": MelConfig(high_pass_hz=35.0)})
+    other = config.model_copy(update={"init_from": str(whole / "model"), "freeze_codes": True, "model": model})
+    with pytest.raises(
+        CheckpointError, match=r"to stay \(freeze_codes\).* where the configuration says .*high_pass_hz"
+    ):
+        TokenizerTraining(other, [], tmp_path)
 
 
 def test_a_regression_decoder_starts_from_a_flow_decoder(

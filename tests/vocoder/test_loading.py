@@ -78,6 +78,12 @@ def test_a_vocoder_for_another_log_mel_is_refused(vocoder: IstftVocoder, tmp_pat
         load_vocoder(tmp_path)
 
 
+def test_a_mel_that_has_passed_a_high_pass_is_rendered_like_any(vocoder: IstftVocoder, tmp_path: Path) -> None:
+    vocoder.save(tmp_path)
+    passed = vocoder.config.mel.model_copy(update={"high_pass_hz": 35.0})
+    assert (load_vocoder(tmp_path, passed)(MEL) == load_vocoder(tmp_path, vocoder.config.mel)(MEL)).all()
+
+
 def test_an_unknown_name_says_what_there_is() -> None:
     with pytest.raises(CheckpointError, match="'griffin-lim'"):
         load_vocoder("no-such-vocoder")

@@ -8,8 +8,11 @@ same frames as the whole file; and there are exactly ceil(S / hop) frames.
 Here it is on arrays, for all that runs a trained model; `nn.log_mel` is the same in torch, for what trains one.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from makesomenoise.config import Config
 
@@ -24,12 +27,20 @@ class MelConfig(Config):
         n_fft: length of the window and of the transform, samples.
         hop_samples: distance between frames, samples.
         n_mels: number of mel bands M.
+        high_pass_hz: bins of the transform below this are not heard, Hz; 0 hears all. The window spreads a constant
+            over bins 0 and 1 and no others, so that an offset changes nothing from 1.5 times their distance on.
     """
 
     sample_rate: int = 24_000
     n_fft: int = 1024
     hop_samples: int = 256
     n_mels: int = 100
+    high_pass_hz: float = Field(default=0.0, ge=0.0)
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A high-pass that is off is not written: fingerprints from before there was one count what is written."""
+        return {name: value for name, value in handler(self).items() if name != "high_pass_hz" or value}
 
     @property
     def frame_rate(self) -> float:
@@ -48,13 +59,17 @@ def mel_to_hz(mel: np.ndarray) -> np.ndarray:
 
 
 def mel_filters(config: MelConfig) -> np.ndarray:
-    """Triangular HTK filters [M, n_fft // 2 + 1] from 0 Hz to half the sample rate, peak 1, no normalisation."""
+    """Triangular HTK filters [M, n_fft // 2 + 1] from 0 Hz to half the sample rate, peak 1, no normalisation.
+
+    They have weights of 0 below the high-pass.
+    """
     bins = np.linspace(0.0, config.sample_rate / 2, config.n_fft // 2 + 1)
     top = hz_to_mel(np.array(config.sample_rate / 2))
     edges = mel_to_hz(np.linspace(0.0, top, config.n_mels + 2))
     rising = (bins[None] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins[None]) / (edges[2:] - edges[1:-1])[:, None]
-    return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
+    heard = bins >= config.high_pass_hz
+    return (np.maximum(0.0, np.minimum(rising, falling)) * heard).astype(np.float32)
 
 
 def hann_window(n_fft: int) -> np.ndarray:

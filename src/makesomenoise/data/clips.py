@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -132,9 +133,15 @@ class ClipStore:
 
     def place(self, clip: Clip) -> Path | None:
         """Where a decoded clip lies, or is to lie, in the cache; nothing where there is none."""
+        return None if self._cache is None else self._cache / f"{self._name(clip)}.npy"
+
+    def name(self, index: int) -> str:
+        """What clip `index` is called in a cache, by the place of its file and the rate."""
+        return self._name(self.clips[index])
+
+    def _name(self, clip: Clip) -> str:
         identity = f"{clip.path.resolve()}:{clip.offset}:{clip.size}:{self.sample_rate}"
-        name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:24]
-        return None if self._cache is None else self._cache / f"{name}.npy"
+        return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
     def _mapped(self, clip: Clip, path: Path) -> np.ndarray:
         if not path.exists():
@@ -150,17 +157,46 @@ def frequent_labels(clips: Sequence[Clip], minimum: int) -> list[str]:
     return sorted(label for label, count in counts.items() if count >= minimum)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a clip in a stretch that was filled with clips; lengths are entries of the stretch.
+
+    Attributes:
+        clip: number of the clip.
+        start: where the part begins in the stretch.
+        stop: where it ends.
+        skipped: how much of the clip comes before it.
+        whole: length of the clip.
+    """
+
+    clip: int
+    start: int
+    stop: int
+    skipped: int
+    whole: int
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """What lies where in a stretch that was filled with clips.
 
     Attributes:
         labels: [N] int64, number of the label that sounds there, `NO_LABEL` where there is none.
         sounding: [N] bool, whether any part of a clip lies there.
+        parts: what was put there, in order.
     """
 
     labels: np.ndarray
     sounding: np.ndarray
+    parts: tuple[Part, ...]
+
+
+class Answers(Protocol):
+    """Who says more of clips than their labels do; see `data.teaching`."""
+
+    def answers(self, parts: Sequence[Part], places: int, per_place: int) -> np.ndarray:
+        """Values [N, V] float32 for the N places of a stretch, `per_place` entries each; NaN where nothing is known."""
+        ...
 
 
 class Sequences:
@@ -197,7 +233,7 @@ class Sequences:
             per_label: entries of `out` for each of the N = S // per_label places of the result.
         """
         at, labels = 0, np.full(len(out) // per_label, NO_LABEL, np.int64)
-        sounding = np.zeros(len(labels), bool)
+        sounding, parts = np.zeros(len(labels), bool), []
         for number in range(_CLIPS_PER_CROP):
             room = len(out) - at
             if number and room < _SHORTEST_SECONDS * per_second:
@@ -210,8 +246,9 @@ class Sequences:
             end = -(-(at + len(part)) // per_label)
             labels[-(-at // per_label) : end] = self._labels[index]
             sounding[at // per_label : end] = True
+            parts.append(Part(index, at, at + len(part), skip, len(content)))
             at += len(part) + int(rng.integers(0, int(_GAP_SECONDS * per_second)))
-        return Filled(labels, sounding)
+        return Filled(labels, sounding, tuple(parts))
 
     def _draw(self, rng: np.random.Generator) -> int:
         return min(int(np.searchsorted(self._cumulative, rng.random())), len(self._cumulative) - 1)
@@ -222,6 +259,7 @@ class Crops(Dataset[dict[str, Tensor]]):
 
     Each example is a dict of `waveform` [S] float32 in [-1, 1] and, for each of the N = S // label_samples codes,
     `labels` [N] int64 and `sounding` [N] bool, see `Filled`. A second sound that is mixed in counts as sounding.
+    With a teacher there is also `taught` [N, V] float32, what it answers of the first sound.
     """
 
     def __init__(
@@ -232,13 +270,14 @@ class Crops(Dataset[dict[str, Tensor]]):
         sequences: Sequences,
         augment: AugmentConfig | None = None,
         seed: int = 0,
+        teacher: Answers | None = None,
     ):
         self.store = store
         self.crop_samples = crop_samples
         self.label_samples = label_samples
         self.augment = augment
         self.seed = seed
-        self._sequences = sequences
+        self._sequences, self._teacher = sequences, teacher
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, number])
@@ -252,11 +291,10 @@ class Crops(Dataset[dict[str, Tensor]]):
                     sounding | second.sounding,
                 )
             waveform = _varied(waveform, self.augment, rng)
-        return {
-            "waveform": torch.from_numpy(waveform),
-            "labels": torch.from_numpy(filled.labels),
-            "sounding": torch.from_numpy(sounding),
-        }
+        example = {"waveform": waveform, "labels": filled.labels, "sounding": sounding}
+        if self._teacher is not None:
+            example["taught"] = self._teacher.answers(filled.parts, len(filled.labels), self.label_samples)
+        return {name: torch.from_numpy(values) for name, values in example.items()}
 
     def _sequence(self, rng: np.random.Generator) -> tuple[np.ndarray, Filled]:
         waveform = np.zeros(self.crop_samples, np.float32)

@@ -19,6 +19,7 @@ from makesomenoise.data.ontology import Ontology, default_ontology
 from makesomenoise.data.processes import in_processes
 from makesomenoise.data.scenes import SceneMaker
 from makesomenoise.data.sources import listed
+from makesomenoise.engine.onnx import usual_threads
 from makesomenoise.files import make_folder, sweep, write_text
 
 Report = Callable[[int, int], None]
@@ -44,12 +45,13 @@ class Workers:
 
     def results(self, work: Sequence[Work], tokenizer: str) -> Iterator[JobResult]:
         """Does the work, and gives results as they come."""
-        engine = Engine(tokenizer, self.device, str(self.cache) if self.cache is not None else None)
+        cache = str(self.cache) if self.cache is not None else None
         if self.ray is None:
-            return in_processes(work, engine, self.count)
+            threads = usual_threads(min(self.count, max(len(work), 1)))
+            return in_processes(work, Engine(tokenizer, self.device, cache, threads), self.count)
         from makesomenoise.data.ray_actors import on_ray  # noqa: PLC0415 - Ray is an extra
 
-        return on_ray(work, engine, self.count, self.ray)
+        return on_ray(work, Engine(tokenizer, self.device, cache, threads=1), self.count, self.ray)  # a core each
 
 
 @dataclass(frozen=True)

@@ -41,15 +41,17 @@ class Engine:
         tokenizer: a model folder, a bundled name or a Hub id.
         device: where it computes.
         cache: folder that keeps decoded clips for later runs, or none.
+        threads: of each process; none is one for each core.
     """
 
     tokenizer: str = "default"
     device: str = "cpu"
     cache: str | None = None
+    threads: int | None = None
 
     def model(self) -> AudioTokenizer:
         """The tokenizer, loaded once in each process."""
-        return _loaded(self.tokenizer, self.device)
+        return _loaded(self.tokenizer, self.device, self.threads)
 
     @property
     def stamp(self) -> Stamp:
@@ -201,5 +203,5 @@ def _grouped(sounds: Iterable[tuple[np.ndarray, dict]], size: int) -> Iterator[l
 
 
 @lru_cache(maxsize=1)
-def _loaded(source: str, device: str) -> AudioTokenizer:
-    return AudioTokenizer.load(source, vocoder="griffin-lim", device=device)
+def _loaded(source: str, device: str, threads: int | None) -> AudioTokenizer:
+    return AudioTokenizer.load(source, vocoder="griffin-lim", device=device, threads=threads)

@@ -165,13 +165,13 @@ def added_jobs(trusted: list[Clip], output: Path, stamp: Stamp, added: Added, on
         for number, part in enumerate(_split(trusted)):
             made_from = _digest([name, *map(_identity, part)])
             yield Job(_target(output, name, number), part, replace(stamp, made_from=made_from), added.seed, copy)
-    everything = _digest([ontology.digest, *map(_identity, trusted)])
+    everything, clips = _digest([ontology.digest, *map(_identity, trusted)]), tuple(trusted)
     for kind, count in ((SCENES, added.scenes), (PAIRS, added.pairs), (BURSTS, added.bursts)):
         for number, first in enumerate(range(0, count, _JOB_CLIPS)):
             some = range(first, min(first + _JOB_CLIPS, count))
             own = replace(stamp, made_from=_digest([everything, str(added.seed), str(some)]))
             target = _target(output, f"{kind}-{added.seed}", number)
-            yield Job(target, tuple(trusted), own, added.seed, scenes=some, kind=kind, ontology=ontology)
+            yield Job(target, clips, own, added.seed, scenes=some, kind=kind, ontology=ontology)
 
 
 def left_over(jobs: Sequence[Job]) -> list[Path]:

@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 
 from makesomenoise.audio.mel import MelConfig
 from makesomenoise.config import Config
-from makesomenoise.data.clips import ClipStore, Sequences
+from makesomenoise.data.clips import Answers, ClipStore, Sequences
 from makesomenoise.nn.log_mel import LogMel
 
 SILENCE = -16.0
@@ -56,8 +56,8 @@ class MelStore:
 class MelCrops(Dataset[dict[str, Tensor]]):
     """Endless random crops of log-mel.
 
-    Each example is a dict of `mel` [M, T] float32 and `labels` [T // label_frames] int64. Example `n` depends on the
-    seed and on `n` alone.
+    Each example is a dict of `mel` [M, T] float32, `labels` [N] int64 with N = T // label_frames and, with a teacher,
+    `taught` [N, V] float32. Example `n` depends on the seed and on `n` alone.
     """
 
     def __init__(
@@ -69,7 +69,9 @@ class MelCrops(Dataset[dict[str, Tensor]]):
         sequences: Sequences,
         augment: MelAugmentConfig | None = None,
         seed: int = 0,
+        teacher: Answers | None = None,
     ):
+        self._teacher = teacher
         self._store, self._sequences, self._augment, self._seed = store, sequences, augment, seed
         self._shape, self._rate, self._label_frames = (crop_frames, mel.n_mels), mel.frame_rate, label_frames
 
@@ -79,7 +81,10 @@ class MelCrops(Dataset[dict[str, Tensor]]):
         filled = self._sequences.fill(rng, mel, self._store.mel, self._rate, self._label_frames)
         if self._augment is not None:
             mel = varied(mel, self._augment, rng)
-        return {"mel": torch.from_numpy(np.ascontiguousarray(mel.T)), "labels": torch.from_numpy(filled.labels)}
+        example = {"mel": np.ascontiguousarray(mel.T), "labels": filled.labels}
+        if self._teacher is not None:
+            example["taught"] = self._teacher.answers(filled.parts, len(filled.labels), self._label_frames)
+        return {name: torch.from_numpy(values) for name, values in example.items()}
 
 
 def varied(mel: np.ndarray, config: MelAugmentConfig, rng: np.random.Generator) -> np.ndarray:

@@ -12,7 +12,8 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeGuard
 
 import ray
 import ray.data
@@ -20,6 +21,8 @@ from ray.exceptions import RayError
 
 from makesomenoise.data.fetching import Work, do_work
 from makesomenoise.data.job_encoding import Engine, JobResult
+from makesomenoise.data.jobs import Job
+from makesomenoise.data.manifest import Clip
 from makesomenoise.errors import DataError, MakeSomeNoiseError
 
 LOCAL = "local"
@@ -50,10 +53,13 @@ def on_ray(work: Sequence[Work], engine: Engine, count: int, address: str) -> It
     with _connected(address, count):
         gpus = 1 if engine.device.startswith("cuda") else 0
         blocks = min(len(work), _MOST_BLOCKS)
-        rows = ray.data.from_items([{"work": pickle.dumps((one, engine))} for one in work], override_num_blocks=blocks)
+        shared = next((one.clips for one in work if _is_made(one)), ())
+        rows = ray.data.from_items([{"work": pickle.dumps(_light(one))} for one in work], override_num_blocks=blocks)
         done = rows.map(
             _Encoder,  # pyright: ignore[reportArgumentType] - a class is one actor
-            compute=ray.data.ActorPoolStrategy(size=min(count, blocks)),
+            fn_constructor_args=(engine, shared),
+            # One job beside the one that is done: more would wait for a slow actor while others have nothing to do.
+            compute=ray.data.ActorPoolStrategy(size=min(count, blocks), max_tasks_in_flight_per_actor=2),
             num_cpus=1,
             num_gpus=gpus,
         )
@@ -68,19 +74,38 @@ def on_ray(work: Sequence[Work], engine: Engine, count: int, address: str) -> It
 
 
 class _Encoder:
-    """What an actor does."""
+    """What an actor does.
 
-    def __init__(self) -> None:
+    Args:
+        engine: encodes.
+        shared: the clips that all scenes are made from.
+    """
+
+    def __init__(self, engine: Engine, shared: tuple[Clip, ...]):
         import torch  # noqa: PLC0415 - where the actor runs
 
         torch.set_num_threads(1)
+        self._engine, self._shared = engine, shared
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        work = pickle.loads(row["work"])  # made by `on_ray`
+        if _is_made(work):
+            work = replace(work, clips=self._shared)
         try:
-            result: JobResult | MakeSomeNoiseError = do_work(*pickle.loads(row["work"]))
+            result: JobResult | MakeSomeNoiseError = do_work(work, self._engine)
         except MakeSomeNoiseError as error:
             result = error  # goes to the user as the sentence it is, where Ray would make a traceback of it
         return {"result": pickle.dumps(result)}
+
+
+def _is_made(work: Work) -> TypeGuard[Job]:
+    """Whether scenes are to be made, each of all clips whose labels are trusted."""
+    return isinstance(work, Job) and bool(work.scenes)
+
+
+def _light(work: Work) -> Work:
+    """Work without the clips that all scenes share: with each job, they would fill the memory of a cluster."""
+    return replace(work, clips=()) if _is_made(work) else work
 
 
 @contextmanager
@@ -104,7 +129,7 @@ def _connected(address: str, count: int) -> Iterator[None]:
         _check_answers(address)
     try:
         ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except Exception as error:  # some of Ray's have no class of their own
         raise _refused(address, error) from None
     _silence()
     try:
@@ -135,7 +160,10 @@ def _refused(address: str, error: Exception) -> RayClusterError:
             f"The Ray cluster at {address} runs another version than this machine (Ray {ray.__version__}, Python "
             f"{python}): install the same on both."
         )
-    return RayClusterError(f"Cannot use the Ray cluster at {address}: {said[:200].rstrip('.')}.")
+    told = said[:200].rstrip(".")
+    if address == LOCAL:
+        return RayClusterError(f"Ray does not start on this machine ({told}): try again, or without --ray.")
+    return RayClusterError(f"Cannot use the Ray cluster at {address}: {told}.")
 
 
 def _mended(error: RayError) -> RayClusterError:

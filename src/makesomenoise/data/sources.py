@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from makesomenoise.data.codes import SUFFIX, Failure, Stamp
+from makesomenoise.data.codes import SUFFIX, CodesError, Failure, Stamp, read_stamp
 from makesomenoise.data.fetching import Work, expanded, fetches
 from makesomenoise.data.jobs import clip_jobs, places, unique_names
 from makesomenoise.data.manifest import Clip, ManifestError, read_clips
@@ -36,7 +36,7 @@ def listed(sources: Iterable[str | Path], output: Path, stamp: Stamp, leave_out:
         leave_out: keys of clips that lie here and are not wanted.
 
     Raises:
-        ManifestError: if a source does not exist or holds nothing, or nothing is left of it.
+        ManifestError: if a source does not exist or holds nothing or codes, or nothing is left of it.
         AddressError: if an address gives nothing.
     """
     here: list[Path] = []
@@ -81,5 +81,16 @@ def _parquet_files(source: Path) -> list[str]:
         found = sorted(source.parent.glob(source.name)) if "*" in source.name else [source]
         if not found or not found[0].is_file():
             raise ManifestError(f"The corpus path {source} does not exist; give tar shards, Parquet files or folders.")
-        return [str(path.resolve()) for path in found]
-    return [str(path.resolve()) for path in sorted(source.glob(f"*{SUFFIX}"))] if source.is_dir() else []
+        return [str(_with_sounds(path).resolve()) for path in found]
+    if not source.is_dir():
+        return []
+    return [str(_with_sounds(path).resolve()) for path in sorted(source.glob(f"*{SUFFIX}"))]
+
+
+def _with_sounds(path: Path) -> Path:
+    """The same path, unless codes lie there: those of another tokenizer would not be found out before the end."""
+    try:
+        found = read_stamp(path)
+    except CodesError:
+        return path  # what else is wrong with it, whoever encodes it finds
+    raise ManifestError(f"{path} holds codes of the tokenizer {found.fingerprint} already: give the sounds themselves.")

@@ -90,7 +90,7 @@ class Binding:
         return self._binding.get_outputs()[0].numpy()
 
 
-def usual_threads() -> int:
-    """One thread for each core that this process may use, up to eight."""
+def usual_threads(processes: int = 1) -> int:
+    """One thread for each core that this process may use, which it shares with others like it, up to eight."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(available, _MOST_THREADS)
+    return min(max(available // processes, 1), _MOST_THREADS)

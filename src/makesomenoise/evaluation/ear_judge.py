@@ -1,5 +1,9 @@
 """What an outside ear still hears: linear judges on its embeddings of originals, asked about other versions of clips.
 
+A figure for how a sound *sounds* rests first on an ear that had no part in training: no gradient of it, nor of anything
+distilled from it, has reached the decoder or the vocoder that it judges. A model records its teachers, and an ear among
+them is refused; one that taught an encoder what codes should tell judges on, with that said.
+
 A judge is logistic regression on the standardised mean embedding of a clip. It has learned from original clips of the
 training split alone, so that what it names in a decoded clip is what a decoded clip still has of a real one.
 """
@@ -8,7 +12,7 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,10 +22,11 @@ from torch import Tensor
 
 from makesomenoise.data.clips import decode
 from makesomenoise.data.manifest import Clip
+from makesomenoise.engine.ears import Ear, EarError
 from makesomenoise.evaluation.cache import Measurement, ResultCache
-from makesomenoise.evaluation.ears import Ear, EarError
 from makesomenoise.evaluation.splits import by_dataset
 from makesomenoise.metrics import bootstrap_error, fit_gaussian, frechet_distance
+from makesomenoise.tokenizer.model import AudioTokenizer
 
 EMBEDDINGS = Measurement("embeddings of originals by", version="1")
 _TOP = 5
@@ -54,6 +59,41 @@ class EarFigures:
     agreement: float
     agreement_error: float
     frechet_distance: float
+
+
+def refuse_teachers(ears: Sequence[Ear], tokenizers: Mapping[str, AudioTokenizer]) -> None:
+    """Refuses ears that had a part in the training of what they are to judge.
+
+    Args:
+        ears: to be asked.
+        tokenizers: to be judged, with their vocoders, by name.
+
+    Raises:
+        EarError: if an ear is the file of a teacher.
+    """
+    for name, tokenizer in tokenizers.items():
+        voice = tokenizer.vocoder.teachers
+        for model, teachers in (("tokenizer", tokenizer.config.teachers), ("vocoder", voice)):
+            taught = {teacher.sha256 for teacher in teachers}
+            for ear in ears:
+                if ear.sha256 in taught:
+                    raise EarError(
+                        f"The ear {ear.name} is among the teachers of the {model} of '{name}', and hears what it was "
+                        "trained to please: give an ear that had no part in training."
+                    )
+
+
+def that_taught_codes(ears: Sequence[Ear], tokenizers: Mapping[str, AudioTokenizer]) -> dict[str, list[str]]:
+    """The ears that taught encoders, with the names of those tokenizers: they have a part in what they hear."""
+    found = {
+        ear.name: [
+            name
+            for name, tokenizer in tokenizers.items()
+            if ear.sha256 in {teacher.sha256 for teacher in tokenizer.config.code_teachers}
+        ]
+        for ear in ears
+    }
+    return {ear: names for ear, names in found.items() if names}
 
 
 class LinearJudge:
@@ -122,7 +162,7 @@ class EarJudge:
 
     def listen(self, waveform: Tensor, sample_rate: int) -> np.ndarray:
         """Embeddings [F, E] of a waveform [S]."""
-        return self._ear.listen(waveform.numpy(), sample_rate)
+        return self._ear.listen(waveform.numpy(), sample_rate).embeddings
 
     def originals(self, clips: Sequence[Clip]) -> list[np.ndarray]:
         """Embeddings [F, E] of clips as their files have them, found once."""
@@ -158,7 +198,7 @@ class EarJudge:
     def _embedded(self, clips: Sequence[Clip]) -> dict[str, np.ndarray]:
         _log.info("%s listens to %d original clips", self.name, len(clips))
         rate = self._ear.settings.sample_rate
-        frames = [self._ear.listen(decode(clip, rate), rate) for clip in clips]
+        frames = [self._ear.listen(decode(clip, rate), rate).embeddings for clip in clips]
         counts = np.array([len(one) for one in frames])
         return {"frames": np.concatenate(frames), "counts": counts}
 

@@ -34,7 +34,7 @@ def tokenizer_markdown(results: Mapping) -> str:
     """The whole report on tokenizers, from the content of `results.json`."""
     systems, settings = results["systems"], results["settings"]
     sections = [
-        ("What an outside ear still hears", _ears(settings["ears"], systems)),
+        ("What an outside ear still hears", _ears(settings, systems)),
         ("What our classifier still hears", [_SURVIVAL_TEXT, _classified_systems(systems)]),
         ("How close, and at what cost", [_FIDELITY_TEXT, _fidelity(systems)]),
     ]
@@ -102,13 +102,17 @@ def _tokenizer_origin(machine: Mapping, settings: Mapping) -> str:
     return f"Commit {machine['commit']}; {where}; {limit}; weights: {weights}."
 
 
-def _ears(ears: Mapping[str, Sequence], systems: Mapping[str, Mapping]) -> list[str]:
-    if not ears:
+def _ears(settings: Mapping, systems: Mapping[str, Mapping]) -> list[str]:
+    if not settings["ears"]:
         return [_NO_EAR_TEXT]
     parts = [_EARS_TEXT]
-    for name, (digest, settings, *_) in ears.items():
+    for name, (digest, listens, *_) in settings["ears"].items():
         heard = {system: figures["ears"][name] for system, figures in systems.items()}
-        parts += [f"### {name}", _heard(heard, systems), f"{settings['sample_rate']} Hz, sha256 {digest}."]
+        parts += [f"### {name}", _heard(heard, systems), f"{listens['sample_rate']} Hz, sha256 {digest}."]
+        if taught := settings["code_teachers"].get(name):
+            parts.append(
+                f"It taught the codes of {', '.join(taught)} what to tell, and so has a part in what it hears there."
+            )
     return parts
 
 

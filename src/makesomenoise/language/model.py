@@ -117,6 +117,19 @@ class LanguageModel(nn.Module):
         self.config = self.config.model_copy(update={"time_markers": time_markers})
         self.prompts = Prompts(self.vocabulary, self.config.code_rate if time_markers else None)
 
+    def take_codes_of(self, fingerprint: str, codebook_size: int) -> None:
+        """Makes the codes of another tokenizer the new words, with the rows of the codes that had their numbers.
+
+        Raises:
+            LanguageError: if there are more or fewer of them.
+        """
+        if codebook_size != self.config.codebook_size:
+            raise LanguageError(
+                f"The model knows {self.config.codebook_size} codes, and the tokenizer has {codebook_size}: it cannot "
+                "learn them in place of its own."
+            )
+        self.config = self.config.model_copy(update={"tokenizer_fingerprint": fingerprint})
+
     def learned(self) -> dict[str, Tensor]:
         """The matrices and rows, by the names PEFT gives, sharing memory with the model.
 

@@ -1,4 +1,7 @@
-"""Puts the page for people beside the routes when the model is there: importing Gradio takes longer than loading it."""
+"""Puts the page for people beside the routes when somebody first opens it, and the model is there.
+
+Importing Gradio takes longer than loading the model, and memory that a server needs not which only answers routes.
+"""
 
 import asyncio
 import logging
@@ -24,10 +27,11 @@ _SOON = _HTML.format(
 _MISSING = "The page needs {module}, which is not installed: run pip install 'makesomenoise[serve]' and start again."
 _BROKEN = "The page could not be built: the server's log tells why."
 _ROUTES = "The routes under /v1 answer without it."
+_PROGRAMS = ("/config", "/gradio_api/")  # where the clients of a page begin, which cannot read that they have to wait
 
 
 class LatePage:
-    """ASGI application that says to wait until the page is there.
+    """ASGI application that builds the page for the first who asks, and tells people to wait meanwhile.
 
     Args:
         worker: its model comes first.
@@ -38,9 +42,15 @@ class LatePage:
         self._worker, self._build = worker, build
         self._page: ASGIApp | None = None
         self._absent = ""  # why there will be none
+        self._asked, self._settled = asyncio.Event(), asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers as the page, once it is there."""
+        program = scope["type"] == "http" and scope["path"].startswith(_PROGRAMS)
+        if program or scope.get("path") == "/":
+            self._asked.set()
+        if program:
+            await self._settled.wait()
         if self._page is not None:
             await self._page(scope, receive, send)
         elif scope["type"] == "http":
@@ -49,6 +59,8 @@ class LatePage:
     def _nothing_yet(self, path: str) -> Response:
         if path == "/":
             return HTMLResponse(_SOON, 503, {"Retry-After": "1"})
+        if not self._asked.is_set():
+            return self._nothing(path)
         refusal = Refusal(503, "The page is being built: try again in a few seconds.", "page_loading", None, 1)
         return JSONResponse(refusal.body(), refusal.status, refusal.headers())
 
@@ -60,17 +72,19 @@ class LatePage:
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Builds the page while the server runs, and ends it with the server."""
+        """Builds the page once somebody asks for it, and ends it with the server."""
         ending = asyncio.Event()
         running = asyncio.create_task(self._run(ending))
         try:
             yield
         finally:
             ending.set()
+            self._asked.set()
             await running
 
     async def _run(self, ending: asyncio.Event) -> None:
         try:
+            await self._asked.wait()
             while self._worker.state == "loading" and not ending.is_set():
                 await asyncio.sleep(_LOOK_SECONDS)
             if ending.is_set():
@@ -78,6 +92,7 @@ class LatePage:
             page = await run_in_threadpool(self._build)
             async with page.router.lifespan_context(page):
                 self._page = page
+                self._settled.set()
                 await ending.wait()
         except ModuleNotFoundError as error:
             self._absent = _MISSING.format(module=error.name)
@@ -85,3 +100,5 @@ class LatePage:
         except Exception:
             self._absent = _BROKEN
             log.exception("the page could not be built")
+        finally:
+            self._settled.set()

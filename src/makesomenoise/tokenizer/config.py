@@ -25,6 +25,7 @@ class SemanticBranchConfig(ModelConfig):
         dim: channels of its result.
         layers: transformer blocks after the convolutions.
         heads: attention heads.
+        teachers: networks trained elsewhere that taught it, while it is a model of its own.
     """
 
     model_type: ClassVar[str] = "semantic_branch"
@@ -33,6 +34,7 @@ class SemanticBranchConfig(ModelConfig):
     dim: int = 192
     layers: int = 2
     heads: int = 3
+    teachers: tuple[Teacher, ...] = ()
 
 
 class EncoderConfig(Config):
@@ -207,7 +209,7 @@ DecoderConfig = Annotated[FlowConfig | RegressionConfig, Field(discriminator="ki
 # without saying. Both are part of the fingerprint of every code that was ever written: neither may change, whatever a
 # setting is called or defaults to today. A setting that is added later is left out at the value that changes no code.
 _CODE_SETTINGS: dict[str, Any] = {
-    "mel": {"sample_rate": 24_000, "n_fft": 1024, "hop_samples": 256, "n_mels": 100},
+    "mel": {"sample_rate": 24_000, "n_fft": 1024, "hop_samples": 256, "n_mels": 100, "high_pass_hz": 0.0},
     "scale": {"floor": -8.0, "mean": -1.6, "deviation": 3.0},
     "window": {"codes": 96, "context": 16},
     "encoder": {
@@ -276,7 +278,8 @@ class TokenizerConfig(ModelConfig):
         encoder: the encoder.
         quantizer: the quantizer; its `kind` chooses the class.
         decoder: the decoder; its `kind` chooses the class.
-        teachers: networks trained elsewhere that had a part in its training; no evaluation asks them.
+        teachers: networks trained elsewhere that had a part in its decoder's training; no evaluation asks them.
+        code_teachers: those that taught its encoder what codes should tell; an evaluation that asks one says so.
     """
 
     model_type: ClassVar[str] = "tokenizer"
@@ -291,6 +294,7 @@ class TokenizerConfig(ModelConfig):
     quantizer: QuantizerConfig = VariationalConfig()
     decoder: DecoderConfig = FlowConfig()
     teachers: tuple[Teacher, ...] = ()
+    code_teachers: tuple[Teacher, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """What decides on the codes, where it is not as in the first models; see `_CODE_SETTINGS`."""
@@ -321,7 +325,7 @@ def _not_silent(values: dict[str, Any], silent: dict[str, Any]) -> dict[str, Any
     """The values that do not go without saying, by their first names."""
     found: dict[str, Any] = {}
     for name, expected in silent.items():
-        value = values[_FIRST_NAMES.get(name, name)]
+        value = values.get(_FIRST_NAMES.get(name, name), expected)
         if isinstance(expected, dict):
             value = _not_silent(value, expected)
         if value != ({} if isinstance(expected, dict) else expected):

@@ -72,6 +72,7 @@ class AudioTokenizer:
         vocoder: str | Path = "default",
         device: str = "cpu",
         engine: str = "auto",
+        threads: int | None = None,
     ) -> Self:
         """Loads a tokenizer.
 
@@ -80,6 +81,7 @@ class AudioTokenizer:
             vocoder: `default`, `griffin-lim`, a vocoder folder, or `hub:<id>` of Vocos weights.
             device: where it computes.
             engine: `onnx` for a CPU, `torch`, or `auto`, which is torch where the device or the quantizer needs it.
+            threads: of the engine onnx; none is one for each core that this process may use.
 
         Raises:
             CheckpointError: if there is no such model, or if its weights and configuration do not match.
@@ -91,7 +93,7 @@ class AudioTokenizer:
         if engine == "auto" and isinstance(config.quantizer, FsqConfig):
             engine = "torch"
         chosen = chosen_engine(engine, device)
-        networks = _in_torch(folder, device) if chosen == "torch" else OnnxCodec(config, folder)
+        networks = _in_torch(folder, device) if chosen == "torch" else OnnxCodec(config, folder, threads)
         return cls(stored, networks, load_vocoder(vocoder, config.mel, engine, device))
 
     @property

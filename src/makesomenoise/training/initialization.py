@@ -4,13 +4,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, default_collate
 
-from makesomenoise import checkpoint, model_folder
+from makesomenoise import checkpoint
+from makesomenoise.model_folder import CheckpointError, load_config, resolve
+from makesomenoise.tokenizer.config import TokenizerConfig
 from makesomenoise.tokenizer.decoders.base import BandStandardiser
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
+from makesomenoise.tokenizer.encoder import SemanticBranch
 from makesomenoise.tokenizer.network import TokenizerNetwork
 
 NEW_DECODER = "new"
-_DECODER = "decoder."
+_DECODER, _BRANCH = "decoder.", "encoder.scene."
 _BAND_EXAMPLES = 64
 
 
@@ -26,21 +29,37 @@ def load_start(network: TokenizerNetwork, source: str, decoder_source: str | Non
     Raises:
         CheckpointError: if there is no such model or it does not fit.
     """
-    own, state = network.state_dict(), checkpoint.load_state(model_folder.resolve(source))
+    own, state = network.state_dict(), checkpoint.load_state(resolve(source))
     if decoder_source is not None:
-        other = own if decoder_source == NEW_DECODER else checkpoint.load_state(model_folder.resolve(decoder_source))
+        other = own if decoder_source == NEW_DECODER else checkpoint.load_state(resolve(decoder_source))
         decoder = {name: tensor for name, tensor in other.items() if name.startswith(_DECODER) and name in own}
         state = {name: tensor for name, tensor in state.items() if not name.startswith(_DECODER)} | decoder
     checkpoint.load_into(network, state, source if decoder_source is None else f"{source} and {decoder_source}")
 
 
-def load_semantic_branch(network: TokenizerNetwork, source: str) -> None:
-    """Copies the weights of a semantic branch that was trained alone.
+def refuse_other_codes(config: TokenizerConfig, source: str) -> None:
+    """Refuses to keep the codes of a tokenizer under settings that make others of the same weights.
+
+    Raises:
+        CheckpointError: if a setting that decides on codes differs.
+    """
+    ours, theirs = config.identity(), load_config(resolve(source), TokenizerConfig).identity()
+    if ours != theirs:
+        raise CheckpointError(
+            f"The codes of {source} are to stay (freeze_codes), and it makes them with {theirs or 'the usual settings'}"
+            f", where the configuration says {ours or 'nothing of that'}: give the same `model`."
+        )
+
+
+def load_semantic_branch(branch: SemanticBranch, source: str) -> None:
+    """Copies the weights of a semantic branch that was trained alone, or of that of a tokenizer.
 
     Raises:
         CheckpointError: if there is no such model or it does not fit.
     """
-    checkpoint.load_into(network.encoder.scene, checkpoint.load_state(model_folder.resolve(source)), source)
+    state = checkpoint.load_state(resolve(source))
+    of_tokenizer = {name.removeprefix(_BRANCH): tensor for name, tensor in state.items() if name.startswith(_BRANCH)}
+    checkpoint.load_into(branch, of_tokenizer or state, source)
 
 
 def coding_parts(network: TokenizerNetwork) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""Training of the encoder's semantic branch on labels, before the tokenizer's own training.
+"""Training of the encoder's semantic branch on labels and by a teacher, before the tokenizer's own training.
 
 Naming sounds takes hundreds of thousands of examples, drawing them far fewer: the branch sees a second of sound at a
 fiftieth of the cost of the whole tokenizer. Every position of a third of a second names the label that sounds there.
@@ -17,13 +17,16 @@ from torch import Tensor, nn
 from makesomenoise import checkpoint
 from makesomenoise.config import Config
 from makesomenoise.data.clips import NO_LABEL, ClipStore, Sequences, frequent_labels
-from makesomenoise.data.manifest import read_clips, read_training_clips
+from makesomenoise.data.manifest import Clip, read_clips, read_training_clips
 from makesomenoise.data.mels import MelAugmentConfig, MelCrops, MelStore, mixed, mixed_targets
+from makesomenoise.data.teaching import Teacher
 from makesomenoise.nn.spectrogram import TRUNK_STRIDE
 from makesomenoise.tokenizer.config import CODES_PER_POSITION, TokenizerConfig
 from makesomenoise.tokenizer.encoder import SemanticBranch
+from makesomenoise.training.initialization import load_semantic_branch
 from makesomenoise.training.optimization import OptimizerConfig, lightning_optimizer, update_ema
 from makesomenoise.training.run import LightningTrainingConfig, endless, fit
+from makesomenoise.training.teacher_loss import Answers, TeacherHead, TeacherLossConfig
 
 _log = logging.getLogger(__name__)
 
@@ -65,12 +68,16 @@ class SemanticBranchTrainingConfig(LightningTrainingConfig):
 
     Attributes:
         model: the tokenizer whose semantic branch is trained.
+        init_from: a tokenizer whose semantic branch it starts from, or none.
         data: what it learns from.
+        teacher_loss: the loss that asks for what a teacher hears.
         optimizer: how the weights move.
     """
 
     model: TokenizerConfig = TokenizerConfig()
+    init_from: str | None = None
     data: SemanticBranchDataConfig
+    teacher_loss: TeacherLossConfig = TeacherLossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
 
 
@@ -85,9 +92,13 @@ class _Namer(nn.Module):
         self.branch = SemanticBranch(branch, model.mel.n_mels)
         self.head = nn.Sequential(nn.Dropout(config.data.dropout), nn.Conv1d(branch.dim, labels, 1))
 
+    def features(self, mel: Tensor) -> Tensor:
+        """Log-mel [B, M, T] to what the branch gives, [B, C, T / 32]."""
+        return self.branch(self.scale.normalise(mel))
+
     def forward(self, mel: Tensor) -> Tensor:
         """Log-mel [B, M, T] to scores [B, labels, T / 32]."""
-        return self.head(self.branch(self.scale.normalise(mel)))
+        return self.head(self.features(mel))
 
 
 class SemanticBranchTraining(lightning.LightningModule):
@@ -97,20 +108,27 @@ class SemanticBranchTraining(lightning.LightningModule):
         config: the run.
         labels: number of labels to tell apart.
         folder: receives the averaged branch at each validation.
+        answers: what the teacher says of some examples, or none.
     """
 
-    def __init__(self, config: SemanticBranchTrainingConfig, labels: int, folder: Path):
+    def __init__(self, config: SemanticBranchTrainingConfig, labels: int, folder: Path, answers: Answers | None = None):
         super().__init__()
         self.config, self.folder, self._count = config, folder, labels
         with torch.random.fork_rng():
             torch.manual_seed(config.run.seed)
             self.network = _Namer(config, labels)
+            dim = config.model.encoder.semantic_branch.dim
+            self.teacher_head = answers and TeacherHead(config.teacher_loss, dim, answers)
+            self._teachers = (answers.teacher,) if answers else ()
+            if config.init_from is not None:
+                load_semantic_branch(self.network.branch, config.init_from)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self._valid: list[Tensor] = []
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """The loss of one batch, a scalar."""
         mel, targets = batch["mel"], self._targets(batch["labels"])
+        taught = batch["taught"] if self.teacher_head is not None else targets.new_zeros(len(mel), 0)
         # Dropout and mixing draw from what the step alone decides, so that a resumed run is the same run.
         seed = (self.config.run.seed * 1_000_003 + self.global_step) * 1024 + self.global_rank
         torch.manual_seed(seed)
@@ -119,9 +137,14 @@ class SemanticBranchTraining(lightning.LightningModule):
             share = torch.maximum(draws, 1 - draws).to(mel)
             partner = torch.randperm(len(mel), device=mel.device)
             mel, targets = mixed(mel, share, partner), mixed_targets(targets, share, partner)
-        loss = self._loss(self.network(mel), targets)
-        self.log("train/loss", loss.detach())
-        return loss
+            taught = mixed_targets(taught, share, partner)
+        features = self.network.features(mel)
+        losses = {"label": self._loss(self.network.head(features), targets)}
+        if self.teacher_head is not None:
+            losses["teacher"] = self.teacher_head.loss(features, taught)
+        total = torch.stack([*losses.values()]).sum()
+        self.log_dict({f"train/{name}": value.detach() for name, value in {"loss": total, **losses}.items()})
+        return total
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Bounds the gradient; Lightning's own clipping refuses a fused optimizer beside mixed precision."""
@@ -146,12 +169,13 @@ class SemanticBranchTraining(lightning.LightningModule):
         self.log("valid/label_accuracy", accuracy, sync_dist=True)
         if self.trainer.is_global_zero:
             _log.info("step %d: label accuracy %.4f", self.global_step, float(accuracy))
-            state = self.average.branch.state_dict()
-            checkpoint.save_model(self.folder / "model", self.config.model.encoder.semantic_branch, state)
+            branch = self.config.model.encoder.semantic_branch.model_copy(update={"teachers": self._teachers})
+            checkpoint.save_model(self.folder / "model", branch, self.average.branch.state_dict())
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """See `lightning_optimizer`."""
-        return lightning_optimizer(self.network.parameters(), self.config.optimizer, self.config.run.steps)
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return lightning_optimizer(trained, self.config.optimizer, self.config.run.steps)
 
     def _targets(self, labels: Tensor) -> Tensor:
         """[B, N] numbers to class weights [B, labels, N], zeros where nothing is known."""
@@ -178,19 +202,25 @@ def train_semantic_branch(config: SemanticBranchTrainingConfig, run_folder: str 
     Raises:
         RunError: if the folder already holds a run and `resume` is false.
         ManifestError: if the data cannot be read, or clips to train on are marked for evaluation.
+        EarError: if the teacher cannot be used.
+        CheckpointError: if the tokenizer to start from does not fit.
     """
     folder, data, mel = Path(run_folder), config.data, config.model.mel
     clips = read_training_clips(data.train)
     labels = frequent_labels(clips, data.min_clips_per_label)
 
-    def crops(clips: list, augment: MelAugmentConfig | None, seed: int) -> MelCrops:
+    def crops(
+        clips: list[Clip], augment: MelAugmentConfig | None, seed: int, teacher: Teacher | None = None
+    ) -> MelCrops:
         store = MelStore(ClipStore(clips, mel.sample_rate, data.cache), mel)
         sequences = Sequences(clips, labels, data.dataset_weights)
         frames = data.crop_codes // CODES_PER_POSITION * TRUNK_STRIDE
-        return MelCrops(store, mel, frames, TRUNK_STRIDE, sequences, augment, seed)
+        return MelCrops(store, mel, frames, TRUNK_STRIDE, sequences, augment, seed, teacher)
 
-    train, valid = crops(clips, data.augment, config.run.seed), crops(read_clips(data.valid), None, 1)
-
+    teacher = config.teacher_loss.open(clips, mel.sample_rate)
+    train = crops(clips, data.augment, config.run.seed, teacher)
+    valid = crops(read_clips(data.valid), None, 1)
+    answers = Answers.of(teacher, train) if teacher is not None else None
     loaders = endless(train, valid, data.valid_crops, data.workers, config.run)
-    fit(SemanticBranchTraining(config, len(labels), folder), loaders, config, folder, resume)
+    fit(SemanticBranchTraining(config, len(labels), folder, answers), loaders, config, folder, resume)
     return folder / "model"

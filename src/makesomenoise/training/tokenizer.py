@@ -23,9 +23,11 @@ from makesomenoise.audio.peaks import peak_shares
 from makesomenoise.config import Config
 from makesomenoise.data.clips import AugmentConfig, ClipStore, Crops, Sequences, frequent_labels
 from makesomenoise.data.manifest import Clip, read_clips, read_training_clips
+from makesomenoise.data.teaching import Teacher
 from makesomenoise.metrics import perplexity
+from makesomenoise.model_folder import load_config, resolve
 from makesomenoise.nn.across import own_rows
-from makesomenoise.tokenizer.config import FRAMES_PER_CODE, FlowConfig, TokenizerConfig
+from makesomenoise.tokenizer.config import FRAMES_PER_CODE, FlowConfig, SemanticBranchConfig, TokenizerConfig
 from makesomenoise.tokenizer.decoders.flow import FlowDecoder
 from makesomenoise.tokenizer.network import TokenizerNetwork, TokenizerOutput
 from makesomenoise.training.auxiliary_losses import (
@@ -45,9 +47,13 @@ from makesomenoise.training.initialization import (
     freeze_trunk,
     load_semantic_branch,
     load_start,
+    refuse_other_codes,
 )
 from makesomenoise.training.optimization import OptimizerConfig, lightning_optimizer, update_ema
 from makesomenoise.training.run import LightningTrainingConfig, endless, fit
+from makesomenoise.training.teacher_loss import Answers, TeacherHead, TeacherLossConfig
+
+_TEACHER_HIDDEN = 512
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +89,8 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
 
     Attributes:
         model: the tokenizer.
-        init_semantic_branch_from: model folder of a trained semantic branch (see `training.semantic_branch`), or none.
+        init_semantic_branch_from: model folder of a trained semantic branch (see `training.semantic_branch`), or none;
+            it takes the place of that of `init_from`.
         init_from: tokenizer to start from, a model folder or a bundled name, or none.
         init_decoder_from: tokenizer whose decoder to start from in place of that of `init_from`, or `new` for none.
         freeze_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
@@ -95,6 +102,7 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
         label_loss: the loss that asks codes for labels.
         mel_loss: the loss that asks codes for the outline of their mel.
         spectral_peak_loss: the loss that asks codes which bands stand out.
+        teacher_loss: the loss that asks codes for what a teacher hears.
         distill: the decoder learns to jump from the model it starts from; none: it learns flow matching alone.
         optimizer: how the weights move.
     """
@@ -110,6 +118,7 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
     label_loss: LabelLossConfig = LabelLossConfig()
     mel_loss: MelLossConfig = MelLossConfig()
     spectral_peak_loss: SpectralPeakLossConfig = SpectralPeakLossConfig()
+    teacher_loss: TeacherLossConfig = TeacherLossConfig()
     distill: DistillConfig | None = None
     optimizer: OptimizerConfig = OptimizerConfig()
 
@@ -122,6 +131,8 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
     def _check(self) -> Self:
         if self.init_from is None and (self.freeze_codes or self.init_decoder_from is not None):
             raise ValueError("freeze_codes and init_decoder_from need a tokenizer to start from: name it in init_from")
+        if self.freeze_codes and self.teacher_loss.ear is not None:
+            raise ValueError("teacher_loss teaches codes, which freeze_codes keeps as they are: leave out one of them")
         if self.freeze_trunk and (self.decoder_is_new or not self.freeze_codes):
             raise ValueError("freeze_trunk needs freeze_codes and a trained decoder to start from")
         if self.distill is not None and not isinstance(self.model.decoder, FlowConfig):
@@ -138,20 +149,24 @@ class TokenizerTraining(lightning.LightningModule):
         config: the run.
         labels: names that the label loss tells apart.
         folder: receives the averaged model at each validation.
+        answers: what the teacher says of some examples, or none.
     """
 
-    def __init__(self, config: TokenizerTrainingConfig, labels: Sequence[str], folder: Path):
+    def __init__(
+        self, config: TokenizerTrainingConfig, labels: Sequence[str], folder: Path, answers: Answers | None = None
+    ):
         super().__init__()
         self.config = config
         self.folder = folder
         with torch.random.fork_rng():
             torch.manual_seed(config.run.seed)
             self.network = TokenizerNetwork(config.model)
-            if config.init_semantic_branch_from is not None:
-                load_semantic_branch(self.network, config.init_semantic_branch_from)
             if config.init_from is not None:
                 load_start(self.network, config.init_from, config.init_decoder_from)
-            if config.freeze_codes:
+            if config.init_semantic_branch_from is not None:
+                load_semantic_branch(self.network.encoder.scene, config.init_semantic_branch_from)
+            if config.freeze_codes and config.init_from is not None:
+                refuse_other_codes(config.model, config.init_from)
                 for module in coding_parts(self.network):
                     module.requires_grad_(False)
             if config.freeze_trunk:
@@ -160,6 +175,7 @@ class TokenizerTraining(lightning.LightningModule):
             self.label_head = LabelHead(config.label_loss, dim, len(labels)) if labels else None
             self.mel_head = MelHead(dim, n_mels) if config.mel_loss.weight else None
             self.peak_head = SpectralPeakHead(dim, n_mels) if config.spectral_peak_loss.weight else None
+            self.teacher_head = answers and TeacherHead(config.teacher_loss, dim, answers, hidden=_TEACHER_HIDDEN)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.distillation: Distillation | None = None
         self._valid: list[dict[str, Tensor]] = []
@@ -190,6 +206,8 @@ class TokenizerTraining(lightning.LightningModule):
             losses["mel"] = self.mel_head.loss(passed.quantized.latents, passed.mel)
         if self.peak_head is not None:
             losses["spectral_peak"] = _of_both(self.peak_head.loss, passed, peak_shares(passed.mel))
+        if self.teacher_head is not None:
+            losses["teacher"] = _of_both(self.teacher_head.loss, passed, batch["taught"])
         return losses
 
     def _weight(self, loss: str) -> float:
@@ -200,6 +218,7 @@ class TokenizerTraining(lightning.LightningModule):
             "label": config.label_loss.weight,
             "mel": config.mel_loss.weight,
             "spectral_peak": config.spectral_peak_loss.weight,
+            "teacher": 1.0,
         }
         return {"quantizer": 1.0, "reconstruction": flow_share, "distill": 1.0 - flow_share, **weights}[loss]
 
@@ -296,15 +315,32 @@ def _of_both(loss: Callable[[Tensor, Tensor], Tensor], passed: TokenizerOutput, 
 
 
 def _halved(x: Tensor) -> Tensor:
-    return x.reshape(2 * len(x), -1)
+    return x.unflatten(1, (2, -1)).flatten(0, 1)
 
 
-def _crops(config: TokenizerTrainingConfig, clips: Sequence[Clip], labels: Sequence[str], valid: bool = False) -> Crops:
+def _crops(
+    config: TokenizerTrainingConfig,
+    clips: Sequence[Clip],
+    labels: Sequence[str],
+    teacher: Teacher | None = None,
+    valid: bool = False,
+) -> Crops:
     data, mel = config.data, config.model.mel
     unit = mel.hop_samples * FRAMES_PER_CODE
     store = ClipStore(clips, mel.sample_rate, data.cache)
     sequences, augment = Sequences(clips, labels, data.dataset_weights), None if valid else data.augment
-    return Crops(store, data.crop_codes * unit, unit, sequences, augment, 1 if valid else config.run.seed)
+    return Crops(store, data.crop_codes * unit, unit, sequences, augment, 1 if valid else config.run.seed, teacher)
+
+
+def _with_teachers(config: TokenizerTrainingConfig, teacher: Teacher | None) -> TokenizerTrainingConfig:
+    """The same training, of a model that names who taught its codes: now, and what they start from."""
+    found = [teacher.record] if teacher is not None else []
+    if config.init_semantic_branch_from is not None:
+        found += load_config(resolve(config.init_semantic_branch_from), SemanticBranchConfig).teachers
+    if config.init_from is not None:
+        found += load_config(resolve(config.init_from), TokenizerConfig).code_teachers
+    every = tuple(dict.fromkeys((*config.model.code_teachers, *found)))
+    return config.model_copy(update={"model": config.model.model_copy(update={"code_teachers": every})})
 
 
 def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, resume: bool = False) -> Path:
@@ -321,13 +357,17 @@ def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, res
     Raises:
         RunError: if the folder already holds a run and `resume` is false.
         ManifestError: if the data cannot be read, or clips to train on are marked for evaluation.
-        CheckpointError: if the semantic branch to start from does not fit.
+        CheckpointError: if the semantic branch or the tokenizer to start from does not fit.
+        EarError: if the teacher cannot be used.
     """
     folder, data = Path(run_folder), config.data
     clips = read_training_clips(data.train)
     labels = frequent_labels(clips, config.label_loss.min_clips_per_label) if config.label_loss.weight > 0 else []
-    train, valid = _crops(config, clips, labels), _crops(config, read_clips(data.valid), labels, valid=True)
-    module = TokenizerTraining(config, labels, folder)
+    teacher = config.teacher_loss.open(clips, config.model.mel.sample_rate)
+    config = _with_teachers(config, teacher)
+    train, valid = _crops(config, clips, labels, teacher), _crops(config, read_clips(data.valid), labels, valid=True)
+    answers = Answers.of(teacher, train) if teacher is not None else None
+    module = TokenizerTraining(config, labels, folder, answers)
     if config.decoder_is_new:
         fit_bands(module.network, train)
         fit_bands(module.average, train)

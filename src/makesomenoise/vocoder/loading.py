@@ -55,7 +55,8 @@ def _in_torch(folder: Path, source: str, mel: MelConfig, device: str) -> Vocoder
 
 
 def _check_mel(own: MelConfig, given: MelConfig, source: str) -> None:
-    if own != given:
+    # Without what lies below a high-pass a mel is that of other sound, which a vocoder renders like any.
+    if own != given.model_copy(update={"high_pass_hz": own.high_pass_hz}):
         raise CheckpointError(
             f"The vocoder {source} reads another log-mel ({own}) than it would be given ({given}); "
             "use a vocoder trained with the same mel settings, or 'griffin-lim'."

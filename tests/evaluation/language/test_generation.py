@@ -15,9 +15,9 @@ from makesomenoise.data.codes import CodeClip, Event, Provenance
 from makesomenoise.data.manifest import Clip
 from makesomenoise.data.ontology import default_ontology
 from makesomenoise.data.scenes import SceneMaker
+from makesomenoise.engine.ears import Ear
 from makesomenoise.evaluation.cache import ResultCache
 from makesomenoise.evaluation.ear_judge import EarJudge
-from makesomenoise.evaluation.ears import Ear
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier
 from makesomenoise.evaluation.language.generation import (
     CLASSIFIER,

@@ -10,10 +10,10 @@ import torch
 from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, CodesError, Event, Stamp, write_codes
 from makesomenoise.engine.base import EngineError
+from makesomenoise.engine.ears import EarError
 from makesomenoise.errors import ConfigError
 from makesomenoise.evaluation.benchmark import LanguageSpeed
 from makesomenoise.evaluation.cold_start import ColdStart
-from makesomenoise.evaluation.ears import EarError
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier
 from makesomenoise.evaluation.language import report
 from makesomenoise.evaluation.language.generation import CLASSIFIER

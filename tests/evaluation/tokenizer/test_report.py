@@ -9,8 +9,8 @@ import torch
 from makesomenoise import checkpoint
 from makesomenoise.checkpoint import CheckpointError
 from makesomenoise.config import Teacher
+from makesomenoise.engine.ears import Ear, EarError
 from makesomenoise.evaluation.benchmark import measure_peak_memory
-from makesomenoise.evaluation.ears import Ear, EarError
 from makesomenoise.evaluation.event_classifier import ClassifierConfig, EventClassifier
 from makesomenoise.evaluation.report import EvaluationError
 from makesomenoise.evaluation.splits import Corpus
@@ -122,6 +122,19 @@ def test_an_ear_that_taught_a_model_is_refused_before_anything_is_judged(
     with pytest.raises(EarError, match="No ear at nowhere"):
         evaluate_tokenizer(*arguments, ("nowhere.tflite",))
     assert not (tmp_path / "out").exists()
+
+
+def test_an_ear_that_taught_codes_is_said_to_have_done_so(
+    models: Path, corpus: Corpus, ear_source: str, tmp_path: Path
+):
+    teacher = Teacher(name="quarters", sha256=Ear.open(ear_source).sha256)
+    config = TokenizerConfig.model_validate(factories.TINY | {"code_teachers": (teacher,)})
+    checkpoint.save_model(tmp_path / "taught", config, checkpoint.load_state(models / "tokenizer"))
+    few = FEW.model_copy(update={"vocoder": str(models / "vocoder")})
+    tokenizers = {"taught": tmp_path / "taught", "ours": models / "tokenizer"}
+    results = evaluate_tokenizer(tokenizers, corpus, models / "classifier", tmp_path / "out", few, (ear_source,))
+    assert results["settings"]["code_teachers"] == {"quarters": ["taught"]}
+    assert "It taught the codes of taught what to tell" in (tmp_path / "out" / "results.md").read_text()
 
 
 def test_no_tokenizer_and_a_missing_one_are_refused(models: Path, corpus: Corpus, tmp_path: Path):

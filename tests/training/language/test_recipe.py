@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from makesomenoise.data.codes import CodeClip, CodesError, Stamp, write_codes
 from makesomenoise.data.instructions.text_only import read_chat
-from makesomenoise.language.config import LanguageConfig, LoraConfig
+from makesomenoise.language.config import LanguageConfig, LanguageError, LoraConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
 from makesomenoise.training.language import recipe, trainer
@@ -171,5 +171,26 @@ def test_a_model_of_another_tokenizer_is_no_start(
     )
     LanguageModel.create(other, torch.randn(1024, 8)).save(tmp_path / "other")
     started = config.model_copy(update={"init_from": str(tmp_path / "other")})
-    with pytest.raises(LanguageTrainingError, match="ffffffff"):
+    with pytest.raises(LanguageTrainingError, match=r"ffffffff.*or set other_codes"):
         train_language(started, tmp_path / "run")
+
+
+def test_codes_of_another_tokenizer_start_from_those_of_their_numbers(
+    silent: LanguageTrainingConfig, whole: Path, tmp_path: Path
+):
+    before = LanguageModel.load(whole / "model")
+    own = before.config.tokenizer_fingerprint
+    before.config = before.config.model_copy(update={"tokenizer_fingerprint": "f" * 16})
+    before.save(tmp_path / "other")
+    part = (silent.stages[-1].model_copy(update={"steps": 1}),)
+    rates = LanguageOptimizerConfig(lora_lr=1e-9, embedding_lr=1e-9)
+    started = {"init_from": str(tmp_path / "other"), "other_codes": True, "stages": part, "optimizer": rates}
+    after = LanguageModel.load(train_language(silent.model_copy(update=started), tmp_path / "run"))
+    assert after.config.tokenizer_fingerprint == own
+    torch.testing.assert_close(after.rows, before.rows, atol=1e-3, rtol=0)
+
+
+def test_codes_of_another_number_are_refused(whole: Path):
+    model = LanguageModel.load(whole / "model")
+    with pytest.raises(LanguageError, match="and the tokenizer has 7: it cannot learn"):
+        model.take_codes_of("0" * 16, 7)

@@ -14,11 +14,11 @@ from pydantic import Field
 from makesomenoise import checkpoint
 from makesomenoise.data.codes import CodeClip, read_codes
 from makesomenoise.data.ontology import ontology
+from makesomenoise.engine.ears import open_ears
 from makesomenoise.evaluation.benchmark import measure_language_speed
 from makesomenoise.evaluation.cache import ResultCache, model_digest
 from makesomenoise.evaluation.cold_start import measure_caption_start
-from makesomenoise.evaluation.ear_judge import EarJudge
-from makesomenoise.evaluation.ears import open_ears, refuse_teachers
+from makesomenoise.evaluation.ear_judge import EarJudge, refuse_teachers
 from makesomenoise.evaluation.event_classifier import EventClassifier
 from makesomenoise.evaluation.language.captioning import CaptionError, CaptionScorer, caption_clips
 from makesomenoise.evaluation.language.classification import ReferenceSystems, classify_clips

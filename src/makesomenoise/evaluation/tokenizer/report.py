@@ -15,6 +15,7 @@ from pydantic import Field
 
 from makesomenoise import checkpoint
 from makesomenoise.data.clips import ClipStore
+from makesomenoise.engine.ears import Ear, open_ears
 from makesomenoise.evaluation.benchmark import (
     measure_codec_speed,
     measure_peak_memory,
@@ -23,8 +24,7 @@ from makesomenoise.evaluation.benchmark import (
 )
 from makesomenoise.evaluation.cache import ResultCache, model_digest
 from makesomenoise.evaluation.code_probe import CODE_PROBE, MIN_FOLDS, LabelledCodes, encode_clips, probe_codes
-from makesomenoise.evaluation.ear_judge import EarJudge
-from makesomenoise.evaluation.ears import Ear, open_ears, refuse_teachers
+from makesomenoise.evaluation.ear_judge import EarJudge, refuse_teachers, that_taught_codes
 from makesomenoise.evaluation.event_classifier import ClassifierTrainingConfig, EventClassifier, train_classifier
 from makesomenoise.evaluation.markdown import tokenizer_markdown
 from makesomenoise.evaluation.plots import Column, choose_panel, plot_accuracy, plot_panel
@@ -144,6 +144,7 @@ class _TokenizerEvaluation:
             **self.config.model_dump(mode="json"),
             "tokenizers": {name: model_digest(source) for name, source in self.sources.items()},
             "ears": {ear.name: ear.identity for ear in self.ears},
+            "code_teachers": that_taught_codes(self.ears, self.tokenizers),
         }
 
     def systems(self) -> list[System]:

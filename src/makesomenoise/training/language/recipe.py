@@ -105,6 +105,8 @@ class LanguageTrainingConfig(TrainingConfig):
         context_tokens: the most tokens a conversation may have.
         time_markers: whether sounds that are heard tell the time, also where the model to start from had none.
         init_from: language model to start from, a model folder or a bundled name, or none.
+        other_codes: the model to start from may have learned the codes of another tokenizer: its matrices stay, and
+            each code starts as the code of its number was, which helps where the one was trained on from the other.
         data: what it learns from.
         embedding_alignment: how the rows of codes are aligned first; not done for a model to start from.
         frame_supervision: how the lower layers then learn what sounds.
@@ -121,6 +123,7 @@ class LanguageTrainingConfig(TrainingConfig):
     context_tokens: int = Field(default=2048, ge=16)
     time_markers: bool = True
     init_from: str | None = None
+    other_codes: bool = False
     data: LanguageDataConfig
     embedding_alignment: EmbeddingAlignmentConfig = EmbeddingAlignmentConfig()
     frame_supervision: FrameSupervisionConfig = FrameSupervisionConfig(steps=0)
@@ -228,10 +231,12 @@ def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Cod
     if config.init_from is not None:
         model = LanguageModel.load(config.init_from, config.run.dtype)
         if model.config.tokenizer_fingerprint != tokenizer.fingerprint:
-            raise LanguageTrainingError(
-                f"The model to start from learned the codes of the tokenizer {model.config.tokenizer_fingerprint}, "
-                f"and this one is {tokenizer.fingerprint}: name the tokenizer it was trained with."
-            )
+            if not config.other_codes:
+                raise LanguageTrainingError(
+                    f"The model to start from learned the codes of the tokenizer {model.config.tokenizer_fingerprint}, "
+                    f"and this one is {tokenizer.fingerprint}: name the one it was trained with, or set other_codes."
+                )
+            model.take_codes_of(tokenizer.fingerprint, tokenizer.codebook_size)
         model.tell_time(config.time_markers)
         return model
     codebook = torch.from_numpy(tokenizer.codebook)

@@ -1,7 +1,6 @@
-"""Outside ears: embedding networks trained elsewhere, from waveforms to vectors; what they know is in `ear_judge`.
+"""Outside ears: embedding networks trained elsewhere, from waveforms to vectors; knows nothing of what they are asked.
 
-A figure for how a sound *sounds* rests first on an ear that had no part in training: no gradient of it, nor of anything
-distilled from it, has reached what it judges. A model records its teachers, and an ear among them is refused.
+`evaluation.ear_judge` asks them how decoded sound sounds, `data.teaching` what the codes of a clip should tell.
 """
 
 import hashlib
@@ -20,11 +19,24 @@ from pydantic import Field
 from makesomenoise.config import Config
 from makesomenoise.engine.onnx import load_onnxruntime
 from makesomenoise.errors import ModelError
-from makesomenoise.tokenizer.model import AudioTokenizer
 
 _SMALLEST_EMBEDDING = 2
 
-Embed = Callable[[np.ndarray], np.ndarray]  # a window [W] in float32 to its embedding [E]
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a network makes of windows.
+
+    Attributes:
+        embeddings: [F, E] float32.
+        scores: [F, K] float32, how likely each of its own classes is, 0 to 1; K is 0 where it tells none.
+    """
+
+    embeddings: np.ndarray
+    scores: np.ndarray
+
+
+Network = Callable[[np.ndarray], Heard]  # a window [W] in float32 to what is heard there, F = 1
 
 
 class EarError(ModelError):
@@ -40,18 +52,20 @@ class EarSettings(Config):
         hop_samples: samples from one window to the next.
         tensor: where the embedding is; none takes the first output. In TFLite the index of any tensor, or, negative,
             counted back from the first output; in ONNX the number of an output.
+        scores: number of the output where the probabilities of its own classes are; none: it tells none.
     """
 
     sample_rate: int = Field(ge=1000)
     window_samples: int = Field(ge=1)
     hop_samples: int = Field(ge=1)
     tensor: int | None = None
+    scores: int | None = None
 
 
 # TFLite files with one of these words in their name: YAMNet as converted by Google (AudioSet), and BirdNET 2.4, whose
 # embedding is the tensor before the output.
 _PRESETS = {
-    "yamnet": {"sample_rate": 16_000, "window_samples": 15_600, "hop_samples": 7_800, "tensor": 121},
+    "yamnet": {"sample_rate": 16_000, "window_samples": 15_600, "hop_samples": 7_800, "tensor": 121, "scores": 0},
     "birdnet": {"sample_rate": 48_000, "window_samples": 144_000, "hop_samples": 96_000, "tensor": -1},
 }
 
@@ -64,13 +78,13 @@ class Ear:
         name: of its file, without the suffix.
         sha256: of its file.
         settings: how it listens.
-        embed: the network.
+        network: what listens.
     """
 
     name: str
     sha256: str
     settings: EarSettings
-    embed: Embed
+    network: Network
 
     @classmethod
     def open(cls, source: str | Path) -> Self:
@@ -93,24 +107,24 @@ class Ear:
             raise EarError(f"Cannot use {path} as an ear: its name ends in '{path.suffix}', not in .tflite or .onnx.")
         settings = _settings(path, given)
         _module("sklearn", "scikit-learn")  # its judge will need it
-        embed = _opened(path, settings)
+        network = _opened(path, settings)
         with path.open("rb") as file:
-            return cls(path.stem, hashlib.file_digest(file, "sha256").hexdigest(), settings, embed)
+            return cls(path.stem, hashlib.file_digest(file, "sha256").hexdigest(), settings, network)
 
     @property
     def identity(self) -> list:
         """What its embeddings depend on, as JSON takes it."""
-        return [self.sha256, self.settings.model_dump()]
+        return [self.sha256, self.settings.model_dump(exclude={"scores"})]
 
-    def listen(self, waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-        """Embeddings [F, E] in float32 of the windows of a waveform [S], S > 0; what is shorter than one is padded.
+    def listen(self, waveform: np.ndarray, sample_rate: int) -> Heard:
+        """What is heard in the windows of a waveform [S], S > 0; what is shorter than one is padded.
 
         Args:
             waveform: mono.
             sample_rate: of it, Hz.
 
         Raises:
-            EarError: if an embedding is not finite.
+            EarError: if a value is not finite.
         """
         window, hop = self.settings.window_samples, self.settings.hop_samples
         x = soxr.resample(waveform, sample_rate, self.settings.sample_rate).astype(np.float32)
@@ -119,10 +133,11 @@ class Ear:
         starts = [*range(0, last + 1, hop)]
         if last - starts[-1] > hop // 2:  # else the end has been heard well enough
             starts.append(last)
-        frames = np.stack([self.embed(x[start : start + window]) for start in starts])
-        if not np.isfinite(frames).all():
+        frames = [self.network(x[start : start + window]) for start in starts]
+        heard = Heard(*(np.concatenate([getattr(one, name) for one in frames]) for name in ("embeddings", "scores")))
+        if not (np.isfinite(heard.embeddings).all() and np.isfinite(heard.scores).all()):
             raise EarError(f"The ear {self.name} makes values that are not finite numbers of some sound; use another.")
-        return frames
+        return heard
 
 
 def open_ears(sources: Iterable[str | Path]) -> list[Ear]:
@@ -139,28 +154,6 @@ def open_ears(sources: Iterable[str | Path]) -> list[Ear]:
             raise EarError(f"Two ears are called '{ear.name}', and the report could not tell them apart: rename one.")
         ears[ear.name] = ear
     return list(ears.values())
-
-
-def refuse_teachers(ears: Sequence[Ear], tokenizers: Mapping[str, AudioTokenizer]) -> None:
-    """Refuses ears that had a part in the training of what they are to judge.
-
-    Args:
-        ears: to be asked.
-        tokenizers: to be judged, with their vocoders, by name.
-
-    Raises:
-        EarError: if an ear is the file of a teacher.
-    """
-    for name, tokenizer in tokenizers.items():
-        voice = tokenizer.vocoder.teachers
-        for model, teachers in (("tokenizer", tokenizer.config.teachers), ("vocoder", voice)):
-            taught = {teacher.sha256 for teacher in teachers}
-            for ear in ears:
-                if ear.sha256 in taught:
-                    raise EarError(
-                        f"The ear {ear.name} is among the teachers of the {model} of '{name}', and hears what it was "
-                        "trained to please: give an ear that had no part in training."
-                    )
 
 
 def _split(source: str) -> tuple[Path, dict[str, str]]:
@@ -186,30 +179,32 @@ def _settings(path: Path, given: Mapping[str, str]) -> EarSettings:
     return EarSettings.from_dict({**known, **given}, origin=f"the settings of {path.name}")
 
 
-def _tflite(path: Path, settings: EarSettings) -> Embed:
+def _tflite(path: Path, settings: EarSettings) -> Network:
     runtime = _module("ai_edge_litert.interpreter", "ai-edge-litert")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # it takes who asks for inner tensors to be debugging
         network = runtime.Interpreter(
             str(path), experimental_preserve_all_tensors=settings.tensor is not None, num_threads=1
         )
-    inputs, output = network.get_input_details(), network.get_output_details()[0]["index"]
+    inputs, outputs = network.get_input_details(), [one["index"] for one in network.get_output_details()]
     kinds = [(one["shape_signature"].tolist(), one["dtype"] is np.float32) for one in inputs]
     shape, index = _input_shape(path, kinds, settings.window_samples), inputs[0]["index"]
     network.resize_tensor_input(index, shape)
     network.allocate_tensors()
-    tensor = settings.tensor if settings.tensor is not None else output
-    tensor = tensor if tensor >= 0 else output + tensor
+    tensor = settings.tensor if settings.tensor is not None else outputs[0]
+    places = [tensor if tensor >= 0 else outputs[0] + tensor]
+    if settings.scores is not None:
+        places.append(outputs[_checked(path, settings.scores, len(outputs))])
 
-    def embed(window: np.ndarray) -> np.ndarray:
+    def hear(window: np.ndarray) -> Heard:
         network.set_tensor(index, window.reshape(shape))
         network.invoke()
-        return network.get_tensor(tensor).reshape(-1)
+        return _heard(*(network.get_tensor(place) for place in places))
 
-    return embed
+    return hear
 
 
-def _onnx(path: Path, settings: EarSettings) -> Embed:
+def _onnx(path: Path, settings: EarSettings) -> Network:
     runtime = load_onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 3
@@ -217,17 +212,27 @@ def _onnx(path: Path, settings: EarSettings) -> Embed:
     inputs = network.get_inputs()
     kinds = [([n if isinstance(n, int) else -1 for n in one.shape], one.type == "tensor(float)") for one in inputs]
     shape = _input_shape(path, kinds, settings.window_samples)
-    names, number = [one.name for one in network.get_outputs()], settings.tensor or 0
-    if not -len(names) <= number < len(names):
-        raise EarError(f"The network {path} has {len(names)} output(s), and tensor says {number}; count from 0.")
+    names = [one.name for one in network.get_outputs()]
+    numbers = [settings.tensor or 0, *([] if settings.scores is None else [settings.scores])]
+    asked = [names[_checked(path, number, len(names))] for number in numbers]
 
-    def embed(window: np.ndarray) -> np.ndarray:
-        return network.run([names[number]], {inputs[0].name: window.reshape(shape)})[0].reshape(-1)
+    def hear(window: np.ndarray) -> Heard:
+        return _heard(*network.run(asked, {inputs[0].name: window.reshape(shape)}))
 
-    return embed
+    return hear
 
 
-_RUNTIMES: Mapping[str, Callable[[Path, EarSettings], Embed]] = {".tflite": _tflite, ".onnx": _onnx}
+def _checked(path: Path, number: int, outputs: int) -> int:
+    if not -outputs <= number < outputs:
+        raise EarError(f"The network {path} has {outputs} output(s), and its settings name {number}; count from 0.")
+    return number
+
+
+def _heard(embedding: np.ndarray, scores: np.ndarray | None = None) -> Heard:
+    return Heard(embedding.reshape(1, -1), np.zeros((1, 0), np.float32) if scores is None else scores.reshape(1, -1))
+
+
+_RUNTIMES: Mapping[str, Callable[[Path, EarSettings], Network]] = {".tflite": _tflite, ".onnx": _onnx}
 
 
 def _input_shape(path: Path, inputs: Sequence[tuple[list[int], bool]], window: int) -> list[int]:
@@ -246,11 +251,12 @@ def _input_shape(path: Path, inputs: Sequence[tuple[list[int], bool]], window: i
     return found
 
 
-def _opened(path: Path, settings: EarSettings) -> Embed:
+def _opened(path: Path, settings: EarSettings) -> Network:
     """The network, after it has heard a window of noise."""
     try:
-        embed = _RUNTIMES[path.suffix](path, settings)
-        width = embed(np.random.default_rng(0).normal(0, 0.1, settings.window_samples).astype(np.float32)).size
+        network = _RUNTIMES[path.suffix](path, settings)
+        noise = np.random.default_rng(0).normal(0, 0.1, settings.window_samples).astype(np.float32)
+        width = network(noise).embeddings.size
     except EarError:
         raise
     except Exception as error:  # each runtime has errors of its own, without a common base
@@ -260,7 +266,7 @@ def _opened(path: Path, settings: EarSettings) -> Embed:
         raise EarError(
             f"The network {path} gives {width} value(s) a window where tensor is {settings.tensor}, no vector."
         )
-    return embed
+    return network
 
 
 def _module(name: str, package: str) -> Any:

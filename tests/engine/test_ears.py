@@ -3,20 +3,16 @@
 import importlib
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from makesomenoise.config import Teacher
+from makesomenoise.engine.ears import Ear, EarError, open_ears
 from makesomenoise.errors import ConfigError
-from makesomenoise.evaluation.ears import Ear, EarError, open_ears, refuse_teachers
-from makesomenoise.tokenizer.config import TokenizerConfig
-from tests.evaluation.tiny_ears import write_onnx, write_tflite
+from tests.engine.tiny_ears import write_onnx, write_tflite
 
 HEARS = "sample_rate=8000,window_samples=8,hop_samples=4"
 STEPS = np.repeat([1.0, -2.0, 3.0, -4.0], 2).astype(np.float32)
@@ -33,17 +29,28 @@ def net(tmp_path: Path) -> Path:
 def test_the_embedding_is_the_tensor_that_is_named(write, tensor: int, tmp_path: Path):
     path = write(tmp_path / f"net.{write.__name__.removeprefix('write_')}", 8, 4)
     ear = Ear.open(f"{path},{HEARS},tensor={tensor}")
-    assert ear.listen(STEPS, 8000).tolist() == [[1.0, 2.0, 3.0, 4.0]]
-    assert Ear.open(f"{path},{HEARS}").listen(STEPS, 8000).tolist() == [[-1.0, -2.0, -3.0, -4.0]]
+    assert ear.listen(STEPS, 8000).embeddings.tolist() == [[1.0, 2.0, 3.0, 4.0]]
+    assert Ear.open(f"{path},{HEARS}").listen(STEPS, 8000).embeddings.tolist() == [[-1.0, -2.0, -3.0, -4.0]]
     assert ear.name == "net"
     assert re.fullmatch("[0-9a-f]{64}", ear.sha256)
+
+
+@pytest.mark.parametrize("write", [write_onnx, write_tflite])
+def test_probabilities_are_the_output_that_is_named(write, tmp_path: Path):
+    path = write(tmp_path / f"net.{write.__name__.removeprefix('write_')}", 8, 4)
+    heard = Ear.open(f"{path},{HEARS},tensor=-1,scores=0").listen(np.repeat(STEPS, 2), 8000)
+    assert heard.embeddings.shape == heard.scores.shape == (3, 4)
+    assert heard.scores[0].tolist() == [-1.0, -1.0, -2.0, -2.0]
+    assert Ear.open(f"{path},{HEARS}").listen(STEPS, 8000).scores.shape == (1, 0)
+    with pytest.raises(EarError, match=r"output\(s\), and its settings name 7"):
+        Ear.open(f"{path},{HEARS},scores=7")
 
 
 def test_windows_reach_to_the_end_and_what_is_short_is_padded(net: Path):
     ear = Ear.open(f"{net},{HEARS},tensor=1")
 
     def first(samples: int) -> list[float]:
-        return ear.listen(np.repeat(np.arange(samples // 2, dtype=np.float32), 2), 8000)[:, 0].tolist()
+        return ear.listen(np.repeat(np.arange(samples // 2, dtype=np.float32), 2), 8000).embeddings[:, 0].tolist()
 
     assert first(16) == [0.0, 2.0, 4.0]
     assert first(18) == [0.0, 2.0, 4.0]  # half a hop more is left out
@@ -51,12 +58,12 @@ def test_windows_reach_to_the_end_and_what_is_short_is_padded(net: Path):
     assert first(22) == [0.0, 2.0, 4.0, 6.0]
     assert Ear.open(f"{net},sample_rate=8000,window_samples=8,hop_samples=2,tensor=1").listen(
         STEPS[:3], 8000
-    ).tolist() == [[1.0, 1.0, 0.0, 0.0]]
+    ).embeddings.tolist() == [[1.0, 1.0, 0.0, 0.0]]
 
 
 def test_other_rates_are_resampled(net: Path):
     ear = Ear.open(f"{net},{HEARS},tensor=1")
-    heard = ear.listen(np.full(24_000, 0.5, np.float32), 24_000)
+    heard = ear.listen(np.full(24_000, 0.5, np.float32), 24_000).embeddings
     assert len(heard) == 1999
     assert np.allclose(heard[100:-100], 0.5, atol=1e-3)
 
@@ -70,6 +77,7 @@ def test_settings_stand_beside_the_file_or_after_its_name(net: Path):
         "window_samples": 8,
         "hop_samples": 4,
         "tensor": 1,
+        "scores": None,
     }
     assert Ear.open(f"{net},hop_samples=2").settings.hop_samples == 2
     with pytest.raises(ConfigError, match=r"Unknown key 'hop' in the settings of net.onnx; valid keys there: sample"):
@@ -83,7 +91,7 @@ def test_yamnet_and_birdnet_are_known_by_name(tmp_path: Path):
     assert (yamnet.settings.sample_rate, yamnet.settings.hop_samples) == (16_000, 7_800)
     birdnet = Ear.open(write_tflite(tmp_path / "BirdNET_V2.4_FP32.tflite", 144_000, 4))
     assert (birdnet.settings.sample_rate, birdnet.settings.hop_samples, birdnet.settings.tensor) == (48_000, 96_000, -1)
-    assert birdnet.listen(np.ones(10, np.float32), 48_000).shape == (1, 4)
+    assert birdnet.listen(np.ones(10, np.float32), 48_000).embeddings.shape == (1, 4)
     with pytest.raises(EarError, match="tensor"):
         Ear.open(tmp_path / "yamnet.tflite")  # has no tensor 121
 
@@ -91,7 +99,7 @@ def test_yamnet_and_birdnet_are_known_by_name(tmp_path: Path):
 @pytest.mark.parametrize("shape", [["batch", 8], [1, "length"], ["length"], ["batch", 1, "length"]])
 def test_free_lengths_are_filled(shape: list, tmp_path: Path):
     ear = Ear.open(f"{write_onnx(tmp_path / 'net.onnx', 8, 4, shape)},{HEARS},tensor=1")
-    assert ear.listen(STEPS, 8000).tolist() == [[1.0, 2.0, 3.0, 4.0]]
+    assert ear.listen(STEPS, 8000).embeddings.tolist() == [[1.0, 2.0, 3.0, 4.0]]
 
 
 def test_what_is_no_such_network_is_refused_in_a_sentence(net: Path, tmp_path: Path):
@@ -108,7 +116,7 @@ def test_what_is_no_such_network_is_refused_in_a_sentence(net: Path, tmp_path: P
         f"{tmp_path / 'text.tflite'},{HEARS}": "Cannot use .*text.tflite as an ear, it is no network that runs: ",
         f"{mels},{HEARS}": r"takes 1 input\(s\), the first \[1, 2, 4\] in float, and not one waveform of 8 samples",
         f"{net},sample_rate=8000,window_samples=16,hop_samples=4": r"\[1, 8\] in float, and not one waveform of 16",
-        f"{net},{HEARS},tensor=2": r"has 2 output\(s\), and tensor says 2; count from 0",
+        f"{net},{HEARS},tensor=2": r"has 2 output\(s\), and its settings name 2; count from 0",
         f"{write_onnx(tmp_path / 'level.onnx', 8, 1)},{HEARS}": r"gives 1 value\(s\) a window where tensor is None",
     }.items():
         with pytest.raises(EarError, match=said) as caught:
@@ -151,21 +159,3 @@ def test_two_ears_have_two_names(net: Path, tmp_path: Path):
     other = shutil.copy(net, tmp_path / "other" / "net.onnx")
     with pytest.raises(EarError, match="Two ears are called 'net'"):
         open_ears([f"{net},{HEARS}", f"{other},{HEARS}"])
-
-
-@dataclass
-class Tokenizer:
-    config: TokenizerConfig
-    vocoder: object
-
-
-def test_an_ear_that_was_a_teacher_is_refused(net: Path):
-    (ear,) = open_ears([f"{net},{HEARS}"])
-    taught, other = Teacher(name="net", sha256=ear.sha256), Teacher(name="net", sha256="0" * 64)
-    voice, mute = SimpleNamespace(teachers=(taught,)), SimpleNamespace(teachers=())
-    refuse_teachers([ear], {"ours": Tokenizer(TokenizerConfig(teachers=(other,)), mute)})
-    refuse_teachers([], {"ours": Tokenizer(TokenizerConfig(teachers=(taught,)), voice)})
-    with pytest.raises(EarError, match="net is among the teachers of the tokenizer of 'ours'"):
-        refuse_teachers([ear], {"ours": Tokenizer(TokenizerConfig(teachers=(other, taught)), mute)})
-    with pytest.raises(EarError, match="net is among the teachers of the vocoder of 'ours'"):
-        refuse_teachers([ear], {"ours": Tokenizer(TokenizerConfig(), voice)})
