@@ -73,7 +73,16 @@ def _write(folder: Path, count: int) -> None:
 def _clip(number: int, rng: np.random.Generator) -> CodeClip:
     codes = tuple(rng.integers(0, 1024, 235).tolist())
     title = f"{_NAMES[number % 5]} that somebody recorded, take {number}"
-    return CodeClip(f"clip-{number}", codes, 10.0, (0.0, 10.0), "esc50", "train", label=_NAMES[number % 5], title=title)
+    return CodeClip(
+        f"clip-{number}",
+        codes,
+        10.0,
+        (0.0, 10.0),
+        dataset="esc50",
+        split="train",
+        label=_NAMES[number % 5],
+        title=title,
+    )
 
 
 def _waveforms(scratch: Path, count: int) -> Path:

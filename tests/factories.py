@@ -176,7 +176,7 @@ def two_sounds() -> CodeClip:
     from makesomenoise.data.codes import CodeClip, Event
 
     events = (Event("dog", 0.2, 0.6, -30.0), Event("dog", 1.0, 1.4, -30.0), Event("rain", 2.2, 4.0, -20.0))
-    return CodeClip("scenes-0-0", tuple(range(100)), 4.2, (0.2, 4.0), "scenes", kind="scene", events=events)
+    return CodeClip("scenes-0-0", tuple(range(100)), 4.2, (0.2, 4.0), dataset="scenes", kind="scene", events=events)
 
 
 def sound_under_sound() -> CodeClip:
@@ -184,7 +184,7 @@ def sound_under_sound() -> CodeClip:
     from makesomenoise.data.codes import CodeClip, Event
 
     events = (Event("rain", 0.0, 4.0, -35.0), Event("dog", 2.6, 2.9, -20.0))
-    return CodeClip("scenes-0-1", tuple(range(98)), 4.2, (0.0, 4.0), "scenes", kind="scene", events=events)
+    return CodeClip("scenes-0-1", tuple(range(98)), 4.2, (0.0, 4.0), dataset="scenes", kind="scene", events=events)
 
 
 def plain_clips() -> list[CodeClip]:
@@ -195,7 +195,7 @@ def plain_clips() -> list[CodeClip]:
 
     def clip(number: int, dataset: str, label: str, title: str = "") -> CodeClip:
         codes = tuple(rng.integers(0, 1000, 118).tolist())
-        return CodeClip(f"{dataset}-{number}", codes, 5.0, (0.5, 4.5), dataset, label=label, title=title)
+        return CodeClip(f"{dataset}-{number}", codes, 5.0, (0.5, 4.5), dataset=dataset, label=label, title=title)
 
     exact = [clip(n, "esc50", label) for n, label in enumerate(("dog", "rain", "door wood knock", "sheep", "siren"))]
     others = [clip(n, "debian", label) for n, label in enumerate(("sheep", "swordman attack", "cello single note F4"))]

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -41,18 +41,21 @@ class Msn:
         return self.log.read_text(encoding="utf-8")
 
 
-def start_msn(words: Sequence[object], log: Path, environment: Mapping[str, str]) -> Msn:
+def start_msn(
+    words: Sequence[object], log: Path, environment: Mapping[str, str], before: Callable[[], object] | None = None
+) -> Msn:
     """Starts `msn`.
 
     Args:
         words: the command and its arguments.
         log: receives what it writes.
         environment: variables to set before anything is run.
+        before: called in its process first; a function of a module, or `partial` of one.
     """
     # A plain fork of this process would not do: torch's gradients are computed by threads that a fork does not have.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(_PRELOADED))
-    process = context.Process(target=_run, args=(tuple(map(str, words)), log, dict(environment)))
+    process = context.Process(target=_run, args=(tuple(map(str, words)), log, dict(environment), before))
     process.start()
     return Msn(process, log)
 
@@ -77,11 +80,13 @@ def start_on_devices(count: int, words: Sequence[object], folder: Path, **enviro
     ]
 
 
-def _run(words: tuple[str, ...], log: Path, environment: dict[str, str]) -> None:
+def _run(words: tuple[str, ...], log: Path, environment: dict[str, str], before: Callable[[], object] | None) -> None:
     os.environ.update(environment)
     with log.open("wb") as file:
         for standard in (1, 2):
             os.dup2(file.fileno(), standard)
+    if before is not None:
+        before()
     from makesomenoise.cli.main import app
 
     sys.argv = ["msn", *words]

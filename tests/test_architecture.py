@@ -4,6 +4,7 @@ import ast
 import graphlib
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -142,5 +143,6 @@ def test_the_public_names_are_these():
     assert makesomenoise.AudioTokenizer is AudioTokenizer
     assert makesomenoise.Generation is Generation
     assert makesomenoise.MakeSomeNoiseError is MakeSomeNoiseError
+    assert makesomenoise.__version__ == metadata.version("makesomenoise")
     with pytest.raises(AttributeError, match="no attribute 'Tokenizer'"):
         makesomenoise.Tokenizer  # noqa: B018 - reading it is the test

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from makesomenoise.pipeline import AudioLanguageModel, Generation
     from makesomenoise.tokenizer.model import AudioTokenizer
 
+    __version__: str
+
 __all__ = ["AudioLanguageModel", "AudioTokenizer", "Generation", "MakeSomeNoiseError"]
 
 
@@ -20,6 +22,10 @@ def __getattr__(name: str) -> object:
         from makesomenoise.pipeline import AudioLanguageModel  # noqa: PLC0415 - as is transformers
 
         return AudioLanguageModel
+    if name == "__version__":
+        from importlib import metadata  # noqa: PLC0415 - only who asks pays for it
+
+        return metadata.version("makesomenoise")
     if name == "Generation":
         from makesomenoise.pipeline import Generation  # noqa: PLC0415 - likewise
 

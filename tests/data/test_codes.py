@@ -22,7 +22,18 @@ from makesomenoise.data.ontology import Name, Ontology
 
 STAMP = Stamp("0123456789abcdef", 1024, 23.4375)
 CLIP = CodeClip(
-    "a-1", (0, 1023, 5), 0.128, (0.0, 0.1), "esc50", "train", "3", "animal", "dog", "A dog", ("One.", "Two."), "CC0"
+    "a-1",
+    (0, 1023, 5),
+    0.128,
+    (0.0, 0.1),
+    dataset="esc50",
+    split="train",
+    fold="3",
+    kind="animal",
+    label="dog",
+    title="A dog",
+    captions=("One.", "Two."),
+    license="CC0",
 )
 
 
@@ -30,6 +41,12 @@ def test_clips_come_back_as_they_were_written(scene: CodeClip, tmp_path: Path):
     write_codes(tmp_path / "a.parquet", [CLIP, scene], STAMP)
     assert list(read_codes(tmp_path / "a.parquet", fingerprint=STAMP.fingerprint)) == [CLIP, scene]
     assert read_stamp(tmp_path) == STAMP
+
+
+def test_the_columns_of_a_shard_and_their_order_are_its_format(tmp_path: Path):
+    write_codes(tmp_path / "a.parquet", [CLIP], STAMP)
+    expected = "key codes seconds sounding dataset split fold kind label title captions license events trust provenance"
+    assert pq.read_schema(tmp_path / "a.parquet").names == expected.split()
 
 
 def test_what_is_chosen_is_a_view(scene: CodeClip, tmp_path: Path):

@@ -10,10 +10,10 @@ import torch
 from makesomenoise.audio import io
 from makesomenoise.data import jobs
 from makesomenoise.data.clips import ClipStore
-from makesomenoise.data.codes import read_codes, read_stamp
+from makesomenoise.data.codes import Stamp, read_codes, read_stamp
 from makesomenoise.data.encode import EncodeError, Workers, encode_corpus
 from makesomenoise.data.jobs import Added
-from makesomenoise.data.manifest import ManifestError, read_clips
+from makesomenoise.data.manifest import Clip, ManifestError, read_clips
 from makesomenoise.data.ontology import default_ontology
 from makesomenoise.data.scenes import SceneError, SceneMaker
 from makesomenoise.tokenizer.model import AudioTokenizer
@@ -48,6 +48,13 @@ def test_what_records_say_is_kept(sounds: Path, model: Path, tmp_path: Path):
     (sounds / "dog" / "dog.json").write_text(json.dumps(record | {"split": "train"}))
     assert encode_corpus([sounds / "dog"], tmp_path / "codes", model).clips == 1  # it changed
     assert read_codes(tmp_path / "codes")[0].split == "train"
+
+
+def test_the_stamp_of_what_was_encoded_stays_that_of_shards_of_before():
+    told = {"dataset": "esc50", "fold": "3", "kind": "animal", "label": "dog", "title": "A dog", "split": "train"}
+    clip = Clip("dog-1", Path("a.tar"), 512, 99, seconds=2.5, captions=("One.", "Two."), license="CC0", **told)
+    (job,) = jobs.parts_of([clip], "a", Path("codes"), Stamp("0" * 16, 1024, 23.4375))
+    assert job.stamp.made_from == "bb866454ed3b9fce"
 
 
 def test_silence_is_marked(sounds: Path, model: Path, tmp_path: Path):

@@ -10,12 +10,32 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from makesomenoise.data.codes import read_codes
 from makesomenoise.data.encode import encode_corpus
+from tests.processes import Msn, start_msn
+
+
+def die_once(noted: Path) -> None:
+    """Kills this process between writing a shard and giving it its name, if no other has died so."""
+
+    def watch(event: str, args: tuple) -> None:
+        if event == "os.rename" and str(args[1]).endswith(".parquet"):
+            try:
+                os.close(os.open(noted, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
+
+
+def little_room() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
 
 
 @pytest.fixture
@@ -29,12 +49,9 @@ def whole(sounds: Path, model: Path, tmp_path: Path) -> list:
     return list(read_codes(tmp_path / "whole"))
 
 
-def encode(sounds: Path, model: Path, output: Path, *options: str, **process) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "makesomenoise", "data", "encode", str(sounds), str(output), "--model", str(model)]
-    known = {**os.environ, "OMP_NUM_THREADS": "1", **process.pop("environment", {})}
-    return subprocess.run(
-        [*command, *options], env=known, capture_output=True, text=True, check=False, timeout=300, **process
-    )
+def encode(sounds: Path, model: Path, output: Path, before: Callable[[], object] | None = None) -> Msn:
+    words = ["data", "encode", sounds, output, "--model", model, "--workers", "1"]
+    return start_msn(words, output.with_suffix(".log"), {}, before)
 
 
 def check_undisturbed(output: Path, whole: list) -> None:
@@ -44,14 +61,14 @@ def check_undisturbed(output: Path, whole: list) -> None:
 
 @pytest.mark.slow
 def test_a_command_that_is_killed_while_it_writes_is_finished_by_the_next(
-    sounds: Path, model: Path, whole: list, dying: dict[str, str], tmp_path: Path
+    sounds: Path, model: Path, whole: list, tmp_path: Path
 ):
-    killed = encode(sounds, model, tmp_path / "codes", "--workers", "1", environment=dying)
-    assert killed.returncode == -9
+    dying = partial(die_once, tmp_path / "died")
+    assert encode(sounds, model, tmp_path / "codes", dying).ended() == -signal.SIGKILL
     assert not list((tmp_path / "codes").glob("*.parquet"))
-    again = encode(sounds, model, tmp_path / "codes", "--workers", "1", environment=dying)
-    assert again.returncode == 0, again.stderr
-    assert "7 clips" in again.stdout
+    again = encode(sounds, model, tmp_path / "codes", dying)
+    assert again.ended() == 0, again.told()
+    assert "7 clips" in again.told()
     for part in (tmp_path / "codes").glob(".*.part"):  # swept once it is old: another process might be writing it
         part.unlink()
     check_undisturbed(tmp_path / "codes", whole)
@@ -61,15 +78,12 @@ def test_a_command_that_is_killed_while_it_writes_is_finished_by_the_next(
 def test_a_file_that_may_not_grow_is_one_sentence_and_with_room_all_is_done(
     sounds: Path, model: Path, whole: list, tmp_path: Path
 ):
-    def little() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
-
-    first = encode(sounds, model, tmp_path / "codes", "--workers", "1", preexec_fn=little)
-    assert first.returncode == 2
-    assert len(first.stderr.strip().splitlines()) == 1
-    assert "File too large" in first.stderr
+    first = encode(sounds, model, tmp_path / "codes", little_room)
+    assert first.ended() == 2
+    assert len(first.told().strip().splitlines()) == 1
+    assert "File too large" in first.told()
     assert not list((tmp_path / "codes").iterdir())
-    assert encode(sounds, model, tmp_path / "codes", "--workers", "1").returncode == 0
+    assert encode(sounds, model, tmp_path / "codes").ended() == 0
     check_undisturbed(tmp_path / "codes", whole)
 
 

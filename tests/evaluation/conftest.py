@@ -43,7 +43,8 @@ def _clip(folder: Path, label: str, fold: str, number: int) -> Clip:
     key = f"{label}-{fold}-{number}"
     path = folder / f"{key}.wav"
     io.save(path, sound(label, 100 * int(fold) + number))
-    return Clip(key, path, 0, path.stat().st_size, "esc50", fold, "sfx", label, seconds=1.0)
+    size = path.stat().st_size
+    return Clip(key, path, 0, size, dataset="esc50", fold=fold, kind="sfx", label=label, seconds=1.0)
 
 
 @pytest.fixture(scope="session")

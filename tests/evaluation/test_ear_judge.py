@@ -25,7 +25,7 @@ class Model:
 
 
 def clip(label: str, number: int, dataset: str = "esc50") -> Clip:
-    return Clip(f"{label}-{number}", Path("a.wav"), 0, 1, dataset, label=label)
+    return Clip(f"{label}-{number}", Path("a.wav"), 0, 1, dataset=dataset, label=label)
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import json
 import logging
-import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +19,7 @@ from makesomenoise.serving.server import serve
 from makesomenoise.serving.settings import Settings
 from makesomenoise.serving.tasks import Tokenize
 from makesomenoise.serving.worker import Done, Failed, Worker
+from tests.processes import start_msn
 
 
 class Held:
@@ -248,23 +247,23 @@ def test_sigterm_lets_what_runs_finish(folders, tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ["--model", folders.language, "--tokenizer", folders.tokenizer, "--vocoder", folders.vocoder]
-    words = [sys.executable, "-m", "makesomenoise", "serve", "--no-page", "--port", str(port), *options]
+    words = ["serve", "--no-page", "--port", port, *options]
     url = f"http://127.0.0.1:{port}"
-    with (tmp_path / "log").open("w") as log, subprocess.Popen(words, stderr=log) as process:
-        try:
-            assert waited(lambda: is_ready(url), 120, pause=0.2)
-            body = {"input": "rain", "seconds": 5, "response_format": "pcm"}
-            with httpx.stream("POST", f"{url}/v1/audio/speech", json=body, timeout=60) as answer:
-                size = 0
-                for number, piece in enumerate(answer.iter_raw()):
-                    if not number:
-                        process.send_signal(signal.SIGTERM)
-                    size += len(piece)
-            assert size == 2 * 5 * 24_000
-            assert process.wait(30) in (0, 143)  # uvicorn raises the signal again at the end
-        finally:
-            process.kill()
-    assert "Traceback" not in (tmp_path / "log").read_text()
+    started = start_msn(words, tmp_path / "log", {})
+    try:
+        assert waited(lambda: is_ready(url), 120, pause=0.2)
+        body = {"input": "rain", "seconds": 5, "response_format": "pcm"}
+        with httpx.stream("POST", f"{url}/v1/audio/speech", json=body, timeout=60) as answer:
+            size = 0
+            for number, piece in enumerate(answer.iter_raw()):
+                if not number:
+                    started.process.terminate()
+                size += len(piece)
+        assert size == 2 * 5 * 24_000
+        assert started.ended(30) in (0, 143)  # uvicorn raises the signal again at the end
+    finally:
+        started.process.kill()
+    assert "Traceback" not in started.told()
 
 
 def is_ready(url: str) -> bool:

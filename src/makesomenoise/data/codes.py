@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from makesomenoise.data.clip_info import ClipInfo
 from makesomenoise.data.ontology import Name, Ontology, default_ontology, usual_trust
 from makesomenoise.errors import DataError
 from makesomenoise.files import atomic_write
@@ -65,47 +66,24 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class CodeClip:
+class CodeClip(ClipInfo):
     """One encoded clip.
 
     Attributes:
-        key: unique name within its corpus.
         codes: integers in [0, K).
         seconds: length of the sound.
         sounding: where the first and last audible sound are, seconds; outside is silence.
-        dataset: name of the collection it comes from; `scenes` for a made one.
-        split: train or valid, or empty.
-        fold: the fold within its collection, or empty.
-        kind: coarse kind (sfx, animal, instrument, ..., scene), or empty.
-        label: short English name, or empty.
-        title: a freer description, or empty.
-        captions: whole sentences about it.
-        license: what its source allows.
         events: what sounds when, known only of scenes.
-        trust: how far the label is believed, see `Ontology.find`; empty: as is usual for the collection.
         provenance: how it was made, known only of scenes.
         ontology: tells what labels mean; no part of a shard.
     """
 
-    key: str
     codes: tuple[int, ...]
     seconds: float
     sounding: tuple[float, float] = (0.0, 0.0)
-    dataset: str = ""
-    split: str = ""
-    fold: str = ""
-    kind: str = ""
-    label: str = ""
-    title: str = ""
-    captions: tuple[str, ...] = ()
-    license: str = ""
-    events: tuple[Event, ...] = ()
-    trust: str = ""
-    provenance: Provenance | None = None
-    ontology: Ontology = field(default_factory=default_ontology, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "trust", self.trust or usual_trust(self.dataset))
+    events: tuple[Event, ...] = field(default=(), kw_only=True)
+    provenance: Provenance | None = field(default=None, kw_only=True)
+    ontology: Ontology = field(default_factory=default_ontology, compare=False, repr=False, kw_only=True)
 
     @property
     def name(self) -> Name | None:
@@ -128,7 +106,11 @@ _ARROW = {
 }
 _ARROW |= {kind: pa.struct([(one.name, _ARROW[one.type]) for one in fields(kind)]) for kind in (Event, Provenance)}
 _ARROW |= {tuple[Event, ...]: pa.list_(_ARROW[Event]), Provenance | None: _ARROW[Provenance]}
-_SCHEMA = pa.schema([(one.name, _ARROW[one.type]) for one in fields(CodeClip) if one.type in _ARROW])
+# The columns of a shard in their order, which is part of the format.
+_COLUMNS = ("key", "codes", "seconds", "sounding", "dataset", "split", "fold", "kind", "label", "title")
+_COLUMNS += ("captions", "license", "events", "trust", "provenance")
+_TYPES = {one.name: one.type for one in fields(CodeClip)}
+_SCHEMA = pa.schema([(name, _ARROW[_TYPES[name]]) for name in _COLUMNS])
 
 
 @dataclass(frozen=True)

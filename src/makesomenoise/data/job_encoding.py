@@ -6,7 +6,7 @@ that to run a job twice, or again after its process died, comes to the same as t
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
 from typing import TypeVar
@@ -20,14 +20,12 @@ from makesomenoise.data.clips import ClipStore
 from makesomenoise.data.codes import CodeClip, Failure, Provenance, Stamp, write_codes
 from makesomenoise.data.instructions.scene_qa import described, parts
 from makesomenoise.data.jobs import SCENES, Job
-from makesomenoise.data.manifest import Clip
 from makesomenoise.data.scenes import SceneMaker
 from makesomenoise.data.variation import varied
 from makesomenoise.errors import DataError
 from makesomenoise.tokenizer.model import AudioTokenizer
 
 Read = TypeVar("Read")
-_TOLD = [one.name for one in fields(Clip) if one.name in {own.name for own in fields(CodeClip)} - {"key", "seconds"}]
 _CLIPS_AT_ONCE = 32  # on a GPU; a CPU gains nothing by it
 
 
@@ -164,7 +162,7 @@ class _JobWork:
                 digits = int(hashlib.sha256(clip.key.encode()).hexdigest()[:12], 16)
                 rng = np.random.default_rng([job.seed, job.copy, digits])
                 waveform = varied(waveform, self._model.sample_rate, rng)
-            yield waveform, {"key": key, **{name: getattr(clip, name) for name in _TOLD}}
+            yield waveform, clip.info() | {"key": key}
 
     def _scenes(self) -> Iterator[tuple[np.ndarray, dict]]:
         job, maker = self._job, SceneMaker(self._store, self._job.ontology)

@@ -15,6 +15,8 @@ from makesomenoise.errors import DataError
 
 SCENES, PAIRS, BURSTS, _COPIES = "scenes", "pairs", "bursts", "copies"
 _JOB_CLIPS = 256
+# What is known of a clip, in the order of the text that the stamps of shards are digests of.
+_IDENTITY = ("size", "dataset", "fold", "kind", "label", "title", "seconds", "split", "captions", "license", "trust")
 
 
 class JobError(DataError):
@@ -193,8 +195,9 @@ def _target(output: Path, name: str, number: int) -> Path:
 
 
 def _identity(clip: Clip) -> str:
-    """All that is known of a clip but where it lies, which may change."""
-    return str(replace(clip, path=Path(), offset=0))
+    """All that is known of a clip but where it lies, which may change; in the words that shards were stamped with."""
+    told = ", ".join(f"{name}={getattr(clip, name)!r}" for name in _IDENTITY)
+    return f"Clip(key={clip.key!r}, path={Path()!r}, offset=0, {told})"
 
 
 def _digest(texts: Iterable[str]) -> str:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 
 from makesomenoise.audio.kinds import SUFFIXES
-from makesomenoise.data.ontology import TRUSTS, usual_trust
+from makesomenoise.data.clip_info import ClipInfo
+from makesomenoise.data.ontology import TRUSTS
 from makesomenoise.errors import DataError
 from makesomenoise.files import as_text
 
@@ -31,43 +32,20 @@ class ManifestError(DataError):
 
 
 @dataclass(frozen=True)
-class Clip:
+class Clip(ClipInfo):
     """One item of a dataset: where its bytes are, and what is known of it.
 
     Attributes:
-        key: unique name within its corpus.
         path: the shard or the sound file.
         offset: first byte in `path`.
         size: number of bytes.
-        dataset: name of the collection it comes from.
-        fold: the fold within that collection, or empty.
-        kind: coarse kind (sfx, animal, instrument, ...), or empty.
-        label: short English name, or empty.
-        title: a freer description, or empty.
         seconds: length by the record, 0 where unknown.
-        split: train or valid, or empty.
-        captions: whole sentences about it.
-        license: what its source allows, or empty.
-        trust: how far the label is believed, one of `TRUSTS`; empty: as is usual for the collection.
     """
 
-    key: str
     path: Path
     offset: int
     size: int
-    dataset: str = ""
-    fold: str = ""
-    kind: str = ""
-    label: str = ""
-    title: str = ""
-    seconds: float = 0.0
-    split: str = ""
-    captions: tuple[str, ...] = ()
-    license: str = ""
-    trust: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "trust", self.trust or usual_trust(self.dataset))
+    seconds: float = field(default=0.0, kw_only=True)
 
     def read(self) -> bytes:
         """The encoded bytes of the sound file."""
@@ -76,7 +54,7 @@ class Clip:
             return file.read(self.size)
 
 
-TEXTS = [field.name for field in fields(Clip) if field.type in (str, "str") and field.name != "key"]
+TEXTS = [one.name for one in fields(ClipInfo) if one.type is str and one.name != "key"]
 
 
 def read_clips(paths: Iterable[str | Path], damaged: dict[Path, str] | None = None) -> list[Clip]:

@@ -40,6 +40,9 @@ def blocks(chunks: Iterable[np.ndarray], size: int, context: int, filled: bool =
         filled: let blocks at the end of the stream, which lack what comes after, reach back further, so that they are
             as long as the others: what a network has never seen, it does badly.
     """
+    #            number * size
+    #     | context |<-- size -->| context |
+    #   ^ origin: the place of held[0] in the stream; what no later block reaches back to is dropped
     kept = context + (size + context if filled else 0)
     held: np.ndarray | None = None
     origin = number = 0

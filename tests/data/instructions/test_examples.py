@@ -93,8 +93,10 @@ def test_captions_speak_of_the_clip(examples: Examples, plain_clips: list[CodeCl
 
 
 def test_written_captions_are_used_where_they_fit():
-    clip = CodeClip("a", tuple(range(50)), 2.1, (0.0, 2.1), "esc50", label="rain", title="Rain on a tin roof")
-    unfit = CodeClip("b", tuple(range(50)), 2.1, (0.0, 2.1), "esc50", label="siren", title="REC_0012 take 4.wav")
+    clip = CodeClip("a", tuple(range(50)), 2.1, (0.0, 2.1), dataset="esc50", label="rain", title="Rain on a tin roof")
+    unfit = CodeClip(
+        "b", tuple(range(50)), 2.1, (0.0, 2.1), dataset="esc50", label="siren", title="REC_0012 take 4.wav"
+    )
     texts = [answered(Examples([clip, unfit], RATE).example("caption", number)) for number in range(200)]
     assert 0 < texts.count("Rain on a tin roof.") < 60
     assert not any("REC" in text for text in texts)
@@ -251,8 +253,8 @@ def test_clips_labelled_by_hand_come_as_often_as_asked(plain_clips: list[CodeCli
 
 def test_short_clips_do(scene: CodeClip):
     short = [
-        CodeClip("a", (1,), 0.02, (0.0, 0.02), "esc50", label="mouse click"),
-        CodeClip("b", (1, 2, 3), 0.1, (0.05, 0.06), "esc50", label="dog"),
+        CodeClip("a", (1,), 0.02, (0.0, 0.02), dataset="esc50", label="mouse click"),
+        CodeClip("b", (1, 2, 3), 0.1, (0.05, 0.06), dataset="esc50", label="dog"),
         scene,
     ]
     for number in range(100):

@@ -240,7 +240,8 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     for number, label in enumerate(("rain", "siren", "chainsaw", "wind", "zz 9")):
         path = folder / f"{number}.wav"
         io.save(path, 0.2 * torch.randn(4 * RATE, generator=torch.Generator().manual_seed(number)))
-        clips.append(Clip(f"k{number}", path, 0, path.stat().st_size, "esc50" if number < 4 else "debian", label=label))
+        dataset = "esc50" if number < 4 else "debian"
+        clips.append(Clip(f"k{number}", path, 0, path.stat().st_size, dataset=dataset, label=label))
     return Corpus([], clips)
 
 

@@ -81,8 +81,9 @@ def test_survival_of_the_originals_themselves_and_of_others(classifier: EventCla
     generator = torch.Generator().manual_seed(0)
     mels = [torch.randn(100, 94, generator=generator).half() for _ in range(8)]
     best = classifier.classify([mel.float() for mel in mels[:4]]).scores["esc50"].argmax(1)
-    clips = [Clip(str(i), Path(), 0, 0, "esc50", kind="sfx", label=CONFIG.tasks["esc50"][best[i]]) for i in range(4)]
-    clips += [Clip(str(i), Path(), 0, 0, "game", kind="sfx" if i else "unheard of") for i in range(4)]
+    labels = [CONFIG.tasks["esc50"][best[i]] for i in range(4)]
+    clips = [Clip(str(i), Path(), 0, 0, dataset="esc50", kind="sfx", label=labels[i]) for i in range(4)]
+    clips += [Clip(str(i), Path(), 0, 0, dataset="game", kind="sfx" if i else "unheard of") for i in range(4)]
 
     same = classifier_figures(classifier, clips, mels, mels, min_clips=4)
     assert same["esc50"].accuracy == same["esc50"].balanced_accuracy == 1.0

@@ -25,11 +25,11 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path, bases: dict[str, Path]) -> LanguageTrainingConfig:
-    """Twelve steps on two labels, each of which has codes of its own."""
+    """Six steps on two labels, each of which has codes of its own."""
     loaded = AudioTokenizer.load(tokenizer, vocoder="griffin-lim")
     stamp = Stamp(loaded.fingerprint, loaded.codebook_size, loaded.code_rate)
     clips = [
-        CodeClip(f"{label}-{n}", tuple(first + k % 3 for k in range(25)), 1.0, (0.0, 1.0), "esc50", label=label)
+        CodeClip(f"{label}-{n}", tuple(first + k % 3 for k in range(25)), 1.0, (0.0, 1.0), dataset="esc50", label=label)
         for label, first in (("dog", 0), ("rain", 500))
         for n in range(4)
     ]
@@ -43,11 +43,11 @@ def config(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path, bases: dic
         data=LanguageDataConfig(train=codes, valid=codes, chats=4, valid_batches=2),
         embedding_alignment=EmbeddingAlignmentConfig(steps=20),
         stages=(
-            StageConfig(name="one", steps=4, task_weights=SOME),
-            StageConfig(name="two", steps=8, task_weights=SOME),
+            StageConfig(name="one", steps=2, task_weights=SOME),
+            StageConfig(name="two", steps=4, task_weights=SOME),
         ),
         optimizer=LanguageOptimizerConfig(lora_lr=5e-3, embedding_lr=1e-2, warmup_steps=2),
-        run=LanguageRunConfig(batch_tokens=200, valid_every=4, threads=1, precision="float32"),
+        run=LanguageRunConfig(batch_tokens=200, valid_every=2, threads=1, precision="float32"),
     )
 
 

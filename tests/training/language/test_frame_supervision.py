@@ -42,7 +42,7 @@ def clips() -> AnnotatedClips:
             )
         )
         return CodeClip(
-            f"s{number}", tuple(codes), len(codes) / RATE, (0.0, len(codes) / RATE), "scenes", events=events
+            f"s{number}", tuple(codes), len(codes) / RATE, (0.0, len(codes) / RATE), dataset="scenes", events=events
         )
 
     return AnnotatedClips([scene(number) for number in range(6)], RATE)
@@ -84,11 +84,11 @@ def test_the_lower_layers_learn_and_nothing_else_moves(language, clips):
         losses = []
         for number in range(60):
             losses.append(learner(**batches[number]))
-            losses[-1]["loss"].backward()
+            losses[-1].loss.backward()
             optimizer.step()
             optimizer.zero_grad()
     for kind, share in {"name": 0.5, "level": 0.5, "present": 0.5, "count": 0.8}.items():
-        assert losses[-1][kind] < share * losses[0][kind], kind
+        assert losses[-1].means[kind] < share * losses[0].means[kind], kind
     moved = {name for name, value in language.named_parameters() if not torch.equal(value, before[name])}
     assert all("lora" in name or "trainable_tokens" in name for name in moved)
     assert any(".layers.0." in name for name in moved)
@@ -106,13 +106,13 @@ def test_no_layer_above_is_run_and_all_are_there_afterwards(language, clips, mon
 
 
 def test_a_batch_of_which_little_is_known_has_a_loss(language):
-    named = [CodeClip(f"d{n}", (n,) * 30, 1.28, (0.0, 1.28), "esc50", label="dog") for n in range(4)]
+    named = [CodeClip(f"d{n}", (n,) * 30, 1.28, (0.0, 1.28), dataset="esc50", label="dog") for n in range(4)]
     clips = AnnotatedClips(named, RATE)
     losses = FrameSupervisionTask(language, 1, 1)(**FrameSupervisionBatches(clips, language.prompts, 1, 100)[0])
-    assert losses["counts"] == losses["levels"] == 0
-    assert losses["count"] == losses["level"] == 0.0
-    assert losses["loss"].isfinite()
-    losses["loss"].backward()
+    assert losses.counts["count"] == losses.counts["level"] == 0
+    assert losses.means["count"] == losses.means["level"] == 0.0
+    assert losses.loss.isfinite()
+    losses.loss.backward()
     assert language.rows.grad.isfinite().all()
 
 

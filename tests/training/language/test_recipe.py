@@ -10,11 +10,16 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.nn import functional as F
 
+<<<<<<< HEAD
 from makesomenoise.data.codes import CodeClip, CodesError, Stamp, read_codes, read_stamp, write_codes
+=======
+from makesomenoise.data.codes import CodeClip, CodesError, Stamp, write_codes
+from makesomenoise.data.instructions.text_only import read_chat
+>>>>>>> main
 from makesomenoise.language.config import LanguageConfig, LanguageError, LoraConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
-from makesomenoise.training.language import trainer
+from makesomenoise.training.language import recipe, trainer
 from makesomenoise.training.language.frame_supervision import FrameSupervisionConfig
 from makesomenoise.training.language.recipe import LanguageTrainingConfig, LanguageTrainingError, train_language
 from makesomenoise.training.language.trainer import LanguageOptimizerConfig
@@ -25,13 +30,18 @@ from makesomenoise.training.run import RunError
 def whole(config: LanguageTrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of that configuration, trained in one go, with samples of what the model makes."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    assert train_language(config, folder) == folder / "model"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "_MADE_SECONDS", 0.2)
+        patch.setattr(trainer, "_LONGEST_CAPTION", 4)
+        assert train_language(config, folder) == folder / "model"
     return folder
 
 
 @pytest.fixture
-def silent(config: LanguageTrainingConfig) -> LanguageTrainingConfig:
-    """The same without samples, which take half of the time and change no weight."""
+def silent(config: LanguageTrainingConfig, whole: Path, monkeypatch: pytest.MonkeyPatch) -> LanguageTrainingConfig:
+    """The same without samples, which change no weight, and with the answers of the base that were drawn already."""
+    answers = read_chat(whole / "chats.jsonl")
+    monkeypatch.setattr(recipe, "base_answers", lambda *_, **__: answers)
     return config.model_copy(update={"data": config.data.model_copy(update={"samples": 0})})
 
 
@@ -50,7 +60,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, config: LanguageTrainingConfig, r
     """Runs until so many batches were learned."""
     noted, calls = trainer.Validation.note, []
 
-    def failing(self: trainer.Validation, losses: dict[str, torch.Tensor]) -> None:
+    def failing(self: trainer.Validation, losses: trainer.Losses) -> None:
         calls.append(1)
         if len(calls) > batches:
             raise InterruptedError
@@ -73,10 +83,10 @@ def test_a_run_leaves_a_model_that_loads_and_has_learned(config: LanguageTrainin
     curves = EventAccumulator(str(whole / "curves"), size_guidance={"audio": 0})
     curves.Reload()
     assert {"sounds/dog", "sounds/rain"} == set(curves.Tags()["audio"])
-    assert [sound.step for sound in curves.Audio("sounds/dog")] == [4, 8, 12]
-    state = json.loads((whole / "checkpoint-12" / "trainer_state.json").read_text())
-    assert state["global_step"] == 12
-    assert not (whole / "checkpoint-8").exists()
+    assert [sound.step for sound in curves.Audio("sounds/dog")] == [2, 4, 6]
+    state = json.loads((whole / "checkpoint-6" / "trainer_state.json").read_text())
+    assert state["global_step"] == 6
+    assert not (whole / "checkpoint-4").exists()
 
 
 def test_loss_on_the_fixed_batches_falls(whole: Path):
@@ -90,7 +100,7 @@ def test_loss_on_the_fixed_batches_falls(whole: Path):
 def test_an_interrupted_run_goes_on_exactly(
     silent: LanguageTrainingConfig, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    interrupt(monkeypatch, silent, tmp_path / "broken", batches=6)
+    interrupt(monkeypatch, silent, tmp_path / "broken", batches=3)
     with pytest.raises(RunError, match="--resume"):
         train_language(silent, tmp_path / "broken")
     train_language(silent, tmp_path / "broken", resume=True)
@@ -103,7 +113,7 @@ def test_an_interrupted_run_of_accumulated_gradients_goes_on_exactly(
     run = silent.run.model_copy(update={"gradient_accumulation_steps": 2})
     accumulated = silent.model_copy(update={"run": run})
     train_language(accumulated, tmp_path / "whole")
-    interrupt(monkeypatch, accumulated, tmp_path / "broken", batches=12)
+    interrupt(monkeypatch, accumulated, tmp_path / "broken", batches=6)
     train_language(accumulated, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "broken")
 
@@ -121,11 +131,11 @@ def test_a_run_can_start_from_a_model(silent: LanguageTrainingConfig, whole: Pat
 def test_grounding_comes_first_and_goes_on_exactly(
     silent: LanguageTrainingConfig, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    supervision = FrameSupervisionConfig(steps=6, layers=1, batch_tokens=200)
+    supervision = FrameSupervisionConfig(steps=4, layers=1, batch_tokens=200)
     grounded = silent.model_copy(update={"frame_supervision": supervision})
     train_language(grounded, tmp_path / "whole")
     # Within that stage, and before the next checkpoint.
-    for name, batches in (("early", 5), ("late", 8)):
+    for name, batches in (("early", 3), ("late", 5)):
         interrupt(monkeypatch, grounded, tmp_path / name, batches)
         train_language(grounded, tmp_path / name, resume=True)
         assert_same(tmp_path / "whole", tmp_path / name)
@@ -137,7 +147,7 @@ def test_sounds_of_which_nothing_is_known_ground_nothing(config: LanguageTrainin
     loaded = AudioTokenizer.load(config.tokenizer, vocoder="griffin-lim")
     stamp = Stamp(loaded.fingerprint, loaded.codebook_size, loaded.code_rate)
     (tmp_path / "nameless").mkdir()
-    write_codes(tmp_path / "nameless" / "a.parquet", [CodeClip("x", (1,) * 60, 2.6, (0.0, 2.6), "own")], stamp)
+    write_codes(tmp_path / "nameless" / "a.parquet", [CodeClip("x", (1,) * 60, 2.6, (0.0, 2.6), dataset="own")], stamp)
     data = config.data.model_copy(update={"train": (str(tmp_path / "nameless"),)})
     nameless = config.model_copy(update={"data": data, "frame_supervision": FrameSupervisionConfig(steps=2)})
     with pytest.raises(LanguageTrainingError, match="no labels or scenes"):

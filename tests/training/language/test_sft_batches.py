@@ -16,7 +16,12 @@ def examples() -> Examples:
     """Named clips of many lengths."""
     clips = [
         CodeClip(
-            f"{label}-{n}", tuple(k % factories.CODES for k in range(20 * n)), n, (0.0, float(n)), "esc50", label=label
+            f"{label}-{n}",
+            tuple(k % factories.CODES for k in range(20 * n)),
+            n,
+            (0.0, float(n)),
+            dataset="esc50",
+            label=label,
         )
         for label in ("dog", "rain", "siren")
         for n in range(1, 6)

@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from makesomenoise.training.language import trainer
-from makesomenoise.training.language.trainer import LanguageOptimizerConfig, LanguageRunConfig, Validation
+from makesomenoise.training.language.trainer import LanguageOptimizerConfig, LanguageRunConfig, Losses, Validation
 
 
 def test_rates_rise_hold_and_fall():
@@ -23,9 +23,10 @@ def test_rates_rise_hold_and_fall():
 def test_losses_are_means_over_tokens(tmp_path: Path):
     seen = Validation([], tmp_path)
     for text, texts, audios in ((1.0, 1, 0), (3.0, 3, 2)):
-        values = {"loss": text, "text": text, "audio": 7.0, "texts": texts, "audios": audios}
-        values |= {"kept": 5.0 * text, "kepts": texts}
-        seen.note({name: torch.tensor(value) for name, value in values.items()})
+        means = {"text": text, "audio": 7.0, "kept": 5.0 * text}
+        counts = {"text": texts, "audio": audios, "kept": texts}
+        tensors = ({kind: torch.tensor(value) for kind, value in values.items()} for values in (means, counts))
+        seen.note(Losses(torch.tensor(text), *tensors))
     state = TrainerState(global_step=10, max_steps=100)
     arguments = TrainingArguments(output_dir=str(tmp_path), report_to=[], use_cpu=True)
     seen.on_step_end(arguments, state, TrainerControl())

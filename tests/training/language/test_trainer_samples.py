@@ -35,7 +35,7 @@ def noted(samples: Samples, model: LanguageModel, folder: Path) -> EventAccumula
 
 
 def clip(number: int, label: str, dataset: str = "esc50") -> CodeClip:
-    return CodeClip(f"clip-{number}", (number,) * 30, 1.3, (0.0, 1.0), dataset, label=label)
+    return CodeClip(f"clip-{number}", (number,) * 30, 1.3, (0.0, 1.0), dataset=dataset, label=label)
 
 
 def test_clips_are_described_and_their_names_made_into_sounds(model, tokenizer, tmp_path):

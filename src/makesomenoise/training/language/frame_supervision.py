@@ -25,7 +25,7 @@ from makesomenoise.data.instructions.scene_qa import MOST_TIMES
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import Prompts, Sound, Turn
 from makesomenoise.training.language.sft import MOST_DRAWN, POOL, DrawnAhead, cut
-from makesomenoise.training.language.trainer import LanguageOptimizerConfig, TrainingTask
+from makesomenoise.training.language.trainer import LanguageOptimizerConfig, Losses, TrainingTask
 
 _UNKNOWN = -1
 _USUAL_DB, _SPREAD_DB = -30.0, 10.0
@@ -184,7 +184,7 @@ class FrameSupervisionTask(TrainingTask):
 
     def forward(
         self, tokens: Tensor, attention_mask: Tensor, active: Tensor, begun: Tensor, level_db: Tensor
-    ) -> dict[str, Tensor]:
+    ) -> Losses:
         """The loss of a batch.
 
         Args:
@@ -195,8 +195,7 @@ class FrameSupervisionTask(TrainingTask):
             level_db: [B, L] of that sound, dB of full scale; nan where that is not known.
 
         Returns:
-            Scalars: `loss`; and, without gradient, the mean losses of each head, `name`, `count`, `level` and
-            `present`, with the numbers of tokens they were taken over, which have an s at the end.
+            The loss, and the means of each head, `name`, `count`, `level` and `present`.
         """
         spell = self.language.vocabulary
         hidden = self._lower(tokens, attention_mask)
@@ -215,9 +214,8 @@ class FrameSupervisionTask(TrainingTask):
         }
         means = {kind: values.sum() / max(len(values), 1) for kind, values in asked.items()}
         told = {kind: mean.detach() for kind, mean in means.items()}
-        counts = {f"{kind}s": torch.tensor(len(values)) for kind, values in asked.items()}
-        loss = torch.stack([_WEIGHTS[kind] * mean for kind, mean in means.items()]).sum()
-        return {"loss": loss} | told | counts
+        counts = {kind: torch.tensor(len(values)) for kind, values in asked.items()}
+        return Losses(torch.stack([_WEIGHTS[kind] * mean for kind, mean in means.items()]).sum(), told, counts)
 
     def learned(self) -> dict[str, Tensor]:
         """The matrices, rows and heads by name, sharing memory with the model."""

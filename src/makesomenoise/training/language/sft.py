@@ -27,7 +27,7 @@ from makesomenoise.errors import DataError
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.language.prompts import IGNORED, Example, Prompts
 from makesomenoise.training.language.sharding import is_sharded
-from makesomenoise.training.language.trainer import TrainingTask
+from makesomenoise.training.language.trainer import Losses, TrainingTask
 
 _ALL_WORDS_EVERY = 8
 Item = TypeVar("Item")
@@ -62,7 +62,7 @@ class SFTTask(TrainingTask):
         super().__init__(language)
         self.asked = config
 
-    def forward(self, tokens: Tensor, labels: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
+    def forward(self, tokens: Tensor, labels: Tensor, attention_mask: Tensor) -> Losses:
         """The loss of a batch.
 
         Args:
@@ -71,8 +71,8 @@ class SFTTask(TrainingTask):
             attention_mask: [B, L] 1 where there is a token, else 0.
 
         Returns:
-            Scalars: `loss`; and, without gradient, the mean cross-entropies `text` and `audio` and the mean divergence
-            from the base `kept`, in nats a token, with the numbers of tokens `texts`, `audios` and `kepts`.
+            The loss, and in nats a token the mean cross-entropies `text` and `audio` and the mean divergence `kept`
+            from the base.
         """
         spell = self.language.vocabulary
         silent = (attention_mask[:, 1:] == 1) & ~spell.is_audio(tokens).any(1, keepdim=True)
@@ -95,16 +95,13 @@ class SFTTask(TrainingTask):
         loss = (weights * surprise).sum() / total + self.asked.z_loss * spread / max(len(targets), 1)
         loss = loss + self.asked.kl_weight * divergence.sum() / attention_mask.sum()
         told = surprise.detach()
-        texts, audios = (~within).sum(), within.sum()
-        return {
-            "loss": loss,
-            "text": told[~within].sum() / texts.clamp_min(1),
-            "audio": told[within].sum() / audios.clamp_min(1),
+        counts = {"text": (~within).sum(), "audio": within.sum(), "kept": silent.sum()}
+        means = {
+            "text": told[~within].sum() / counts["text"].clamp_min(1),
+            "audio": told[within].sum() / counts["audio"].clamp_min(1),
             "kept": divergence.detach().mean() if len(divergence) else told.new_zeros(()),
-            "texts": texts,
-            "audios": audios,
-            "kepts": silent.sum(),
         }
+        return Losses(loss, means, counts)
 
     @torch.no_grad()
     def _base_scores(self, tokens: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:
@@ -239,6 +236,9 @@ def cut(items: Sequence[Item], lengths: Sequence[int], rng: np.random.Generator)
         `POOL` batches.
     """
     order = sorted(range(len(items)), key=lambda place: lengths[place])
+    # In order of length, each of the POOL batches ends (|) where its share of tokens is reached, but leaves one item
+    # to itself and to each that follows: the n-th end lies in [n, items - (POOL - n)], behind the one before.
+    #     a b c d | e f g | h i | j k | l
     ends, least = np.cumsum([lengths[place] for place in order]), np.arange(1, POOL)
     cuts = np.searchsorted(ends, ends[-1] * np.arange(1, POOL) / POOL)
     cuts = least + np.maximum.accumulate(np.clip(cuts - least, 0, len(items) - POOL))

@@ -6,8 +6,9 @@ it in 16 bits, as it is shipped.
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from pydantic import Field
@@ -87,10 +88,36 @@ class LanguageRunConfig(Config):
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
 
 
-class TrainingTask(nn.Module):
-    """A language model with the loss that it learns by.
+class Losses(NamedTuple):
+    """The losses of a batch; a tuple, since what shares a model out looks for tensors in tuples and dicts alone.
 
-    `forward` takes a batch and gives `loss` and what is logged: means `x` over as many tokens as `xs` says.
+    Attributes:
+        loss: scalar, to learn by.
+        means: of each kind of tokens the mean loss, a scalar without gradient.
+        counts: of each kind how many tokens it was taken over.
+    """
+
+    loss: Tensor
+    means: dict[str, Tensor]
+    counts: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """Losses as numbers."""
+
+    loss: float
+    means: dict[str, float]
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, losses: Losses) -> Self:
+        means = {kind: float(mean) for kind, mean in losses.means.items()}
+        return cls(float(losses.loss.detach()), means, {kind: int(count) for kind, count in losses.counts.items()})
+
+
+class TrainingTask(nn.Module):
+    """A language model with the loss that it learns by; `forward` takes a batch and gives `Losses`.
 
     Args:
         language: learns.
@@ -127,12 +154,12 @@ class Validation(TrainerCallback):
         self.batches = batches
         self.samples = samples
         self.folder = folder
-        self._noted: list[dict[str, float]] = []
+        self._noted: list[_Noted] = []
         self._curves: SummaryWriter | None = None
 
-    def note(self, losses: dict[str, Tensor]) -> None:
+    def note(self, losses: Losses) -> None:
         """Remembers the losses of a batch until the next step that is logged."""
-        self._noted.append({name: float(value.detach()) for name, value in losses.items()})
+        self._noted.append(_Noted.of(losses))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Logs, and at times looks at the fixed batches."""
@@ -152,7 +179,7 @@ class Validation(TrainerCallback):
         for batch in self.batches:
             moved = {name: tensor.to(args.device) for name, tensor in batch.items()}
             with torch.no_grad(), torch.autocast(args.device.type, torch.bfloat16, enabled=args.bf16):
-                seen.append({name: float(value) for name, value in learner(**moved).items()})
+                seen.append(_Noted.of(learner(**moved)))
         if writes:
             self._log("valid", seen, step)
         if self.samples is not None and not is_sharded():
@@ -163,15 +190,15 @@ class Validation(TrainerCallback):
         if writes:
             checkpoint.save_model(self.folder / "model", config, learned, storage="float16")
 
-    def _log(self, stage: str, seen: list[dict[str, float]], step: int) -> None:
+    def _log(self, stage: str, seen: list[_Noted], step: int) -> None:
         """Means over batches; those of kinds of tokens weigh each token alike."""
         if not seen:
             return
-        values = {"loss": sum(one["loss"] for one in seen) / len(seen)}
-        for kind in (name for name in seen[0] if f"{name}s" in seen[0]):
-            count = sum(one[f"{kind}s"] for one in seen)
+        values = {"loss": sum(one.loss for one in seen) / len(seen)}
+        for kind in seen[0].means:
+            count = sum(one.counts[kind] for one in seen)
             if count:
-                values[kind] = sum(one[kind] * one[f"{kind}s"] for one in seen) / count
+                values[kind] = sum(one.means[kind] * one.counts[kind] for one in seen) / count
         for name, value in values.items():
             self._writer().add_scalar(f"{stage}/{name}", value, step)
         self._writer().flush()
@@ -197,7 +224,7 @@ class _Trainer(Trainer):
         with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.args.bf16):
             losses = model(**inputs)
         self._validation.note(losses)
-        return (losses["loss"], losses) if return_outputs else losses["loss"]
+        return (losses.loss, losses) if return_outputs else losses.loss
 
     def get_train_dataloader(self) -> DataLoader:
         dataset: Any = self.train_dataset
