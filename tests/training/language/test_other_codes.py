@@ -8,7 +8,7 @@ from makesomenoise.training.language.other_codes import OtherCodesError, shared_
 
 
 def clips(**codes: tuple[int, ...]) -> CodeClips:
-    return CodeClips.of([CodeClip(key, made, 1.0, (0.0, 1.0), "esc50") for key, made in codes.items()])
+    return CodeClips.of([CodeClip(key, made, 1.0, (0.0, 1.0), dataset="esc50") for key, made in codes.items()])
 
 
 def test_moments_are_counted_clip_by_clip():

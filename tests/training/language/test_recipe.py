@@ -10,12 +10,8 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.nn import functional as F
 
-<<<<<<< HEAD
 from makesomenoise.data.codes import CodeClip, CodesError, Stamp, read_codes, read_stamp, write_codes
-=======
-from makesomenoise.data.codes import CodeClip, CodesError, Stamp, write_codes
 from makesomenoise.data.instructions.text_only import read_chat
->>>>>>> main
 from makesomenoise.language.config import LanguageConfig, LanguageError, LoraConfig
 from makesomenoise.language.model import LanguageModel
 from makesomenoise.tokenizer.model import AudioTokenizer
