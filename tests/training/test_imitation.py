@@ -92,6 +92,17 @@ def test_it_learns_to_read_other_codes_and_then_goes_on_with_sound(
     assert TokenizerNetwork.load(tmp_path / "run" / "model").config == config.model
 
 
+def test_the_trunk_alone_can_learn(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
+    first = TokenizerNetwork.load(config.init_from or "").state_dict()
+    alone = config.model_copy(update={"imitate": None, "freeze_denoiser": True})
+    after = TokenizerNetwork.load(train_tokenizer(alone, tmp_path / "run")).state_dict()
+    moved = {
+        name.removeprefix("decoder.network.").split(".")[0] for name in first if (after[name] != first[name]).any()
+    }
+    assert {"latents_in", "trunk"} <= moved
+    assert moved <= {"latents_in", "trunk", "trunk_norm", "trunk_up", "decoder"}  # the last is what no condition is
+
+
 def test_what_is_imitated_is_in_no_checkpoint(config: TokenizerTrainingConfig, tmp_path: Path) -> None:
     train_tokenizer(config, tmp_path / "run")
     names = torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)["state_dict"]

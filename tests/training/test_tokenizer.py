@@ -214,7 +214,12 @@ def test_a_regression_decoder_starts_from_a_flow_decoder(
     ("changes", "message"),
     [
         ({"freeze_codes": True}, "need a tokenizer to start from"),
-        ({"init_from": "default", "freeze_trunk": True}, "freeze_trunk needs freeze_codes"),
+        ({"init_from": "default", "freeze_trunk": True}, "freeze_trunk and freeze_denoiser need freeze_codes"),
+        ({"init_from": "default", "freeze_denoiser": True}, "freeze_trunk and freeze_denoiser need freeze_codes"),
+        (
+            {"init_from": "default", "freeze_codes": True, "freeze_trunk": True, "freeze_denoiser": True},
+            "leave nothing to learn",
+        ),
         ({"init_from": "default", "distill": {}}, "distill needs freeze_codes"),
         ({"init_from": "default", "freeze_codes": True, "init_decoder_from": "new", "distill": {}}, "which teaches"),
         (

@@ -45,6 +45,7 @@ from makesomenoise.training.initialization import (
     NEW_DECODER,
     coding_parts,
     fit_bands,
+    freeze_denoiser,
     freeze_trunk,
     load_semantic_branch,
     load_start,
@@ -96,6 +97,7 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
         init_decoder_from: tokenizer whose decoder to start from in place of that of `init_from`, or `new` for none.
         freeze_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
         freeze_trunk: the part of the decoder that reads the latents does not learn either.
+        freeze_denoiser: that part alone learns, so that the jumps of a distilled decoder stay true.
         decoder_warmup: share of the training during which the decoder waits, and encoder and quantizer learn from what
             codes are asked alone. Such a step costs half, and codes that have learned to tell pitch keep doing so,
             while a decoder that comes first leaves no room for it.
@@ -115,6 +117,7 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
     init_decoder_from: str | None = None
     freeze_codes: bool = False
     freeze_trunk: bool = False
+    freeze_denoiser: bool = False
     decoder_warmup: float = 0.0
     data: DataConfig
     label_loss: LabelLossConfig = LabelLossConfig()
@@ -136,8 +139,11 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
             raise ValueError("freeze_codes and init_decoder_from need a tokenizer to start from: name it in init_from")
         if self.freeze_codes and self.teacher_loss.ear is not None:
             raise ValueError("teacher_loss teaches codes, which freeze_codes keeps as they are: leave out one of them")
-        if self.freeze_trunk and (self.decoder_is_new or not self.freeze_codes):
-            raise ValueError("freeze_trunk needs freeze_codes and a trained decoder to start from")
+        frozen = self.freeze_trunk or self.freeze_denoiser
+        if frozen and (self.decoder_is_new or not self.freeze_codes):
+            raise ValueError("freeze_trunk and freeze_denoiser need freeze_codes and a trained decoder to start from")
+        if self.freeze_trunk and self.freeze_denoiser:
+            raise ValueError("freeze_trunk and freeze_denoiser leave nothing to learn: set one of them")
         if self.imitate is not None and (not self.freeze_codes or not isinstance(self.model.decoder, FlowConfig)):
             raise ValueError("imitate needs freeze_codes and a decoder of kind flow")
         if self.distill is not None and not isinstance(self.model.decoder, FlowConfig):
@@ -176,6 +182,8 @@ class TokenizerTraining(lightning.LightningModule):
                     module.requires_grad_(False)
             if config.freeze_trunk:
                 freeze_trunk(self.network)
+            if config.freeze_denoiser:
+                freeze_denoiser(self.network)
             dim, n_mels = config.model.encoder.latent_dim, config.model.mel.n_mels
             self.label_head = LabelHead(config.label_loss, dim, len(labels)) if labels else None
             self.mel_head = MelHead(dim, n_mels) if config.mel_loss.weight else None
