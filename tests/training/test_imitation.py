@@ -28,7 +28,7 @@ def saved(folder: Path, seed: int) -> Path:
         network = TokenizerNetwork(MODEL)
         for parameter in network.get_submodule("decoder.network").parameters():
             parameter.data += 0.1 * torch.randn_like(parameter)
-    save_model(folder, MODEL, network.state_dict())
+    save_model(folder, MODEL, network.state_dict(), storage="float16")
     return folder
 
 
