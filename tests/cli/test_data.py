@@ -1,6 +1,8 @@
 """`msn data`: sound becomes shards, shards are counted, mistakes become one sentence."""
 
+import http.server
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,14 @@ def test_a_cluster_that_cannot_be_used_is_one_sentence(msn, models, folder: Path
         assert result.exit_code == 2
         assert words in result.stderr
         assert len(result.stderr.strip().splitlines()) == 1
+
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{other.server_port}"
+        result = msn("data", "encode", folder, tmp_path / "out", "--model", models.ours, "--ray", address)
+        other.shutdown()
+    assert result.exit_code == 2
+    assert f"What answers at {address} is no Ray cluster" in result.stderr
 
     def refused(**_):
         raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.40.0\n    Python: 3.11.9")

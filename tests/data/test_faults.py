@@ -95,8 +95,11 @@ def test_a_driver_that_is_killed_takes_its_cluster_along_and_plain_processes_fin
     codes, died = tmp_path / "codes", Path(dying["DIE_ONCE"])
     command = [sys.executable, "-m", "makesomenoise", "data", "encode", str(sounds), str(codes), "--model", str(model)]
     driver = subprocess.Popen([*command, "--ray"], env={**os.environ, "OMP_NUM_THREADS": "1", **dying})
-    wait_until(lambda: died.exists() or driver.poll() is not None)  # an actor has died, so that something is left to do
-    driver.kill()
+    try:
+        # An actor has died, so that something is left to do.
+        wait_until(lambda: died.exists() or driver.poll() is not None)
+    finally:
+        driver.kill()
     assert driver.wait() == -signal.SIGKILL
     wait_until(lambda: not processes_with(str(died)))
     done = encode_corpus([sounds], codes, model)
@@ -107,7 +110,7 @@ def test_a_driver_that_is_killed_takes_its_cluster_along_and_plain_processes_fin
     check_undisturbed(codes, whole)
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 240.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 400.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

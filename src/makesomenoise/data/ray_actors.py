@@ -29,6 +29,9 @@ LOCAL = "local"
 _MOST_BLOCKS = 1000
 _PATIENCE_SECONDS = 5.0
 _STORE_BYTES = 128 * 2**20  # of a cluster of our own; what goes through it is small
+# How a client of HTTP/2 begins, which Ray speaks, with an empty frame of settings; a server answers with its own.
+_SETTINGS = b"\x04"
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _SETTINGS + bytes(5)
 
 
 class RayClusterError(DataError):
@@ -139,17 +142,21 @@ def _connected(address: str, count: int) -> Iterator[None]:
 
 
 def _check_answers(address: str) -> None:
-    """Ray itself would wait for half a minute and tell much."""
+    """Ray itself would wait for minutes and tell much."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
         raise RayClusterError(f"'{address}' is no address of a Ray cluster: give HOST:PORT, ray://HOST:PORT or auto.")
     try:
-        socket.create_connection((host, int(port)), _PATIENCE_SECONDS).close()
+        with socket.create_connection((host, int(port)), _PATIENCE_SECONDS) as connection:
+            connection.sendall(_GREETING)
+            head = connection.recv(9, socket.MSG_WAITALL)
     except (OSError, OverflowError) as error:
         raise RayClusterError(
             f"No Ray cluster answers at {address} ({' '.join(str(error).split())}): "
             "start one with `ray start --head`, or give --ray alone for one on this machine."
         ) from None
+    if head[3:4] != _SETTINGS:
+        raise RayClusterError(f"What answers at {address} is no Ray cluster: give the address that `ray start` told.")
 
 
 def _refused(address: str, error: Exception) -> RayClusterError:
