@@ -4,8 +4,9 @@
     python benchmarks/encode_cost.py --clips 1000 20000 --seconds 0.1 --model TINY
 
 Both have two workers and take turns, so that a busy machine disturbs them alike. A run is told as what it took until
-its first shard was there, and then, between the first shard and the last, as what a clip took: of the processor, by
-those who encode and by the rest, and by the clock. Memory is what a process had for its own at its peak.
+its first shard was there, and then, for the second half of the shards, since in the first some are still starting, as
+what a clip took: of the processor, by those who encode, by the command and by the rest of Ray, and by the clock. Memory
+is what a process had for its own at its peak.
 """
 
 import argparse
@@ -58,12 +59,13 @@ def told(cost: Cost, clips: int) -> str:
     last = next(look for look in cost.looks if look.done == shards)
     memory = ", ".join(f"{kind} {size:.0f}" for kind, size in sorted(cost.memory.items()))
     line = f"first shard after {first.seconds:.0f} s, {sum(first.processor.values()):.1f} s of the processor; "
-    made = (last.done - first.done) * clips / shards
+    half = next(look for look in cost.looks if 2 * look.done >= shards)
+    made = (last.done - half.done) * clips / shards
     if made:
-        who = (("command", "worker", "actor"), ("rest of Ray",))
-        spent = [1000 * (_of(last, kinds) - _of(first, kinds)) / made for kinds in who]
-        line += f"then {spent[0]:.2f} + {spent[1]:.2f} ms of the processor a clip, "
-        line += f"{1000 * (last.seconds - first.seconds) / made:.2f} ms by the clock; "
+        who = (("worker", "actor"), ("command",), ("rest of Ray",))
+        spent = [1000 * (_of(last, kinds) - _of(half, kinds)) / made for kinds in who]
+        line += f"then {spent[0]:.2f} + {spent[1]:.2f} + {spent[2]:.2f} ms of the processor a clip, "
+        line += f"{1000 * (last.seconds - half.seconds) / made:.2f} ms by the clock; "
     return f"{line}in all {sum(cost.looks[-1].processor.values()):.1f} s; MB: {memory}"
 
 

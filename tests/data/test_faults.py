@@ -110,7 +110,7 @@ def test_a_driver_that_is_killed_takes_its_cluster_along_and_plain_processes_fin
     check_undisturbed(codes, whole)
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 240.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 400.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

@@ -119,7 +119,6 @@ def _connected(address: str, count: int) -> Iterator[None]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # else Ray tells its makers, which nobody asked for
     # Else actors would wait behind everything else on a busy machine; the name is Ray's.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what ends a run is told by what Ray raises
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address in ("", LOCAL):
         quiet |= {
