@@ -7,6 +7,7 @@
 #
 #   stage         what                                                      hours of one core with AVX2
 #   simple        tones, noises, silence by formulas                        seconds
+#   codes/before  the corpus as the codes that the shipped model knows      0.1, for another tokenizer
 #   codes/train   the corpus, copies, scenes, pairs and bursts as codes     1.1 (115 times real time)
 #   codes/valid   the validation split and scenes of it                     0.02
 #   open          from the shipped model, names left open                   3.3 (12 s a step)
@@ -21,8 +22,11 @@ fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 corpus=$(realpath -m "$1")
 runs=$(realpath -m "$2")
-tokenizer=default
-(($# < 3)) || tokenizer=$(realpath -m "$3")
+tokenizer=default before=
+if (($# == 3)); then
+  tokenizer=$(realpath -m "$3")
+  before=$runs/codes/before
+fi
 if ! compgen -G "$corpus/train-*.tar" >/dev/null || ! compgen -G "$corpus/valid-*.tar" >/dev/null; then
   echo "$corpus holds no train-*.tar or no valid-*.tar: give the folder of the corpus." >&2
   exit 2
@@ -32,12 +36,13 @@ learned=("$corpus"/train-*.tar "$corpus"/extra-*.tar)
 
 # The configuration speaks of codes/: this copy has the folder that was given here.
 mkdir -p "$runs/configs"
-sed -e "s#codes/#$runs/codes/#g" -e "s#^tokenizer: default#tokenizer: $tokenizer#" -e "s#^init_from: language#&\nother_codes: true#" \
-  "$root/configs/language/open.yaml" >"$runs/configs/open.yaml"
+sed -e "s#codes/#$runs/codes/#g" -e "s#^tokenizer: default#tokenizer: $tokenizer#" \
+  -e "${before:+s#^init_from: language#&\ncodes_before: [$before]#}" "$root/configs/language/open.yaml" >"$runs/configs/open.yaml"
 
 source "$root/recipes/stages.sh"
 
 stage simple msn data prepare simple "$runs/simple" --count 2000
+[[ -z $before ]] || stage codes/before msn data encode "${learned[@]}" "$runs/codes/before"
 stage codes/train msn data encode "${learned[@]}" "$runs/simple" "$runs/codes/train" \
   --scenes 4096 --pairs 4096 --bursts 2048 --copies 1 --model "$tokenizer"
 stage codes/valid msn data encode "$corpus"/valid-*.tar "$runs/codes/valid" --scenes 250 --model "$tokenizer"

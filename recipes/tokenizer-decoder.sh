@@ -36,6 +36,7 @@ for file in "$root"/configs/tokenizer/*.yaml; do
 done
 
 if [[ -n $codes ]]; then
+  printf "imitate: {tokenizer: default, share: 0.25}\n" >>"$runs/configs/decoder.yaml"
   for name in decoder distill; do
     sed -i -e "s#^init_from: default#init_from: $codes#" -e "s#^model:#model:\n  mel: {high_pass_hz: 35.0}#" "$runs/configs/$name.yaml"
   done

@@ -49,21 +49,21 @@ def test_stages_are_done_in_order_and_once(log: Path):
     assert _walked(log, "corpus", "runs").stdout == ""
     config = LanguageTrainingConfig.from_yaml(runs / "configs" / "open.yaml")
     assert config.data.train == (str(runs / "codes" / "train"),)
-    assert (config.init_from, config.tokenizer, config.other_codes) == ("language", "default", True)
+    assert (config.init_from, config.tokenizer, config.codes_before) == ("language", "default", ())
 
 
 def test_codes_of_another_tokenizer_are_learned_and_have_no_mean_with_those_of_before(log: Path):
     done = _walked(log, "corpus", "runs", "my tokenizer")
     assert done.returncode == 0, done.stderr
-    assert [line.removeprefix("== ") for line in done.stdout.splitlines()] == [
-        name for name in STAGES if name != "mean"
-    ]
+    stages = ["simple", "codes/before", "codes/train", "codes/valid", "open", "evaluate"]
+    assert [line.removeprefix("== ") for line in done.stdout.splitlines()] == stages
     tokenizer, runs = log.parent / "my tokenizer", log.parent / "runs"
     asked = log.read_text().splitlines()
-    assert [line.endswith(f"--model {tokenizer}") for line in asked] == [False, True, True, False, False]
+    assert [line.endswith(f"--model {tokenizer}") for line in asked] == [False, False, True, True, False, False]
     assert f"--model {runs}/open/model --tokenizer {tokenizer}" in asked[-1]
     config = LanguageTrainingConfig.from_yaml(runs / "configs" / "open.yaml")
-    assert (config.init_from, config.tokenizer, config.other_codes) == ("language", str(tokenizer), True)
+    assert (config.init_from, config.tokenizer) == ("language", str(tokenizer))
+    assert config.codes_before == (str(runs / "codes" / "before"),)
 
 
 def test_both_roads_follow_each_other(log: Path):

@@ -72,6 +72,8 @@ def test_each_stage_starts_from_the_one_before(log: Path) -> None:
     assert distill.init_from == str(runs / "decoder" / "model")
     assert codes.model.identity() == decoder.model.identity() == distill.model.identity()
     assert decoder.teacher_loss.ear is None
+    assert decoder.imitate is not None
+    assert distill.imitate is None
 
 
 def test_what_is_missing_is_said_in_one_sentence(log: Path) -> None:

@@ -107,7 +107,7 @@ def test_training_lowers_the_losses_and_codes_learn_their_label(
 ) -> None:
     seen: list[dict[str, Tensor]] = []
     monkeypatch.setattr(tokenizer.TokenizerTraining, "log_dict", lambda _self, values, **_: seen.append(dict(values)))
-    run = RunConfig(steps=80, valid_every=40, batch_size=4, threads=1)
+    run = RunConfig(steps=48, valid_every=48, batch_size=4, threads=1)
     optimizer = config.optimizer.model_copy(update={"learning_rate": 5e-3, "warmup_steps": 5})
     train_tokenizer(config.model_copy(update={"run": run, "optimizer": optimizer}), tmp_path / "run")
     steps = [values for values in seen if "train/loss" in values]
@@ -214,7 +214,12 @@ def test_a_regression_decoder_starts_from_a_flow_decoder(
     ("changes", "message"),
     [
         ({"freeze_codes": True}, "need a tokenizer to start from"),
-        ({"init_from": "default", "freeze_trunk": True}, "freeze_trunk needs freeze_codes"),
+        ({"init_from": "default", "freeze_trunk": True}, "freeze_trunk and freeze_denoiser need freeze_codes"),
+        ({"init_from": "default", "freeze_denoiser": True}, "freeze_trunk and freeze_denoiser need freeze_codes"),
+        (
+            {"init_from": "default", "freeze_codes": True, "freeze_trunk": True, "freeze_denoiser": True},
+            "leave nothing to learn",
+        ),
         ({"init_from": "default", "distill": {}}, "distill needs freeze_codes"),
         ({"init_from": "default", "freeze_codes": True, "init_decoder_from": "new", "distill": {}}, "which teaches"),
         (

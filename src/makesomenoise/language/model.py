@@ -118,7 +118,7 @@ class LanguageModel(nn.Module):
         self.prompts = Prompts(self.vocabulary, self.config.code_rate if time_markers else None)
 
     def take_codes_of(self, fingerprint: str, codebook_size: int) -> None:
-        """Makes the codes of another tokenizer the new words, with the rows of the codes that had their numbers.
+        """Makes the codes of another tokenizer the model's own; their rows are those of the same numbers as yet.
 
         Raises:
             LanguageError: if there are more or fewer of them.

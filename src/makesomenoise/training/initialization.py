@@ -15,6 +15,7 @@ from makesomenoise.tokenizer.network import TokenizerNetwork
 NEW_DECODER = "new"
 _DECODER, _BRANCH = "decoder.", "encoder.scene."
 _BAND_EXAMPLES = 64
+_TRUNK = ("latents_in", "trunk", "trunk_norm")
 
 
 def load_start(network: TokenizerNetwork, source: str, decoder_source: str | None) -> None:
@@ -67,10 +68,17 @@ def coding_parts(network: TokenizerNetwork) -> list[nn.Module]:
     return [network.encoder, network.get_submodule("quantizer")]
 
 
+def freeze_denoiser(network: TokenizerNetwork) -> None:
+    """Keeps what a decoder makes of what it has read in the latents, its jumps too."""
+    for name, module in network.get_submodule("decoder.network").named_children():
+        if name not in (*_TRUNK, "trunk_up"):
+            module.requires_grad_(False)
+
+
 def freeze_trunk(network: TokenizerNetwork) -> None:
     """Keeps what a decoder reads in the latents, which then costs no backward pass."""
     steps = network.get_submodule("decoder.network")
-    for name in ("latents_in", "trunk", "trunk_norm"):
+    for name in _TRUNK:
         steps.get_submodule(name).requires_grad_(False)
     if isinstance(network.decoder, FlowDecoder):
         network.decoder.no_condition.requires_grad_(False)

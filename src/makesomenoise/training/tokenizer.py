@@ -40,10 +40,12 @@ from makesomenoise.training.auxiliary_losses import (
     frame_weights,
 )
 from makesomenoise.training.distillation import Distillation, DistillConfig
+from makesomenoise.training.imitation import Imitation, ImitationConfig
 from makesomenoise.training.initialization import (
     NEW_DECODER,
     coding_parts,
     fit_bands,
+    freeze_denoiser,
     freeze_trunk,
     load_semantic_branch,
     load_start,
@@ -95,6 +97,7 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
         init_decoder_from: tokenizer whose decoder to start from in place of that of `init_from`, or `new` for none.
         freeze_codes: only the decoder learns, so that sound which was encoded before can still be decoded.
         freeze_trunk: the part of the decoder that reads the latents does not learn either.
+        freeze_denoiser: that part alone learns, so that the jumps of a distilled decoder stay true.
         decoder_warmup: share of the training during which the decoder waits, and encoder and quantizer learn from what
             codes are asked alone. Such a step costs half, and codes that have learned to tell pitch keep doing so,
             while a decoder that comes first leaves no room for it.
@@ -103,6 +106,7 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
         mel_loss: the loss that asks codes for the outline of their mel.
         spectral_peak_loss: the loss that asks codes which bands stand out.
         teacher_loss: the loss that asks codes for what a teacher hears.
+        imitate: how the decoder begins with the codes of `init_from`, where it knows those of another tokenizer.
         distill: the decoder learns to jump from the model it starts from; none: it learns flow matching alone.
         optimizer: how the weights move.
     """
@@ -113,12 +117,14 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
     init_decoder_from: str | None = None
     freeze_codes: bool = False
     freeze_trunk: bool = False
+    freeze_denoiser: bool = False
     decoder_warmup: float = 0.0
     data: DataConfig
     label_loss: LabelLossConfig = LabelLossConfig()
     mel_loss: MelLossConfig = MelLossConfig()
     spectral_peak_loss: SpectralPeakLossConfig = SpectralPeakLossConfig()
     teacher_loss: TeacherLossConfig = TeacherLossConfig()
+    imitate: ImitationConfig | None = None
     distill: DistillConfig | None = None
     optimizer: OptimizerConfig = OptimizerConfig()
 
@@ -133,8 +139,13 @@ class TokenizerTrainingConfig(LightningTrainingConfig):
             raise ValueError("freeze_codes and init_decoder_from need a tokenizer to start from: name it in init_from")
         if self.freeze_codes and self.teacher_loss.ear is not None:
             raise ValueError("teacher_loss teaches codes, which freeze_codes keeps as they are: leave out one of them")
-        if self.freeze_trunk and (self.decoder_is_new or not self.freeze_codes):
-            raise ValueError("freeze_trunk needs freeze_codes and a trained decoder to start from")
+        frozen = self.freeze_trunk or self.freeze_denoiser
+        if frozen and (self.decoder_is_new or not self.freeze_codes):
+            raise ValueError("freeze_trunk and freeze_denoiser need freeze_codes and a trained decoder to start from")
+        if self.freeze_trunk and self.freeze_denoiser:
+            raise ValueError("freeze_trunk and freeze_denoiser leave nothing to learn: set one of them")
+        if self.imitate is not None and (not self.freeze_codes or not isinstance(self.model.decoder, FlowConfig)):
+            raise ValueError("imitate needs freeze_codes and a decoder of kind flow")
         if self.distill is not None and not isinstance(self.model.decoder, FlowConfig):
             raise ValueError("distill needs a decoder of kind flow")
         if self.distill is not None and (self.decoder_is_new or not self.freeze_codes):
@@ -171,6 +182,8 @@ class TokenizerTraining(lightning.LightningModule):
                     module.requires_grad_(False)
             if config.freeze_trunk:
                 freeze_trunk(self.network)
+            if config.freeze_denoiser:
+                freeze_denoiser(self.network)
             dim, n_mels = config.model.encoder.latent_dim, config.model.mel.n_mels
             self.label_head = LabelHead(config.label_loss, dim, len(labels)) if labels else None
             self.mel_head = MelHead(dim, n_mels) if config.mel_loss.weight else None
@@ -178,6 +191,7 @@ class TokenizerTraining(lightning.LightningModule):
             self.teacher_head = answers and TeacherHead(config.teacher_loss, dim, answers, hidden=_TEACHER_HIDDEN)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.distillation: Distillation | None = None
+        self.imitation = Imitation(config.imitate) if config.imitate is not None else None
         self._valid: list[dict[str, Tensor]] = []
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
@@ -192,6 +206,8 @@ class TokenizerTraining(lightning.LightningModule):
 
     def _losses(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
         config, distill = self.config, self.distillation
+        if self.imitation is not None and progress < self.imitation.config.share:
+            return {"imitation": self._imitation_loss(self.imitation, batch["waveform"])}
         generator, weight = self._generator(self.global_step), frame_weights(batch["sounding"])
         asked = progress >= config.decoder_warmup and self._weight("reconstruction") > 0.0
         passed = self.network(batch["waveform"], progress, generator, config.freeze_codes, asked, weight)
@@ -210,6 +226,12 @@ class TokenizerTraining(lightning.LightningModule):
             losses["teacher"] = _of_both(self.teacher_head.loss, passed, batch["taught"])
         return losses
 
+    def _imitation_loss(self, imitation: Imitation, waveform: Tensor) -> Tensor:
+        latents = self.network.forward_frozen(waveform).quantized.latents
+        generator, decoder = self._generator(self.global_step), self._flow_decoder(self.network)
+        chance = own_rows(lambda n: torch.rand(n, generator=generator, device=waveform.device), len(waveform))
+        return imitation.loss(self.network, waveform, latents, chance < decoder.config.drop_condition)
+
     def _weight(self, loss: str) -> float:
         """The weight of a loss in the objective."""
         config = self.config
@@ -219,6 +241,7 @@ class TokenizerTraining(lightning.LightningModule):
             "mel": config.mel_loss.weight,
             "spectral_peak": config.spectral_peak_loss.weight,
             "teacher": 1.0,
+            "imitation": 1.0,
         }
         return {"quantizer": 1.0, "reconstruction": flow_share, "distill": 1.0 - flow_share, **weights}[loss]
 
@@ -227,7 +250,9 @@ class TokenizerTraining(lightning.LightningModule):
         return network.decoder
 
     def on_fit_start(self) -> None:
-        """Several devices distil from examples of their own."""
+        """Several devices distil from examples of their own; what is imitated is no part of the model."""
+        if self.imitation is not None:
+            self.imitation.before.to(self.device)
         if self.distillation is not None:
             self.distillation.share(self.global_rank, self.trainer.world_size)
 
@@ -371,6 +396,9 @@ def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, res
     if config.decoder_is_new:
         fit_bands(module.network, train)
         fit_bands(module.average, train)
+    if module.imitation is not None:
+        for network in (module.network, module.average):
+            module.imitation.begin(network, train)
     if config.distill is not None:
         module.distillation = Distillation(config.distill, copy.deepcopy(module.network), train)
     loaders = endless(train, valid, data.valid_crops, data.workers, config.run)

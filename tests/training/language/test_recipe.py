@@ -1,14 +1,16 @@
 """A run learns what its codes mean, leaves a model that loads, and goes on exactly after an interruption."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.nn import functional as F
 
-from makesomenoise.data.codes import CodeClip, CodesError, Stamp, write_codes
+from makesomenoise.data.codes import CodeClip, CodesError, Stamp, read_codes, read_stamp, write_codes
 from makesomenoise.data.instructions.text_only import read_chat
 from makesomenoise.language.config import LanguageConfig, LanguageError, LoraConfig
 from makesomenoise.language.model import LanguageModel
@@ -171,23 +173,36 @@ def test_a_model_of_another_tokenizer_is_no_start(
     )
     LanguageModel.create(other, torch.randn(1024, 8)).save(tmp_path / "other")
     started = config.model_copy(update={"init_from": str(tmp_path / "other")})
-    with pytest.raises(LanguageTrainingError, match=r"ffffffff.*or set other_codes"):
+    with pytest.raises(LanguageTrainingError, match=r"ffffffff.*or give codes_before"):
         train_language(started, tmp_path / "run")
 
 
-def test_codes_of_another_tokenizer_start_from_those_of_their_numbers(
+def test_codes_of_another_tokenizer_start_as_those_of_the_same_moments(
     silent: LanguageTrainingConfig, whole: Path, tmp_path: Path
 ):
     before = LanguageModel.load(whole / "model")
-    own = before.config.tokenizer_fingerprint
+    own, size = before.config.tokenizer_fingerprint, before.config.codebook_size
     before.config = before.config.model_copy(update={"tokenizer_fingerprint": "f" * 16})
     before.save(tmp_path / "other")
-    part = (silent.stages[-1].model_copy(update={"steps": 1}),)
-    rates = LanguageOptimizerConfig(lora_lr=1e-9, embedding_lr=1e-9)
-    started = {"init_from": str(tmp_path / "other"), "other_codes": True, "stages": part, "optimizer": rates}
-    after = LanguageModel.load(train_language(silent.model_copy(update=started), tmp_path / "run"))
+    clips = [
+        replace(clip, codes=tuple((code + 7) % size for code in clip.codes)) for clip in read_codes(*silent.data.train)
+    ]
+    write_codes(tmp_path / "before.parquet", clips, replace(read_stamp(silent.data.train[0]), fingerprint="f" * 16))
+    started = silent.model_copy(
+        update={
+            "init_from": str(tmp_path / "other"),
+            "codes_before": (str(tmp_path / "before.parquet"),),
+            "stages": (silent.stages[-1].model_copy(update={"steps": 1}),),
+            "optimizer": LanguageOptimizerConfig(lora_lr=1e-9, embedding_lr=1e-9),
+        }
+    )
+    after = LanguageModel.load(train_language(started, tmp_path / "run"))
     assert after.config.tokenizer_fingerprint == own
-    torch.testing.assert_close(after.rows, before.rows, atol=1e-3, rtol=0)
+    for code in (0, 1, 2, 500, 501, 502):  # those that sound
+        nearest = F.cosine_similarity(after.rows[code][None], before.rows[:size]).argmax()
+        assert nearest == (code + 7) % size
+    torch.testing.assert_close(after.rows[-2:], before.rows[-2:], atol=1e-3, rtol=0)
+    assert train_language(started, tmp_path / "run", resume=True) == tmp_path / "run" / "model"
 
 
 def test_codes_of_another_number_are_refused(whole: Path):

@@ -38,20 +38,23 @@ def clip(number: int, label: str, dataset: str = "esc50") -> CodeClip:
     return CodeClip(f"clip-{number}", (number,) * 30, 1.3, (0.0, 1.0), dataset=dataset, label=label)
 
 
-def test_clips_are_described_and_their_names_made_into_sounds(model, tokenizer, tmp_path):
+def test_clips_are_described_and_their_names_made_into_sounds(model, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "_MADE_SECONDS", 0.5)
+    monkeypatch.setattr(trainer, "_LONGEST_CAPTION", 8)
     clips = [clip(0, "dog"), clip(1, "dog"), clip(2, "rain"), clip(3, "no such label", "debian")]
     found = noted(Samples(clips, 5, tokenizer), model, tmp_path)
     assert set(found.Tags()["audio"]) == {"sounds/dog", "sounds/rain"}
     assert set(found.Tags()["tensors"]) == {"captions/dog/text_summary", "captions/rain/text_summary"}
     sound = found.Audio("sounds/dog")[0]
     assert (sound.step, sound.sample_rate) == (7, 24000.0)
-    assert sound.length_frames == pytest.approx(2.0 * 24000, abs=1024)
+    assert sound.length_frames == pytest.approx(0.5 * 24000, abs=1024)
     text = found.Tensors("captions/dog/text_summary")[0].tensor_proto.string_val[0].decode()
     assert text.startswith("clip-0: ")
 
 
 def test_no_more_clips_than_asked_for_are_chosen(model, tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "_MADE_SECONDS", 0.2)
+    monkeypatch.setattr(trainer, "_LONGEST_CAPTION", 4)
     clips = [clip(n, label) for n, label in enumerate(("dog", "rain", "cow", "siren"))]
     first, again = (noted(Samples(clips, 2, tokenizer), model, tmp_path / name) for name in "ab")
     assert len(first.Tags()["audio"]) == 2

@@ -40,6 +40,7 @@ from makesomenoise.training.language.frame_supervision import (
     FrameSupervisionTask,
 )
 from makesomenoise.training.language.memory_estimate import Estimate, GpuPlan, estimate, plan
+from makesomenoise.training.language.other_codes import shared_moments, translated
 from makesomenoise.training.language.self_distillation import base_answers
 from makesomenoise.training.language.sft import Batches, LossConfig, SFTTask, Stage
 from makesomenoise.training.language.sharding import is_sharded, whole
@@ -105,8 +106,9 @@ class LanguageTrainingConfig(TrainingConfig):
         context_tokens: the most tokens a conversation may have.
         time_markers: whether sounds that are heard tell the time, also where the model to start from had none.
         init_from: language model to start from, a model folder or a bundled name, or none.
-        other_codes: the model to start from may have learned the codes of another tokenizer: its matrices stay, and
-            each code starts as the code of its number was, which helps where the one was trained on from the other.
+        codes_before: code shards of clips of the training by the tokenizer whose codes the model to start from has
+            learned, where that is another one: its matrices stay, and each new code starts as the old ones that sound
+            at the same moments.
         data: what it learns from.
         embedding_alignment: how the rows of codes are aligned first; not done for a model to start from.
         frame_supervision: how the lower layers then learn what sounds.
@@ -123,7 +125,7 @@ class LanguageTrainingConfig(TrainingConfig):
     context_tokens: int = Field(default=2048, ge=16)
     time_markers: bool = True
     init_from: str | None = None
-    other_codes: bool = False
+    codes_before: tuple[str, ...] = ()
     data: LanguageDataConfig
     embedding_alignment: EmbeddingAlignmentConfig = EmbeddingAlignmentConfig()
     frame_supervision: FrameSupervisionConfig = FrameSupervisionConfig(steps=0)
@@ -231,12 +233,12 @@ def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Cod
     if config.init_from is not None:
         model = LanguageModel.load(config.init_from, config.run.dtype)
         if model.config.tokenizer_fingerprint != tokenizer.fingerprint:
-            if not config.other_codes:
+            if not config.codes_before:
                 raise LanguageTrainingError(
                     f"The model to start from learned the codes of the tokenizer {model.config.tokenizer_fingerprint}, "
-                    f"and this one is {tokenizer.fingerprint}: name the one it was trained with, or set other_codes."
+                    f"and this one is {tokenizer.fingerprint}: name the one it was trained with, or give codes_before."
                 )
-            model.take_codes_of(tokenizer.fingerprint, tokenizer.codebook_size)
+            _take_codes(model, config, tokenizer, clips)
         model.tell_time(config.time_markers)
         return model
     codebook = torch.from_numpy(tokenizer.codebook)
@@ -253,6 +255,20 @@ def _model(config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: Cod
     if clips and config.embedding_alignment.steps:
         _align(model, clips, config)
     return model
+
+
+def _take_codes(
+    model: LanguageModel, config: LanguageTrainingConfig, tokenizer: AudioTokenizer, clips: CodeClips
+) -> None:
+    """Makes the codes of another tokenizer the model's own; where there are no clips, rows are those of before."""
+    own = model.config.tokenizer_fingerprint
+    model.take_codes_of(tokenizer.fingerprint, tokenizer.codebook_size)
+    if clips:
+        counts = shared_moments(clips, read_codes(*config.codes_before, fingerprint=own), tokenizer.codebook_size)
+        rows, output_rows = model.rows.detach().clone(), model.output_rows.detach().clone()
+        for one in (rows, output_rows):
+            one[:-2] = translated(one[:-2], counts)
+        model.set_rows(rows, output_rows)
 
 
 def _align(model: LanguageModel, clips: CodeClips, config: LanguageTrainingConfig) -> None:
