@@ -1,17 +1,17 @@
 """Two tiny tokenizers with random weights and a vocoder, as folders, and a way to call `msn`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from typer import testing
 from typer.main import get_command
-from typer.testing import CliRunner
 
 from tests import factories
 
-Msn = Callable[..., Result]
+Msn = Callable[..., testing.Result]
 
 
 @dataclass(frozen=True)
@@ -31,25 +31,21 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     return Models(folder / "ours", folder / "baseline", factories.save_vocoder(folder / "vocoder"))
 
 
-class Runner(CliRunner):
-    """Calls `msn`, which it puts together once; typer's runner does so for each call, most of what a call takes."""
-
-    def __init__(self):
-        from makesomenoise.cli.main import app
-
-        super().__init__()
-        self._command = get_command(app)
-
-    def call(self, *arguments: object, typed: str | bytes = "") -> Result:
-        return super(CliRunner, self).invoke(self._command, [str(argument) for argument in arguments], input=typed)
-
-
 @pytest.fixture(scope="session")
-def runner() -> Runner:
-    return Runner()
+def runner() -> Iterator[Msn]:
+    """`msn` for what outlives a test."""
+    from makesomenoise.cli.main import app
+
+    def call(*arguments: object, typed: str | bytes = "") -> testing.Result:
+        return testing.CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Typer's runner puts the command together anew for each call, which is most of what a call takes.
+        patch.setattr(testing, "_get_command", cache(get_command), raising=False)
+        yield call
 
 
 @pytest.fixture
-def msn(runner: Runner) -> Msn:
+def msn(runner: Msn) -> Msn:
     """Calls `msn` with arguments; what it prints for the user's mistakes is in `.stderr`."""
-    return runner.call
+    return runner

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import Result
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from typer.testing import Result
 
 from makesomenoise.audio import io
 from makesomenoise.pipeline import AudioLanguageModel, Generation
@@ -35,7 +35,7 @@ def run(models, folders, runner) -> Run:
     def call(name: str, *arguments: object, typed: str | bytes = "", model: Path | None = None) -> Result:
         options = ["--model", model or folders["ours"], "--tokenizer", models.ours]
         options += ["--vocoder", models.vocoder] if name in ("generate", "chat") else []
-        return runner.call(name, *arguments, *options, typed=typed)
+        return runner(name, *arguments, *options, typed=typed)
 
     return call
 
