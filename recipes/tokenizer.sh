@@ -7,7 +7,7 @@
 #
 #   stage    what                                                       hours of one core with AVX2
 #   simple   tones, noises, silence by formulas                         seconds
-#   scene    the semantic branch, by labels and by TEACHER              0.7
+#   scene    the semantic branch, by labels and by TEACHER              0.7, and YAMNet's listening 0.2
 #   codes    encoder and quantizer, asked for the same and for the mel  1.0
 #
 # and then those of recipes/tokenizer-decoder.sh, from these codes.
