@@ -104,7 +104,10 @@ def test_who_asks_for_a_sound_gets_it_as_long_as_was_said(dialogue, model):
 def test_a_sound_that_does_not_fit_is_refused_before_it_is_made(bases, codebook):
     model = factories.untrained(bases["llama"], codebook, context_tokens=256)
     dialogue = Dialogue(model, seed=1, sampling=Sampling())
-    for said, sentence in (("Make 1000 seconds of rain", "at most [67]"), ("Make 0 seconds of rain", "above 0 s")):
+    for said, sentence in (
+        ("Make 1000 seconds of rain", r"at most 8\.\d s fit"),
+        ("Make 0 seconds of rain", "above 0 s"),
+    ):
         with pytest.raises(LanguageError, match=sentence):
             dialogue.say(said)
     list(dialogue.say("Make 5 seconds of rain"))
