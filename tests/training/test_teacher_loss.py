@@ -9,32 +9,32 @@ from torch import Tensor
 from makesomenoise.config import Teacher
 from makesomenoise.engine.ears import EarError
 from makesomenoise.errors import ConfigError
-from makesomenoise.training.teacher_loss import Answers, TeacherHead, TeacherLossConfig
+from makesomenoise.training.teacher_loss import FirstAnswers, TeacherHead, TeacherLossConfig
 
 CONFIG = TeacherLossConfig(ear="net.onnx", cache="taught", window=2)
 UNKNOWN = float("nan")
 
 
 @pytest.fixture
-def answers() -> Answers:
+def answers() -> FirstAnswers:
     """Embeddings of three values and two classes, one of them rare."""
     generator = torch.Generator().manual_seed(0)
     embeddings = torch.rand((500, 3), generator=generator) * torch.tensor([1.0, 4.0, 9.0])
     scores = torch.tensor([[0.9, 0.01]]).expand(500, 2)
-    return Answers(Teacher(name="net", sha256="0" * 64), torch.cat((embeddings, scores), 1), 3)
+    return FirstAnswers(Teacher(name="net", sha256="0" * 64), torch.cat((embeddings, scores), 1), 3)
 
 
-def head(answers: Answers, hidden: int | None = None, config: TeacherLossConfig = CONFIG) -> TeacherHead:
+def head(answers: FirstAnswers, hidden: int | None = None, config: TeacherLossConfig = CONFIG) -> TeacherHead:
     torch.manual_seed(0)
     return TeacherHead(config, 4, answers, hidden)
 
 
-def sample(answers: Answers, places: int) -> tuple[Tensor, Tensor]:
+def sample(answers: FirstAnswers, places: int) -> tuple[Tensor, Tensor]:
     x = torch.randn(2, 4, places, generator=torch.Generator().manual_seed(1))
     return x, answers.values[: 2 * places].unflatten(0, (2, places))
 
 
-def test_it_begins_with_how_often_classes_are_heard(answers: Answers) -> None:
+def test_it_begins_with_how_often_classes_are_heard(answers: FirstAnswers) -> None:
     first = head(answers, config=CONFIG.model_copy(update={"weight": 0.0, "score_weight": 1.0}))
     x, taught = sample(answers, 8)
     share = torch.tensor([0.9, 0.01])
@@ -42,7 +42,7 @@ def test_it_begins_with_how_often_classes_are_heard(answers: Answers) -> None:
     assert first.loss(0 * x, taught).item() == pytest.approx(entropy.item(), rel=0.2)
 
 
-def test_a_guess_of_the_mean_misses_by_the_variance(answers: Answers) -> None:
+def test_a_guess_of_the_mean_misses_by_the_variance(answers: FirstAnswers) -> None:
     first = head(answers, config=TeacherLossConfig(ear="n", cache="c", score_weight=0.0))
     with torch.no_grad():
         first.last.weight.zero_()
@@ -52,7 +52,7 @@ def test_a_guess_of_the_mean_misses_by_the_variance(answers: Answers) -> None:
 
 
 @pytest.mark.parametrize("hidden", [None, 16])
-def test_it_learns_what_the_teacher_says(answers: Answers, hidden: int | None) -> None:
+def test_it_learns_what_the_teacher_says(answers: FirstAnswers, hidden: int | None) -> None:
     taught_head = head(answers, hidden, TeacherLossConfig(ear="n", cache="c"))
     _, taught = sample(answers, 8)
     x = torch.cat((taught.transpose(1, 2)[:, :3].sqrt(), torch.ones(2, 1, 8)), 1)
@@ -65,7 +65,7 @@ def test_it_learns_what_the_teacher_says(answers: Answers, hidden: int | None) -
     assert taught_head.loss(x, taught).item() < 0.3 * before
 
 
-def test_windows_where_nothing_is_known_are_not_asked(answers: Answers) -> None:
+def test_windows_where_nothing_is_known_are_not_asked(answers: FirstAnswers) -> None:
     first = head(answers)
     x, taught = sample(answers, 8)
     cut = taught.clone()

@@ -26,7 +26,7 @@ from makesomenoise.tokenizer.encoder import SemanticBranch
 from makesomenoise.training.initialization import load_semantic_branch
 from makesomenoise.training.optimization import OptimizerConfig, lightning_optimizer, update_ema
 from makesomenoise.training.run import LightningTrainingConfig, endless, fit
-from makesomenoise.training.teacher_loss import Answers, TeacherHead, TeacherLossConfig
+from makesomenoise.training.teacher_loss import FirstAnswers, TeacherHead, TeacherLossConfig
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +111,9 @@ class SemanticBranchTraining(lightning.LightningModule):
         answers: what the teacher says of some examples, or none.
     """
 
-    def __init__(self, config: SemanticBranchTrainingConfig, labels: int, folder: Path, answers: Answers | None = None):
+    def __init__(
+        self, config: SemanticBranchTrainingConfig, labels: int, folder: Path, answers: FirstAnswers | None = None
+    ):
         super().__init__()
         self.config, self.folder, self._count = config, folder, labels
         with torch.random.fork_rng():
@@ -220,7 +222,7 @@ def train_semantic_branch(config: SemanticBranchTrainingConfig, run_folder: str 
     teacher = config.teacher_loss.open(clips, mel.sample_rate)
     train = crops(clips, data.augment, config.run.seed, teacher)
     valid = crops(read_clips(data.valid), None, 1)
-    answers = Answers.of(teacher, train) if teacher is not None else None
+    answers = FirstAnswers.of(teacher, train) if teacher is not None else None
     loaders = endless(train, valid, data.valid_crops, data.workers, config.run)
     fit(SemanticBranchTraining(config, len(labels), folder, answers), loaders, config, folder, resume)
     return folder / "model"

@@ -65,7 +65,7 @@ class TeacherLossConfig(Config):
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class FirstAnswers:
     """What a teacher says of some places, by which a head begins.
 
     Attributes:
@@ -98,7 +98,7 @@ class TeacherHead(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, config: TeacherLossConfig, dim: int, first: Answers, hidden: int | None = None):
+    def __init__(self, config: TeacherLossConfig, dim: int, first: FirstAnswers, hidden: int | None = None):
         super().__init__()
         self.config, self._embedding = config, first.embedding
         embeddings, scores = _compressed(first.values[:, : self._embedding]), first.values[:, self._embedding :]

@@ -53,7 +53,7 @@ from makesomenoise.training.initialization import (
 )
 from makesomenoise.training.optimization import OptimizerConfig, lightning_optimizer, update_ema
 from makesomenoise.training.run import LightningTrainingConfig, endless, fit
-from makesomenoise.training.teacher_loss import Answers, TeacherHead, TeacherLossConfig
+from makesomenoise.training.teacher_loss import FirstAnswers, TeacherHead, TeacherLossConfig
 
 _TEACHER_HIDDEN = 512
 
@@ -164,7 +164,7 @@ class TokenizerTraining(lightning.LightningModule):
     """
 
     def __init__(
-        self, config: TokenizerTrainingConfig, labels: Sequence[str], folder: Path, answers: Answers | None = None
+        self, config: TokenizerTrainingConfig, labels: Sequence[str], folder: Path, answers: FirstAnswers | None = None
     ):
         super().__init__()
         self.config = config
@@ -391,14 +391,15 @@ def train_tokenizer(config: TokenizerTrainingConfig, run_folder: str | Path, res
     teacher = config.teacher_loss.open(clips, config.model.mel.sample_rate)
     config = _with_teachers(config, teacher)
     train, valid = _crops(config, clips, labels, teacher), _crops(config, read_clips(data.valid), labels, valid=True)
-    answers = Answers.of(teacher, train) if teacher is not None else None
+    answers = FirstAnswers.of(teacher, train) if teacher is not None else None
     module = TokenizerTraining(config, labels, folder, answers)
     if config.decoder_is_new:
         fit_bands(module.network, train)
         fit_bands(module.average, train)
     if module.imitation is not None:
-        for network in (module.network, module.average):
-            module.imitation.begin(network, train)
+        module.imitation.begin(module.network, train)
+        kept, begun = (network.get_submodule("decoder") for network in (module.average, module.network))
+        kept.load_state_dict(begun.state_dict())
     if config.distill is not None:
         module.distillation = Distillation(config.distill, copy.deepcopy(module.network), train)
     loaders = endless(train, valid, data.valid_crops, data.workers, config.run)

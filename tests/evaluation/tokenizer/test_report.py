@@ -109,12 +109,17 @@ def test_ears_judge_every_system_in_the_same_run(
     assert len(seen) == 4
 
 
+def save_taught(folder: Path, models: Path, ear_source: str, part: str) -> None:
+    """A tokenizer that names the ear under a part of it."""
+    teacher = Teacher(name="quarters", sha256=Ear.open(ear_source).sha256)
+    config = TokenizerConfig.model_validate(factories.TINY | {part: (teacher,)})
+    checkpoint.save_model(folder, config, checkpoint.load_state(models / "tokenizer"))
+
+
 def test_an_ear_that_taught_a_model_is_refused_before_anything_is_judged(
     models: Path, corpus: Corpus, ear_source: str, tmp_path: Path
 ):
-    teacher = Teacher(name="quarters", sha256=Ear.open(ear_source).sha256)
-    config = TokenizerConfig.model_validate(factories.TINY | {"teachers": (teacher,)})
-    checkpoint.save_model(tmp_path / "taught", config, checkpoint.load_state(models / "tokenizer"))
+    save_taught(tmp_path / "taught", models, ear_source, "teachers")
     few = FEW.model_copy(update={"vocoder": str(models / "vocoder")})
     arguments = ({"taught": tmp_path / "taught"}, corpus, tmp_path / "none", tmp_path / "out", few)
     with pytest.raises(EarError, match="quarters is among the teachers of the tokenizer of 'taught'"):
@@ -127,9 +132,7 @@ def test_an_ear_that_taught_a_model_is_refused_before_anything_is_judged(
 def test_an_ear_that_taught_codes_is_said_to_have_done_so(
     models: Path, corpus: Corpus, ear_source: str, tmp_path: Path
 ):
-    teacher = Teacher(name="quarters", sha256=Ear.open(ear_source).sha256)
-    config = TokenizerConfig.model_validate(factories.TINY | {"code_teachers": (teacher,)})
-    checkpoint.save_model(tmp_path / "taught", config, checkpoint.load_state(models / "tokenizer"))
+    save_taught(tmp_path / "taught", models, ear_source, "code_teachers")
     few = FEW.model_copy(update={"vocoder": str(models / "vocoder")})
     tokenizers = {"taught": tmp_path / "taught", "ours": models / "tokenizer"}
     results = evaluate_tokenizer(tokenizers, corpus, models / "classifier", tmp_path / "out", few, (ear_source,))
